@@ -1,0 +1,27 @@
+//===- Registry.cpp - what every Tarn tool knows --------------------------===//
+
+#include "compiler/Driver/Registry.h"
+
+#include "dialects/Step/StepDialect.h"
+#include "dialects/Tarn/TarnDialect.h"
+#include "dialects/Tile/TileDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/Passes.h"
+
+void tarn::registerDialects(mlir::DialectRegistry &registry) {
+  registry.insert<graph::TarnDialect, step::StepDialect, tile::TileDialect,
+                  mlir::arith::ArithDialect, mlir::func::FuncDialect,
+                  mlir::math::MathDialect, mlir::memref::MemRefDialect,
+                  mlir::scf::SCFDialect, mlir::vector::VectorDialect>();
+}
+
+void tarn::registerPasses() {
+  mlir::registerCanonicalizerPass();
+  mlir::registerCSEPass();
+}
