@@ -35,7 +35,7 @@ stage() {
 tests() {
   local log=build/ctest-$1.log
   ctest --test-dir build -L "^$1\$" --output-on-failure --no-tests=error \
-    -j2 2>&1 | tee "$log"
+    -j2 </dev/null 2>&1 | tee "$log"
   local status=${PIPESTATUS[0]}
   local line
   line=$(grep -E 'tests passed, [0-9]+ tests? failed out of' "$log" || true)

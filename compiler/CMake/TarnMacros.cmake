@@ -59,13 +59,18 @@ function(tarn_add_executable name)
   add_dependencies(${name} mlir-headers-of-tarn)
 endfunction()
 
-# tarn_add_unit_test(NAME sources... [LINK_LIBS libs]): a GoogleTest binary that
-# ctest runs.
+# tarn_add_unit_test(NAME sources... [LABEL stage] [LINK_LIBS libs]): a
+# GoogleTest binary that ctest runs. LABEL is the stage of tools/test.sh that
+# counts its time: unit (default), ops, numerics, cuda or fuzz.
 function(tarn_add_unit_test name)
-  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL" "LINK_LIBS" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
   tarn_add_executable(${name} ${ARG_UNPARSED_ARGUMENTS}
     LINK_LIBS ${ARG_LINK_LIBS} GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL})
 endfunction()
 
 # tarn_add_dialect(DIALECT mnemonic OPS_TD): the usual TableGen outputs for the
