@@ -1,0 +1,142 @@
+//===- Manifest.h - What an artifact says it holds -------------*- C++ -*-===//
+//
+// The compiler fills a Manifest and writes it as JSON; the runtime parses it
+// and believes nothing in it before validate(). README.md has the schema.
+//
+//===----------------------------------------------------------------------===//
+#ifndef TARN_RUNTIME_MANIFEST_H
+#define TARN_RUNTIME_MANIFEST_H
+
+#include "runtime/DType.h"
+#include "runtime/Json.h"
+#include "runtime/Status.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tarn::rt {
+
+/// One allocation each at run time; the values are those of `tarn_space`.
+enum class Space : uint8_t { State, Arena, Input, Output, Constant };
+constexpr unsigned spaceCount = 5;
+/// "state", "arena", "input", "output", "constant".
+const char *spaceName(Space space);
+
+/// A tensor at a fixed place of the state, input or output space, row-major
+/// without gaps.
+struct TensorDesc {
+  std::string name;
+  std::string role;
+  DType dtype = DType::F32;
+  std::vector<int64_t> shape;
+  uint64_t offset = 0; ///< in its space; a multiple of 64
+  uint64_t bytes = 0;  ///< product of the shape times the element's size
+  bool save = false;   ///< state only: part of a checkpoint
+  bool trainable = false;
+};
+
+/// Bytes that a kernel or a copy touches: `offset` in `space`, plus `stride`
+/// for each iteration of the innermost repeat around it.
+struct Slice {
+  Space space = Space::Arena;
+  uint64_t offset = 0;
+  uint64_t stride = 0;
+};
+
+/// A parameter of a kernel: how many bytes from the pointer on it may touch.
+struct KernelArg {
+  enum class Access : uint8_t { Read, Write, ReadWrite };
+  uint64_t bytes = 0;
+  Access access = Access::Read;
+};
+
+/// A compiled block program.
+struct Kernel {
+  std::string symbol; ///< exported name in the code section
+  std::string name;   ///< for people
+  int64_t location = -1;
+  uint64_t scratch = 0; ///< bytes that a block needs for itself
+  int64_t flops = 0;    ///< of one launch, for reports
+  int64_t bytes = 0;
+  std::vector<KernelArg> args;
+};
+
+/// One entry of a function's program.
+struct Op {
+  enum class Kind : uint8_t { Launch, Copy, Fill, Repeat };
+  Kind kind = Kind::Launch;
+  int64_t location = -1;
+  // launch
+  uint32_t kernel = 0;
+  int64_t blocks = 1;
+  std::vector<Slice> args;
+  // copy, fill
+  Slice to, from;
+  uint64_t bytes = 0;
+  uint8_t value = 0;
+  // repeat
+  int64_t count = 0;
+  std::vector<Op> body;
+};
+
+/// A step function: a program over the shared state.
+struct Function {
+  std::string name;
+  std::string kind; ///< init, train, micro, eval, generate, forward
+  uint64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0;
+  std::vector<TensorDesc> inputs, outputs;
+  std::vector<Op> program;
+};
+
+/// Code for one kind of processor.
+struct Target {
+  std::string isa;
+  std::string code; ///< name of the section with the shared object
+  std::vector<Kernel> kernels;
+  std::vector<Function> functions;
+};
+
+/// A place in a model's source.
+struct Location {
+  std::string file;
+  int64_t line = 0, column = 0;
+};
+
+struct Manifest {
+  std::string model;
+  Json hyper = Json::object(); ///< hyper-parameters by name
+  Json shape = Json::object(); ///< symbolic dimensions by name
+  int64_t seed = 0;            ///< default seed
+  std::vector<TensorDesc> state;
+  uint64_t stateBytes = 0, constantBytes = 0;
+  std::vector<Location> locations;
+  std::vector<Target> targets;
+};
+
+/// The value of "format" in a manifest.
+constexpr int64_t manifestFormat = 1;
+
+/// The JSON text of the section `manifest`.
+std::string writeManifest(const Manifest &manifest);
+
+/// Reads and validates the section `manifest`; `constantBytes` is the size of
+/// the section `constants`.
+Result<Manifest> parseManifest(std::string_view text, uint64_t constantBytes);
+
+/// Every check that keeps a program inside its spaces: places and sizes of
+/// tensors, kernel indices, slices over all iterations of repeats, bounds on
+/// counts, no write to inputs or constants. parseManifest calls it; writers
+/// call it to find their own mistakes.
+Status validate(const Manifest &manifest);
+
+/// Elements of a shape; nothing when it is negative, too deep or too large.
+std::optional<uint64_t> elementCount(const std::vector<int64_t> &shape);
+
+/// "f32[12, 64]".
+std::string typeText(DType dtype, const std::vector<int64_t> &shape);
+
+} // namespace tarn::rt
+
+#endif // TARN_RUNTIME_MANIFEST_H
