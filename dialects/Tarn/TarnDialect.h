@@ -1,4 +1,4 @@
-//===- TarnDialect.h - the dialect `tarn` ---------------------------------===//
+//===- TarnDialect.h - the dialect `tarn` -----------------------*- C++ -*-===//
 
 #ifndef DIALECTS_TARN_TARNDIALECT_H
 #define DIALECTS_TARN_TARNDIALECT_H

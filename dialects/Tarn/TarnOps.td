@@ -3,6 +3,14 @@
 #ifndef DIALECTS_TARN_TARNOPS_TD
 #define DIALECTS_TARN_TARNOPS_TD
 
-include "dialects/Tarn/TarnDialect.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "dialects/Tarn/StructureOps.td"
+include "dialects/Tarn/ElementwiseOps.td"
+include "dialects/Tarn/ShapeOps.td"
+include "dialects/Tarn/ReduceOps.td"
+include "dialects/Tarn/DotOps.td"
+include "dialects/Tarn/RandomOps.td"
+include "dialects/Tarn/NormOps.td"
+include "dialects/Tarn/AttentionOps.td"
 
 #endif
