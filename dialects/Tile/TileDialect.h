@@ -1,4 +1,4 @@
-//===- TileDialect.h - the dialect `tile` ---------------------------------===//
+//===- TileDialect.h - the dialect `tile` -----------------------*- C++ -*-===//
 
 #ifndef DIALECTS_TILE_TILEDIALECT_H
 #define DIALECTS_TILE_TILEDIALECT_H
@@ -7,4 +7,4 @@
 
 #include "dialects/Tile/TileDialect.h.inc"
 
-#endif
+#endif // DIALECTS_TILE_TILEDIALECT_H
