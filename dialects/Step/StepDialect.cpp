@@ -1,7 +1,25 @@
 //===- StepDialect.cpp - registration of the dialect `step` ---------------===//
 
 #include "dialects/Step/StepDialect.h"
+#include "dialects/Step/StepOps.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
 
 #include "dialects/Step/StepDialect.cpp.inc"
 
-void tarn::step::StepDialect::initialize() {}
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Step/StepAttributes.cpp.inc"
+
+void tarn::step::StepDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/Step/StepAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Step/StepOps.cpp.inc"
+      >();
+}

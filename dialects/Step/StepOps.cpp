@@ -1,0 +1,252 @@
+//===- StepOps.cpp - syntax and verifiers of `step` -----------------------===//
+
+#include "dialects/Step/StepOps.h"
+
+#include "dialects/Tile/TileOps.h"
+
+using namespace mlir;
+using namespace tarn::step;
+
+#include "dialects/Step/StepEnums.cpp.inc"
+
+int64_t tarn::step::denseBytes(ShapedType type) {
+  return type.getNumElements() *
+         llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
+//===----------------------------------------------------------------------===//
+// Slices
+//===----------------------------------------------------------------------===//
+
+SliceAttr SliceAttr::parseSlice(AsmParser &parser) {
+  StringRef word;
+  llvm::SMLoc loc = parser.getCurrentLocation();
+  int64_t offset, bytes, stride = 0;
+  if (parser.parseKeyword(&word))
+    return {};
+  std::optional<Space> space = symbolizeSpace(word);
+  if (!space) {
+    parser.emitError(loc, "unknown memory space ") << word;
+    return {};
+  }
+  if (parser.parseLSquare() || parser.parseInteger(offset) ||
+      parser.parseKeyword("for") || parser.parseInteger(bytes))
+    return {};
+  if (succeeded(parser.parseOptionalKeyword("stride")) &&
+      parser.parseInteger(stride))
+    return {};
+  if (parser.parseRSquare())
+    return {};
+  return SliceAttr::get(parser.getContext(), *space, offset, bytes, stride);
+}
+
+void SliceAttr::printSlice(AsmPrinter &printer) const {
+  printer << stringifySpace(getSpace()) << '[' << getOffset() << " for "
+          << getBytes();
+  if (getStride())
+    printer << " stride " << getStride();
+  printer << ']';
+}
+
+// #step.slice<arena[0 for 64]>; ops print slices without the wrapping.
+Attribute SliceAttr::parse(AsmParser &parser, Type) {
+  if (parser.parseLess())
+    return {};
+  SliceAttr slice = parseSlice(parser);
+  if (!slice || parser.parseGreater())
+    return {};
+  return slice;
+}
+
+void SliceAttr::print(AsmPrinter &printer) const {
+  printer << '<';
+  printSlice(printer);
+  printer << '>';
+}
+
+static ParseResult parseSlice(OpAsmParser &parser, SliceAttr &slice) {
+  slice = SliceAttr::parseSlice(parser);
+  return success(static_cast<bool>(slice));
+}
+
+static void printSlice(OpAsmPrinter &printer, Operation *, SliceAttr slice) {
+  slice.printSlice(printer);
+}
+
+static ParseResult parseSlices(OpAsmParser &parser, ArrayAttr &slices) {
+  SmallVector<Attribute> list;
+  if (parser.parseCommaSeparatedList(
+          OpAsmParser::Delimiter::Paren, [&]() -> ParseResult {
+            list.push_back(SliceAttr::parseSlice(parser));
+            return success(static_cast<bool>(list.back()));
+          }))
+    return failure();
+  slices = parser.getBuilder().getArrayAttr(list);
+  return success();
+}
+
+static void printSlices(OpAsmPrinter &printer, Operation *, ArrayAttr slices) {
+  printer << '(';
+  llvm::interleaveComma(slices.getAsRange<SliceAttr>(), printer,
+                        [&](SliceAttr slice) { slice.printSlice(printer); });
+  printer << ')';
+}
+
+#define GET_OP_CLASSES
+#include "dialects/Step/StepOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Program
+//===----------------------------------------------------------------------===//
+
+void ProgramOp::build(OpBuilder &builder, OperationState &state, StringRef name,
+                      int64_t stateBytes, int64_t arenaBytes,
+                      int64_t inputBytes, int64_t outputBytes,
+                      int64_t constantBytes) {
+  Properties &properties = state.getOrAddProperties<Properties>();
+  properties.sym_name = builder.getStringAttr(name);
+  properties.state_bytes = builder.getI64IntegerAttr(stateBytes);
+  properties.arena_bytes = builder.getI64IntegerAttr(arenaBytes);
+  properties.input_bytes = builder.getI64IntegerAttr(inputBytes);
+  properties.output_bytes = builder.getI64IntegerAttr(outputBytes);
+  properties.constant_bytes = builder.getI64IntegerAttr(constantBytes);
+  state.addRegion()->emplaceBlock();
+}
+
+void RepeatOp::build(OpBuilder &builder, OperationState &state, int64_t count) {
+  state.getOrAddProperties<Properties>().count =
+      builder.getI64IntegerAttr(count);
+  state.addRegion()->emplaceBlock();
+}
+
+int64_t ProgramOp::getSpaceBytes(Space space) {
+  switch (space) {
+  case Space::State:
+    return getStateBytes();
+  case Space::Arena:
+    return getArenaBytes();
+  case Space::Input:
+    return getInputBytes();
+  case Space::Output:
+    return getOutputBytes();
+  case Space::Constant:
+    return getConstantBytes();
+  }
+  llvm_unreachable("a space without a size");
+}
+
+// program.C2 and C3 for one slice that is used `turns` times.
+static LogicalResult verifySlice(Operation *op, ProgramOp program,
+                                 SliceAttr slice, int64_t turns) {
+  int64_t size = program.getSpaceBytes(slice.getSpace());
+  int64_t last = slice.getOffset() + (turns - 1) * slice.getStride();
+  StringRef space = stringifySpace(slice.getSpace());
+  if (slice.getBytes() < 1 || std::min(slice.getOffset(), last) < 0 ||
+      std::max(slice.getOffset(), last) + slice.getBytes() > size)
+    return op->emitOpError("uses ")
+           << slice << ", outside the " << size << " bytes of the " << space;
+  if (slice.getOffset() % 64 != 0 || slice.getStride() % 64 != 0)
+    return op->emitOpError("uses ")
+           << slice << ", which is not aligned to 64 bytes";
+  if (slice.getStride() && turns == 1 && !isa<RepeatOp>(op->getParentOp()))
+    return op->emitOpError("has a stride outside of a repeat");
+  return success();
+}
+
+LogicalResult ProgramOp::verify() {
+  // program.C1
+  for (Space space : {Space::State, Space::Arena, Space::Input, Space::Output,
+                      Space::Constant})
+    if (getSpaceBytes(space) < 0)
+      return emitOpError("has a negative number of bytes in the ")
+             << stringifySpace(space);
+  WalkResult result = (*this)->walk([&](Operation *op) {
+    if (op == *this)
+      return WalkResult::advance();
+    // program.C4
+    if (!isa<BindOp, LiveOp, LaunchOp, CopyOp, FillOp, RepeatOp>(op)) {
+      op->emitOpError("is no step");
+      return WalkResult::interrupt();
+    }
+    auto repeat = dyn_cast<RepeatOp>(op->getParentOp());
+    int64_t turns = repeat ? repeat.getCount() : 1;
+    for (NamedAttribute attribute : op->getAttrs()) {
+      SmallVector<SliceAttr> slices;
+      if (auto slice = dyn_cast<SliceAttr>(attribute.getValue()))
+        slices.push_back(slice);
+      if (auto array = dyn_cast<ArrayAttr>(attribute.getValue()))
+        for (Attribute element : array)
+          if (auto slice = dyn_cast<SliceAttr>(element))
+            slices.push_back(slice);
+      for (SliceAttr slice : slices)
+        if (failed(verifySlice(op, *this, slice, turns)))
+          return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+LogicalResult BindOp::verify() {
+  // bind.C1
+  if (getSlice().getBytes() != denseBytes(cast<ShapedType>(getType())))
+    return emitOpError("names ")
+           << getSlice().getBytes() << " bytes but " << getType() << " has "
+           << denseBytes(cast<ShapedType>(getType()));
+  // bind.C2
+  if (getSlice().getSpace() == Space::Arena)
+    return emitOpError("names a slice of the arena");
+  return success();
+}
+
+LogicalResult RepeatOp::verify() {
+  // repeat.C1
+  if (getCount() < 1)
+    return emitOpError("has ") << getCount() << " turns";
+  return success();
+}
+
+LogicalResult CopyOp::verify() {
+  // copy.C1
+  if (getTo().getBytes() != getFrom().getBytes())
+    return emitOpError("copies ")
+           << getFrom().getBytes() << " bytes to " << getTo().getBytes();
+  // copy.C2
+  if (getTo().overlaps(getFrom()))
+    return emitOpError("copies ")
+           << getFrom() << " to " << getTo() << ", which overlap";
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  // launch.C1
+  auto kernel = symbolTable.lookupNearestSymbolFrom<tile::KernelOp>(
+      (*this)->getParentOfType<ProgramOp>(), getKernelAttr());
+  if (!kernel)
+    return emitOpError("launches ")
+           << getKernelAttr() << ", which is no tile.kernel";
+  // launch.C2
+  if (getSlices().size() != kernel.getNumBuffers()) {
+    InFlightDiagnostic error =
+        emitOpError("gives ") << getSlices().size() << " slices to a kernel of "
+                              << kernel.getNumBuffers() << " buffers";
+    error.attachNote(kernel.getLoc()) << "the kernel";
+    return error;
+  }
+  // launch.C3
+  for (unsigned i = 0; i < getSlices().size(); ++i)
+    if (int64_t bytes = denseBytes(kernel.getBufferType(i));
+        getSlice(i).getBytes() != bytes) {
+      InFlightDiagnostic error = emitOpError("gives ")
+                                 << getSlice(i) << " for buffer " << i << " of "
+                                 << bytes << " bytes";
+      error.attachNote(kernel.getLoc()) << "the kernel";
+      return error;
+    }
+  // launch.C4
+  if (getBlocks() < 1 ||
+      static_cast<int64_t>(getBlocks()) > kernel.getNumBlocks())
+    return emitOpError("runs ")
+           << getBlocks() << " blocks of a kernel of " << kernel.getNumBlocks();
+  return success();
+}

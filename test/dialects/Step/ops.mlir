@@ -1,0 +1,32 @@
+// RUN: tarn-opt %s | tarn-opt | FileCheck %s
+// RUN: tarn-opt %s --mlir-print-op-generic | tarn-opt | FileCheck %s
+// RUN: tarn-opt %s --emit-bytecode | tarn-opt | FileCheck %s
+// Every op is parsed, printed and parsed again.
+
+tile.kernel @double(%x: memref<16xf32>, %y: memref<16xf32>)
+    access ["read", "write"] grid (%i = 16 by 8) {
+  %t = tile.load %x[%i] : memref<16xf32> -> tensor<8xf32>
+  %u = arith.addf %t, %t : tensor<8xf32>
+  tile.store %u, %y[%i] : tensor<8xf32>, memref<16xf32>
+  tile.return
+}
+
+// CHECK: step.program @step state(64) arena(320) input(64) output(64) {
+step.program @step state(64) arena(320) input(64) output(64) {
+  // CHECK-NEXT: step.bind "x" role "input" input[0 for 64] : tensor<16xf32>
+  step.bind "x" role "input" input[0 for 64] : tensor<16xf32>
+  // CHECK-NEXT: step.live "h" role "activation" arena[64 for 64] steps(1, 2)
+  step.live "h" role "activation" arena[64 for 64] steps(1, 2)
+  // CHECK-NEXT: step.fill arena[0 for 64]
+  step.fill arena[0 for 64]
+  // CHECK-NEXT: step.launch @double blocks(2) (input[0 for 64], arena[64 for 64])
+  step.launch @double blocks(2) (input[0 for 64], arena[64 for 64])
+  // CHECK-NEXT: step.repeat 3 {
+  // CHECK-NEXT:   step.launch @double blocks(2) (arena[64 for 64 stride 64], arena[128 for 64 stride 64])
+  step.repeat 3 {
+    step.launch @double blocks(2)
+      (arena[64 for 64 stride 64], arena[128 for 64 stride 64])
+  }
+  // CHECK: step.copy output[0 for 64], arena[256 for 64]
+  step.copy output[0 for 64], arena[256 for 64]
+}
