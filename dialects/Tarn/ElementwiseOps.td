@@ -12,8 +12,7 @@ include "dialects/Tarn/TarnBase.td"
 
 class Tarn_Elementwise<string mnemonic, list<Trait> traits = []>
     : Tarn_Op<mnemonic, !listconcat([IdentityLoops, IndexedOp], traits)> {
-  let extraClassDeclaration =
-      !strconcat(Tarn_TileBodyDeclaration, Tarn_EvaluateDeclaration);
+  let extraClassDeclaration = Tarn_TileBodyDeclaration;
 }
 
 // Adds the definitions that every elementwise op needs; `arity` names the

@@ -5,6 +5,11 @@
 
 include "dialects/Tarn/TarnBase.td"
 
+// The key is no elementwise operand: it has no map, the body asks for its words.
+defvar Tarn_RandomDeclaration = !strconcat(Tarn_TileBodyDeclaration, [{
+  ::llvm::SmallVector<::mlir::AffineMap> getIndexingMaps();
+}]);
+
 def RandomBitsOp : Tarn_Op<"random_bits", !listconcat(
     [IdentityLoops, IndexedOp], NoGradient)> {
   let summary = "draw 32 random bits per element";
@@ -34,20 +39,19 @@ def RandomBitsOp : Tarn_Op<"random_bits", !listconcat(
   let assemblyFormat = [{
     $key `salt` `=` $salt (`word` `=` $word^)? attr-dict `:` type($result)
   }];
-  let extraClassDeclaration = !strconcat(Tarn_TileBodyDeclaration, [{
-    ::llvm::SmallVector<::mlir::AffineMap> getIndexingMaps();
-  }]);
+  let extraClassDeclaration = Tarn_RandomDeclaration;
   let hasVerifier = 1;
 }
 
 class Tarn_Random<string mnemonic, string formula>
-    : Tarn_Op<mnemonic, !listconcat(Decomposed, NoGradient)> {
+    : Tarn_Op<mnemonic, !listconcat([IdentityLoops, IndexedOp], NoGradient)> {
   let description = formula # [{
 
     Shapes: the result's is free.
 
     Constraints:
     - C1: `0 <= salt < 2^31`.
+    - C2: the result has at most 2^32 elements.
 
     Gradient: none.
 
@@ -57,9 +61,10 @@ class Tarn_Random<string mnemonic, string formula>
     ```
   }];
   let arguments = (ins Tarn_Key:$key, Tarn_DimAttr:$salt);
-  let results = (outs Tarn_Float:$result);
+  let results = (outs Tarn_F32:$result);
   let assemblyFormat =
       "$key `salt` `=` $salt attr-dict `:` type($result)";
+  let extraClassDeclaration = Tarn_RandomDeclaration;
   let hasVerifier = 1;
 }
 

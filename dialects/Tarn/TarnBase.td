@@ -84,13 +84,6 @@ defvar Tarn_TileBodyDeclaration = [{
                 ::mlir::ValueRange operandTiles);
 }];
 
-// For elementwise ops, whose reference is written beside their tile body.
-defvar Tarn_EvaluateDeclaration = [{
-  ::mlir::LogicalResult
-  evaluate(::llvm::ArrayRef<::tarn::HostTensor> operands,
-           ::llvm::SmallVectorImpl<::tarn::HostTensor> &results);
-}];
-
 // The class of all ops: a pure function of its operands with a reference.
 class Tarn_Op<string mnemonic, list<Trait> traits = []>
     : Op<Tarn_Dialect, mnemonic,

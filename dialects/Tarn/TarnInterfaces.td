@@ -136,10 +136,7 @@ def Evaluable : OpInterface<"Evaluable"> {
     InterfaceMethod<"Computes the results from the operands, unrounded.",
       "::mlir::LogicalResult", "evaluate",
       (ins "::llvm::ArrayRef<::tarn::HostTensor>":$operands,
-           "::llvm::SmallVectorImpl<::tarn::HostTensor> &":$results),
-      /*methodBody=*/"", /*defaultImplementation=*/[{
-        return $_op->emitOpError("has no reference");
-      }]>,
+           "::llvm::SmallVectorImpl<::tarn::HostTensor> &":$results)>,
   ];
 }
 
@@ -152,10 +149,7 @@ def Composite : OpInterface<"Composite"> {
   let methods = [
     InterfaceMethod<"Builds the simpler graph; returns one value per result.",
       "::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>>", "decompose",
-      (ins "::mlir::OpBuilder &":$builder), /*methodBody=*/"",
-      /*defaultImplementation=*/[{
-        return $_op->emitOpError("has no decomposition");
-      }]>,
+      (ins "::mlir::OpBuilder &":$builder)>,
   ];
 }
 
