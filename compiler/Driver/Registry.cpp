@@ -5,6 +5,7 @@
 #include "dialects/Step/StepDialect.h"
 #include "dialects/Tarn/TarnDialect.h"
 #include "dialects/Tile/TileDialect.h"
+#include "passes/Graph/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -24,4 +25,5 @@ void tarn::registerDialects(mlir::DialectRegistry &registry) {
 void tarn::registerPasses() {
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
+  graph::registerGraphPasses();
 }
