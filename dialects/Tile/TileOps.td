@@ -93,12 +93,15 @@ def KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock]> {
     C1: one access per buffer, out of the four words
     C2: one tile per grid size, sizes and tiles at least 1
     C3: the body's arguments are the buffers, then an index per grid dim
-    C4: buffers are used by ops of this dialect only, as their access says
-    C5: positions, loop bounds, conditions and scalars are block-uniform: they
-        come from the grid, loops, constants, load_scalar and scalar arithmetic
+    C4: buffers are used by ops of this dialect only, as their access says, and
+        each one that is not read is stored to
+    C5: every value is a tile or a scalar; since nothing makes a scalar of a
+        tile, scalars are block-uniform: they come from the grid, loops,
+        constants, load_scalar and arithmetic on those
     C6: besides this dialect only arith, math and scf.for, scf.if are used
-    C7: every block stores a `write` buffer at positions that depend on each
-        grid dim with more than one block
+    C7: outside of scf.if, the position (or row numbers, or slot) of a store
+        depends on each grid dim with more than one block and on each loop
+        around it
 
     Example:
     ```mlir

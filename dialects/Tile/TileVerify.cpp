@@ -187,29 +187,3 @@ LogicalResult IotaOp::verify() {
            << axis << " is not a dim of " << getResult().getType();
   return success();
 }
-
-LogicalResult KernelOp::verify() {
-  // kernel.C1
-  for (auto word : getAccess().getAsRange<StringAttr>())
-    if (!symbolizeAccess(word.getValue()))
-      return emitOpError("has an unknown access ") << word;
-  // kernel.C2
-  if (getGridTiles().size() != getGridSizes().size() ||
-      getGridSequential().size() != getGridSizes().size())
-    return emitOpError("has ") << getGridSizes().size() << " grid sizes and "
-                               << getGridTiles().size() << " tiles";
-  for (auto [size, tile] : llvm::zip(getGridSizes(), getGridTiles()))
-    if (size < 1 || tile < 1)
-      return emitOpError("has a grid dim of ") << size << " by " << tile;
-  return success();
-}
-
-LogicalResult KernelOp::verifyRegions() {
-  // kernel.C3
-  Block &body = getBody().front();
-  if (body.getNumArguments() != getNumBuffers() + getGridRank())
-    return emitOpError("has a body of ")
-           << body.getNumArguments() << " arguments for " << getNumBuffers()
-           << " accesses and " << getGridRank() << " grid dims";
-  return success();
-}

@@ -3,10 +3,10 @@
 // RUN: tarn-opt %s --emit-bytecode | tarn-opt | FileCheck %s
 // Every op is parsed, printed and parsed again.
 
-// CHECK: tile.kernel @loads(%[[X:.*]]: memref<12x64x3x4x32xf32>, %[[T:.*]]: memref<512x64xbf16>, %[[I:.*]]: memref<100xi32>, %[[Y:.*]]: memref<64x64xbf16>)
+// CHECK: tile.kernel @loads(%[[X:.*]]: memref<12x64x3x4x32xf32>, %[[T:.*]]: memref<512x64xbf16>, %[[I:.*]]: memref<100xi32>, %[[Y:.*]]: memref<12x100x64xbf16>)
 // CHECK-NEXT: access ["read", "read", "read", "write"] grid (%[[B:.*]] = 12 by 1 sequential, %[[M:.*]] = 100 by 64) {
 tile.kernel @loads(%x: memref<12x64x3x4x32xf32>, %table: memref<512x64xbf16>,
-                   %idx: memref<100xi32>, %y: memref<64x64xbf16>)
+                   %idx: memref<100xi32>, %y: memref<12x100x64xbf16>)
     access ["read", "read", "read", "write"]
     grid (%b = 12 by 1 sequential, %m = 100 by 64) {
   // CHECK: tile.load %[[X]][%[[B]], %[[M]], 0, 2, 0] {dims = [4, 1]} : memref<12x64x3x4x32xf32> -> tensor<32x64xf32>
@@ -26,8 +26,8 @@ tile.kernel @loads(%x: memref<12x64x3x4x32xf32>, %table: memref<512x64xbf16>,
   %mask = arith.cmpi slt, %i, %limit : tensor<64x64xi32>
   %zero = arith.constant dense<0.0> : tensor<64x64xbf16>
   %v = arith.select %mask, %g, %zero : tensor<64x64xi1>, tensor<64x64xbf16>
-  // CHECK: tile.store %{{.*}}, %[[Y]][0, 0] : tensor<64x64xbf16>, memref<64x64xbf16>
-  tile.store %v, %y[0, 0] : tensor<64x64xbf16>, memref<64x64xbf16>
+  // CHECK: tile.store %{{.*}}, %[[Y]][%[[B]], %[[M]], 0] : tensor<64x64xbf16>, memref<12x100x64xbf16>
+  tile.store %v, %y[%b, %m, 0] : tensor<64x64xbf16>, memref<12x100x64xbf16>
   // CHECK: tile.return
   tile.return
 }
