@@ -1,0 +1,71 @@
+//===- Program.h - A function's program, ready to run ----------*- C++ -*-===//
+#ifndef TARN_RUNTIME_PROGRAM_H
+#define TARN_RUNTIME_PROGRAM_H
+
+#include "runtime/Code.h"
+#include "runtime/Manifest.h"
+#include "runtime/Pool.h"
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace tarn::rt {
+
+/// Where each space begins, by Space.
+using SpaceBases = std::array<uint8_t *, spaceCount>;
+
+/// Measured time of one kernel.
+struct KernelTime {
+  uint64_t launches = 0;
+  uint64_t nanoseconds = 0;
+};
+
+/// Measured times of a session: by kernel, and all of run().
+struct Profile {
+  std::vector<KernelTime> kernels;
+  KernelTime moves; ///< copies and fills
+  KernelTime steps; ///< whole runs
+};
+
+/// The operations of a function with every address worked out, so that a step
+/// does nothing but launch.
+class Program {
+public:
+  /// Binds a validated function to loaded kernels and spaces.
+  Program(const Function &function, const std::vector<KernelFunction> &kernels,
+          const SpaceBases &bases);
+
+  /// Runs it once; `profile` may be null.
+  void run(Pool &pool, Profile *profile);
+
+private:
+  struct Bound {
+    Op::Kind kind;
+    KernelFunction kernel = nullptr;
+    uint32_t index = 0; ///< of the kernel, for the profile
+    int64_t count = 0;  ///< blocks of a launch, times of a repeat
+    uint64_t bytes = 0; ///< of a copy or fill
+    uint8_t value = 0;  ///< of a fill
+    uint32_t first = 0; ///< first of its addresses
+    uint32_t arguments = 0;
+    uint32_t bodyEnd = 0; ///< of a repeat: one past its last operation
+    bool moves = false;   ///< some address moves in a repeat
+  };
+
+  void bind(const std::vector<Op> &ops,
+            const std::vector<KernelFunction> &kernels,
+            const SpaceBases &bases);
+  void runRange(size_t begin, size_t end, uint64_t iteration, Pool &pool,
+                Profile *profile);
+  void runOne(const Bound &op, Pool &pool);
+
+  std::vector<Bound> operations;
+  std::vector<uint8_t *> start;  ///< addresses at the first iteration
+  std::vector<uint64_t> strides; ///< bytes an iteration adds
+  std::vector<void *> current;   ///< addresses now
+};
+
+} // namespace tarn::rt
+
+#endif // TARN_RUNTIME_PROGRAM_H

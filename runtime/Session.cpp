@@ -1,0 +1,200 @@
+//===- Session.cpp - A model's state and the means to run steps -----------===//
+
+#include "runtime/Session.h"
+
+#include "runtime/Cpu.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace tarn::rt;
+
+static uint64_t largestScratch(const Target &target) {
+  uint64_t bytes = 0;
+  for (const Kernel &kernel : target.kernels)
+    bytes = std::max(bytes, kernel.scratch);
+  return bytes;
+}
+
+Result<std::unique_ptr<Session>>
+Session::create(std::shared_ptr<const Model> model,
+                const SessionOptions &options) {
+  std::unique_ptr<Session> session(new Session);
+  const Manifest &manifest = model->manifest();
+  std::vector<std::string> isas;
+  for (const Target &target : manifest.targets)
+    isas.push_back(target.isa);
+  Result<size_t> index = pickIsa(isas, options.isa);
+  if (!index.ok())
+    return index.status();
+  session->chosen = &manifest.targets[*index];
+  session->source = model;
+
+  Result<CodeImage> code =
+      CodeImage::load(model->artifact().section(session->chosen->code));
+  if (!code.ok())
+    return code.status();
+  session->code = code.take();
+  for (const Kernel &kernel : session->chosen->kernels) {
+    Result<KernelFunction> function = session->code.find(kernel.symbol);
+    if (!function.ok())
+      return function.status();
+    session->kernels.push_back(*function);
+  }
+
+  Status status = session->reserve(Space::State, manifest.stateBytes);
+  if (status.ok())
+    status = session->reserve(Space::Constant, manifest.constantBytes);
+  if (status.ok())
+    status = session->setThreads(options.threads);
+  if (!status.ok())
+    return status;
+  if (manifest.constantBytes) {
+    Buffer &constants = session->spaces[unsigned(Space::Constant)];
+    std::memcpy(constants.data(), model->artifact().section("constants").data(),
+                manifest.constantBytes);
+    constants.protect();
+  }
+  session->programs.resize(session->functions().size());
+  session->poison = options.poison;
+  session->setProfile(options.profile);
+  return Result<std::unique_ptr<Session>>(std::move(session));
+}
+
+/// Makes a space at least `bytes` large. A space that must grow is given back
+/// first and then made exactly that large, so that what is allocated is always
+/// some function's own figure.
+Status Session::reserve(Space space, uint64_t bytes) {
+  Buffer &buffer = spaces[static_cast<unsigned>(space)];
+  if (buffer.size() >= bytes)
+    return {};
+  for (std::unique_ptr<Program> &program : programs)
+    program.reset(); // they hold addresses
+  buffer = Buffer();
+  Result<Buffer> larger =
+      Buffer::allocate(bytes, (std::string("the ") + spaceName(space)).c_str());
+  if (!larger.ok())
+    return larger.status();
+  buffer = larger.take();
+  return {};
+}
+
+std::optional<size_t> Session::findFunction(std::string_view name) const {
+  for (size_t i = 0; i < functions().size(); ++i)
+    if (functions()[i].name == name)
+      return i;
+  return std::nullopt;
+}
+
+std::optional<size_t> Session::findKind(std::string_view kind) const {
+  for (size_t i = 0; i < functions().size(); ++i)
+    if (functions()[i].kind == kind)
+      return i;
+  return std::nullopt;
+}
+
+Status Session::setThreads(unsigned count) {
+  Result<std::unique_ptr<Pool>> made =
+      Pool::create(count, largestScratch(*chosen));
+  if (!made.ok())
+    return made.status();
+  pool = made.take();
+  return {};
+}
+
+Status Session::initialize(uint64_t seed) {
+  std::optional<size_t> init = findKind("init");
+  if (!init)
+    return Status(Code::NotFound, "the artifact has no function that makes "
+                                  "the first state");
+  const Function &function = functions()[*init];
+  uint32_t words[2] = {static_cast<uint32_t>(seed),
+                       static_cast<uint32_t>(seed >> 32)};
+  std::vector<const void *> inputs;
+  for (const TensorDesc &input : function.inputs) {
+    if (input.bytes > sizeof words || input.name != "seed")
+      return Status(Code::Invalid, "the function `" + function.name +
+                                       "` wants the input `" + input.name +
+                                       "`; only a seed of at most 8 bytes is "
+                                       "known");
+    inputs.push_back(words);
+  }
+  uint8_t *state = spaces[unsigned(Space::State)].data();
+  if (state)
+    std::memset(state, 0, manifest().stateBytes);
+  return run(*init, inputs.data(), nullptr);
+}
+
+Status Session::run(size_t index, const void *const *inputs,
+                    void *const *outputs) {
+  if (index >= functions().size())
+    return Status(Code::BadArgument,
+                  "there is no function " + std::to_string(index));
+  const Function &function = functions()[index];
+  for (size_t i = 0; i < function.inputs.size(); ++i)
+    if (!inputs || !inputs[i])
+      return Status(Code::BadArgument, "`" + function.name +
+                                           "` needs the input `" +
+                                           function.inputs[i].name + "`, " +
+                                           typeText(function.inputs[i].dtype,
+                                                    function.inputs[i].shape));
+  Status status = reserve(Space::Arena, function.arenaBytes);
+  if (status.ok())
+    status = reserve(Space::Input, function.inputBytes);
+  if (status.ok())
+    status = reserve(Space::Output, function.outputBytes);
+  if (!status.ok())
+    return status;
+
+  SpaceBases bases;
+  for (unsigned i = 0; i < spaceCount; ++i)
+    bases[i] = spaces[i].data();
+  uint8_t *in = bases[unsigned(Space::Input)];
+  uint8_t *out = bases[unsigned(Space::Output)];
+  uint8_t *arena = bases[unsigned(Space::Arena)];
+  for (size_t i = 0; i < function.inputs.size(); ++i)
+    if (const TensorDesc &input = function.inputs[i]; input.bytes)
+      std::memcpy(in + input.offset, inputs[i], input.bytes);
+  if (poison && function.arenaBytes)
+    std::memset(arena, 0xFF, function.arenaBytes);
+  if (poison && function.outputBytes)
+    std::memset(out, 0xFF, function.outputBytes);
+
+  if (!programs[index])
+    programs[index] = std::make_unique<Program>(function, kernels, bases);
+  {
+    StrictFloats floats;
+    Pool::Step step(*pool);
+    programs[index]->run(*pool, profiling ? &measured : nullptr);
+  }
+  if (outputs)
+    for (size_t i = 0; i < function.outputs.size(); ++i)
+      if (const TensorDesc &output = function.outputs[i];
+          outputs[i] && output.bytes)
+        std::memcpy(outputs[i], out + output.offset, output.bytes);
+  return {};
+}
+
+void Session::clearRole(std::string_view role) {
+  for (const TensorDesc &tensor : manifest().state)
+    if (tensor.role == role && tensor.bytes)
+      std::memset(stateData(tensor), 0, tensor.bytes);
+}
+
+Digest Session::weightHash() const {
+  Sha256 hash;
+  for (const TensorDesc *tensor : savedTensors(manifest())) {
+    std::string head =
+        tensor->name + ' ' + typeText(tensor->dtype, tensor->shape) + '\n';
+    hash.update(head.data(), head.size());
+    if (tensor->bytes)
+      hash.update(stateData(*tensor), tensor->bytes);
+  }
+  return hash.finish();
+}
+
+void Session::setProfile(bool on) {
+  profiling = on;
+  measured = Profile();
+  measured.kernels.resize(kernels.size());
+}
