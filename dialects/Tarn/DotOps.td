@@ -39,7 +39,7 @@ def DotOp : Tarn_Op<"dot", !listconcat(LoopsAndCombiner, Gradient)> {
   let builders = [OpBuilder<(ins "::mlir::Value":$a, "::mlir::Value":$b,
       CArg<"bool", "false">:$transposeA, CArg<"bool", "false">:$transposeB,
       CArg<"::mlir::Type", "{}">:$elementType)>];
-  // let hasCanonicalizer = 1;
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
 }
 

@@ -69,7 +69,8 @@ class Tarn_Binary<string mnemonic, string formula, string scalar, string tile,
       "::mlir::Value x, ::mlir::Value y", tile>.text;
 }
 
-let hasFolder = 0 in {
+let hasFolder = 1 in {
+let hasCanonicalizer = 1 in
 def AddOp : Tarn_Binary<"add", "x + y", "x + y", "m.add(x, y)",
     "`dx = g`, `dy = g`.", Tarn_Number, !listconcat(Gradient, [Commutative])>;
 def SubOp : Tarn_Binary<"sub", "x - y", "x - y", "m.sub(x, y)",
@@ -123,7 +124,7 @@ class Tarn_Unary<string mnemonic, string formula, string scalar, string tile,
       "::mlir::Value x", tile>.text;
 }
 
-let hasFolder = 0 in
+let hasFolder = 1 in
 def NegOp : Tarn_Unary<"neg", "-x", "-x", "m.neg(x)", "`dx = -g`.",
     Tarn_Number>;
 def ExpOp : Tarn_Unary<"exp", "exp(x)", "std::exp(x)", "m.exp(x)",
@@ -149,7 +150,7 @@ def SigmoidOp : Tarn_Unary<"sigmoid", "1 / (1 + exp(-x))",
     "`dx = g * result * (1 - result)`.">;
 def ReciprocalOp : Tarn_Unary<"reciprocal", "1 / x", "1 / x",
     "m.reciprocal(x)", "`dx = -g * result^2`.">;
-let hasFolder = 0 in
+let hasFolder = 1 in
 def NotOp : Tarn_Unary<"not", "not x", "x == 0", "m.notOf(x)", "none.",
     Tarn_Bool, NoGradient>;
 
@@ -265,7 +266,7 @@ def SelectOp : Tarn_Elementwise<"select", !listconcat(
   let results = (outs Tarn_Tensor:$result);
   let assemblyFormat =
       "$condition `,` $lhs `,` $rhs attr-dict `:` type($lhs)";
-  // let hasFolder = 1;
+  let hasFolder = 1;
 }
 
 def IsFiniteOp : Tarn_Elementwise<"is_finite", !listconcat(
@@ -314,7 +315,7 @@ def CastOp : Tarn_Elementwise<"cast", Gradient> {
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
   let builders = [OpBuilder<(ins "::mlir::Value":$x,
                                  "::mlir::Type":$elementType)>];
-  // let hasFolder = 1;
+  let hasFolder = 1;
   let hasVerifier = 1;
 }
 

@@ -26,7 +26,8 @@ class Tarn_Reduce<string mnemonic, string formula, string gradient>
   let arguments = (ins Tarn_Number:$x, DenseI64ArrayAttr:$dims);
   let results = (outs Tarn_Number:$result);
   let assemblyFormat = "$x `dims` `=` $dims attr-dict `:` type($x)";
-  // let hasFolder = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def ReduceSumOp : Tarn_Reduce<"reduce_sum", "sum", "`dx = broadcast(g)`.">;

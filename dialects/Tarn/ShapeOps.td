@@ -30,8 +30,8 @@ def BroadcastOp : Tarn_Op<"broadcast", !listconcat(Loops, Gradient)> {
   let results = (outs Tarn_Tensor:$result);
   let assemblyFormat =
       "$x `dims` `=` $dims attr-dict `:` type($x) `->` type($result)";
-  // let hasFolder = 1;
-  // let hasCanonicalizer = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
 }
 
@@ -57,8 +57,8 @@ def TransposeOp : Tarn_InferredOp<"transpose", !listconcat(Loops, Gradient)> {
   let results = (outs Tarn_Tensor:$result);
   let assemblyFormat =
       "$x `permutation` `=` $permutation attr-dict `:` type($x)";
-  // let hasFolder = 1;
-  // let hasCanonicalizer = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def ReshapeOp : Tarn_Op<"reshape", !listconcat(Loops, Gradient)> {
@@ -85,8 +85,8 @@ def ReshapeOp : Tarn_Op<"reshape", !listconcat(Loops, Gradient)> {
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
   let builders = [OpBuilder<(ins "::mlir::Value":$x,
                                  "::llvm::ArrayRef<int64_t>":$shape)>];
-  // let hasFolder = 1;
-  // let hasCanonicalizer = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
 }
 
@@ -115,8 +115,8 @@ def SliceOp : Tarn_InferredOp<"slice", !listconcat(Loops, Gradient)> {
   let assemblyFormat = [{
     $x `offsets` `=` $offsets `sizes` `=` $sizes attr-dict `:` type($x)
   }];
-  // let hasFolder = 1;
-  // let hasCanonicalizer = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def PadOp : Tarn_InferredOp<"pad", !listconcat(LoopsAndBody, Gradient)> {
@@ -142,7 +142,7 @@ def PadOp : Tarn_InferredOp<"pad", !listconcat(LoopsAndBody, Gradient)> {
   let results = (outs Tarn_Tensor:$result);
   let assemblyFormat =
       "$x `low` `=` $low `high` `=` $high attr-dict `:` type($x)";
-  // let hasFolder = 1;
+  let hasFolder = 1;
 }
 
 def ConcatOp : Tarn_InferredOp<"concat", !listconcat(LoopsAndBody, Gradient)> {
@@ -167,7 +167,8 @@ def ConcatOp : Tarn_InferredOp<"concat", !listconcat(LoopsAndBody, Gradient)> {
   let arguments = (ins Variadic<Tarn_Tensor>:$inputs, Tarn_DimAttr:$dim);
   let results = (outs Tarn_Tensor:$result);
   let assemblyFormat = "$inputs `dim` `=` $dim attr-dict `:` type($inputs)";
-  // let hasFolder = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def UpdateSliceOp : Tarn_Op<"update_slice", !listconcat(Loops, Gradient,

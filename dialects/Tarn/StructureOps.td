@@ -30,7 +30,7 @@ def ConstantOp : Tarn_InferredOp<"constant", !listconcat(LoopsAndBody,
   // A splat of a number.
   let builders = [OpBuilder<(ins "::mlir::RankedTensorType":$type,
                                  "double":$number)>];
-  // let hasFolder = 1;
+  let hasFolder = 1;
 }
 
 def IotaOp : Tarn_Op<"iota", !listconcat(
