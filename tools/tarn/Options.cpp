@@ -1,0 +1,199 @@
+//===- Options.cpp - the command line as data -----------------------------===//
+//
+// The only file of Tarn that sees CLI11, which reports by exceptions: it is
+// compiled apart from the rest, with them on.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/tarn/Options.h"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+
+using namespace tarn::cli;
+
+namespace {
+
+/// Splits `B=8,T=1024` pairs given once or several times into a map.
+void splitPairs(const std::vector<std::string> &words, const char *option,
+                std::map<std::string, std::string> &pairs) {
+  for (const std::string &word : words) {
+    size_t equals = word.find('=');
+    if (equals == 0 || equals == std::string::npos ||
+        equals + 1 == word.size())
+      throw CLI::ValidationError(option, "`" + word +
+                                             "` is not of the form NAME=VALUE");
+    std::string name = word.substr(0, equals);
+    if (!pairs.emplace(name, word.substr(equals + 1)).second)
+      throw CLI::ValidationError(option, "`" + name + "` is given twice");
+  }
+}
+
+/// A dimension's size: a positive decimal number that fits 63 bits.
+int64_t parseDimension(const std::string &name, const std::string &text) {
+  int64_t value = 0;
+  auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value <= 0)
+    throw CLI::ValidationError("--shape", "`" + name + "` needs a positive " +
+                                              "number, got `" + text + "`");
+  return value;
+}
+
+/// Raw words of the options that need more than CLI11's own conversion.
+struct RawOptions {
+  std::vector<std::string> set, shape;
+};
+
+void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
+                     bool required = true) {
+  auto *model = app->add_option("MODEL", in.model.model,
+                                "a .tarn file or a compiled artifact");
+  if (required)
+    model->required();
+  app->add_option("--set", raw.set, "hyper-parameters, NAME=VALUE")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app->add_option("--shape", raw.shape, "symbolic dimensions, B=8,T=1024")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app->add_option("--target", in.model.targets,
+                  "auto, cpu, cpu:x86-64-v3, cpu:x86-64-v4, ...; several make "
+                  "one artifact for all")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app->add_option("--policy", in.model.policy,
+                  "what is kept for backward: keep-all or sqrt")
+      ->check(CLI::IsMember({"keep-all", "sqrt"}));
+  app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
+  app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
+                "evaluate before and after each pass and compare");
+  app->add_flag("--no-cache", in.model.noCache, "compile even if cached");
+}
+
+void addOutputOptions(CLI::App *app, Invocation &in) {
+  app->add_flag("--json", in.output.json, "print one JSON object");
+  app->add_flag("-q,--quiet", in.output.quiet, "print errors only");
+  app->add_flag("--no-progress", in.output.noProgress, "no progress lines");
+}
+
+void addThreads(CLI::App *app, int64_t &threads) {
+  app->add_option("--threads", threads, "worker threads; 0 = all cores")
+      ->check(CLI::Range(int64_t(0), int64_t(1024)));
+}
+
+} // namespace
+
+int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
+  CLI::App app("Tarn compiles model training.", "tarn");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "tarn 0.1");
+  RawOptions raw;
+  in.words.assign(argv, argv + argc);
+
+  auto *check = app.add_subcommand("check", "parse and check a model");
+  addModelOptions(check, in, raw);
+  addOutputOptions(check, in);
+
+  auto *compile = app.add_subcommand("compile", "compile a model");
+  addModelOptions(compile, in, raw);
+  addOutputOptions(compile, in);
+  compile->add_option("-o,--output", in.compile.output, "the artifact to write");
+  compile->add_option("--to", in.compile.to,
+                      "stop after this phase and print its IR");
+
+  auto *train = app.add_subcommand("train", "train a model on data");
+  addModelOptions(train, in, raw, /*required=*/false);
+  addOutputOptions(train, in);
+  train->add_option("DATA", in.train.data,
+                    "text files (as bytes) or one file of tokens (.bin)");
+  train->add_option("--token-bytes", in.train.tokenBytes,
+                    "bytes a token takes in a .bin file")
+      ->check(CLI::IsMember({2, 4}));
+  const auto positive = CLI::Range(int64_t(1), int64_t(1) << 40);
+  const auto notNegative = CLI::Range(int64_t(0), int64_t(1) << 40);
+  train->add_option("--steps", in.train.steps, "train up to this step")
+      ->check(positive);
+  train->add_option("--seed", in.train.seed, "of weights, data and dropout");
+  train->add_option("--eval-every", in.train.evalEvery, "steps; 0 = never")
+      ->check(notNegative);
+  train->add_option("--eval-batches", in.train.evalBatches,
+                    "batches a validation takes")
+      ->check(positive);
+  train->add_option("--save-every", in.train.saveEvery, "steps; 0 = at the end")
+      ->check(notNegative);
+  train->add_option("--log-every", in.train.logEvery, "steps")->check(positive);
+  train->add_option("--held-out", in.train.heldOut,
+                    "share of the data kept for validation")
+      ->check(CLI::Range(0.0, 0.9));
+  train->add_option("--out", in.train.out,
+                    "the run's folder (default runs/MODEL-N)");
+  train->add_option("--resume", in.train.resume, "go on with this run");
+  train->add_option("--params", in.train.params, "weights to start from");
+  train->add_flag("--profile", in.train.profile, "table of kernels at the end");
+  addThreads(train, in.train.threads);
+
+  auto *run = app.add_subcommand("run", "run a function of a model");
+  addModelOptions(run, in, raw, /*required=*/false);
+  addOutputOptions(run, in);
+  run->add_option("--inputs", in.run.inputs, "safetensors file");
+  run->add_option("--outputs", in.run.outputs, "safetensors file to write");
+  run->add_option("--params", in.run.params, "safetensors file or checkpoint");
+  run->add_option("--function", in.run.function,
+                  "which function (default: eval, else the first)");
+  run->add_flag("--grad", in.run.grad,
+                "also gradients of the first scalar output");
+  run->add_flag("--reference", in.run.reference,
+                "by the float64 interpreter instead of compiled code");
+  run->add_option("--seed", in.run.seed, "of weights where none are given");
+  run->add_option("--sample", in.run.sample, "generate from this run's folder");
+  run->add_option("--prompt", in.run.prompt, "text to go on from");
+  run->add_option("--tokens", in.run.tokens, "how many tokens to generate")
+      ->check(positive);
+  addThreads(run, in.run.threads);
+
+  auto *bench = app.add_subcommand("bench", "time a model's training step");
+  addModelOptions(bench, in, raw);
+  addOutputOptions(bench, in);
+  bench->add_option("--steps", in.bench.steps, "timed steps")->check(positive);
+  bench->add_flag("--profile", in.bench.profile, "table of kernels");
+  addThreads(bench, in.bench.threads);
+
+  auto *inspect = app.add_subcommand("inspect", "say what an artifact holds");
+  inspect->add_option("ARTIFACT", in.model.model, "a compiled artifact")
+      ->required();
+  addOutputOptions(inspect, in);
+
+  try {
+    app.parse(argc, argv);
+    splitPairs(raw.set, "--set", in.model.set);
+    std::map<std::string, std::string> shape;
+    splitPairs(raw.shape, "--shape", shape);
+    for (const auto &[name, text] : shape)
+      in.model.shape[name] = parseDimension(name, text);
+  } catch (const CLI::CallForHelp &help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion &version) {
+    return app.exit(version);
+  } catch (const CLI::ParseError &error) {
+    std::string word = argc > 1 ? argv[1] : "";
+    std::cerr << "error: " << error.what() << "\n"
+              << "help: tarn " << (app.get_subcommands().empty() ? "" : word + " ")
+              << "--help lists the options\n";
+    return usageError;
+  }
+  if (*check)
+    in.command = Command::check;
+  else if (*compile)
+    in.command = Command::compile;
+  else if (*train)
+    in.command = Command::train;
+  else if (*run)
+    in.command = Command::run;
+  else if (*bench)
+    in.command = Command::bench;
+  else
+    in.command = Command::inspect;
+  return -1;
+}

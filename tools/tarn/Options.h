@@ -1,0 +1,117 @@
+//===- Options.h - the command line as data ---------------------*- C++ -*-===//
+
+#ifndef TOOLS_TARN_OPTIONS_H
+#define TOOLS_TARN_OPTIONS_H
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace tarn::cli {
+
+/// Exit codes of every command.
+enum ExitCode { success = 0, userError = 1, usageError = 2, internalError = 70 };
+
+/// What names a model and how it is compiled; shared by most commands.
+struct ModelOptions {
+  /// A .tarn file or a compiled artifact.
+  std::string model;
+  /// Hyper-parameters, `--set layers=6`.
+  std::map<std::string, std::string> set;
+  /// Symbolic dimensions, `--shape B=8,T=1024`.
+  std::map<std::string, int64_t> shape;
+  /// `auto`, `cpu`, `cpu:x86-64-v3`, ...; several make several code sections.
+  std::vector<std::string> targets;
+  /// What the planner keeps for the backward pass: `keep-all` or `sqrt`.
+  std::string policy = "keep-all";
+  /// Folder for the IR after each pass; empty = none.
+  std::string dump;
+  /// Evaluate the module before and after each pass and compare.
+  bool verifyEachNumerics = false;
+  /// Compile again even if the cache holds the artifact.
+  bool noCache = false;
+};
+
+/// Where and how results are printed.
+struct OutputOptions {
+  bool json = false;
+  bool quiet = false;
+  bool noProgress = false;
+};
+
+struct CompileOptions {
+  std::string output;
+  /// Stop after this phase and print its IR instead of an artifact.
+  std::string to;
+};
+
+struct TrainOptions {
+  std::vector<std::string> data;
+  /// Bytes a token takes in a `.bin` file: 2 or 4.
+  int64_t tokenBytes = 2;
+  int64_t steps = 1000;
+  uint64_t seed = 0;
+  int64_t evalEvery = 250;
+  int64_t evalBatches = 20;
+  int64_t saveEvery = 500;
+  int64_t logEvery = 10;
+  double heldOut = 0.1;
+  std::string out;
+  std::string resume;
+  std::string params;
+  int64_t threads = 0;
+  bool profile = false;
+};
+
+struct RunOptions {
+  std::string inputs;
+  std::string outputs;
+  std::string params;
+  std::string function;
+  bool grad = false;
+  bool reference = false;
+  uint64_t seed = 0;
+  int64_t threads = 0;
+  /// Sampling: the checkpoint's folder, the prompt, and how many tokens.
+  std::string sample;
+  std::string prompt;
+  int64_t tokens = 200;
+};
+
+struct BenchOptions {
+  int64_t steps = 10;
+  int64_t threads = 0;
+  bool profile = false;
+};
+
+enum class Command { check, compile, train, run, bench, inspect };
+
+/// One parsed command line.
+struct Invocation {
+  Command command;
+  ModelOptions model;
+  OutputOptions output;
+  CompileOptions compile;
+  TrainOptions train;
+  RunOptions run;
+  BenchOptions bench;
+  /// The words as typed, for messages and reproducers.
+  std::vector<std::string> words;
+};
+
+/// Parses the command line. Returns -1 to go on, or the exit code when there is
+/// nothing more to do (help was printed, or the usage was wrong and said so).
+int parseCommandLine(int argc, char **argv, Invocation &invocation);
+
+// The commands. Each returns an ExitCode.
+int runCheck(const Invocation &invocation);
+int runCompile(const Invocation &invocation);
+int runTrain(const Invocation &invocation);
+int runRun(const Invocation &invocation);
+int runBench(const Invocation &invocation);
+int runInspect(const Invocation &invocation);
+
+} // namespace tarn::cli
+
+#endif // TOOLS_TARN_OPTIONS_H
