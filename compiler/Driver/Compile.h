@@ -1,0 +1,74 @@
+//===- Compile.h - from a model's text to an artifact -----------*- C++ -*-===//
+//
+// The driver as a library: the command line, the tests and a later Python module
+// all compile through this one function.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef COMPILER_DRIVER_COMPILE_H
+#define COMPILER_DRIVER_COMPILE_H
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace tarn {
+
+/// What to compile, and how.
+struct CompileRequest {
+  /// Path of the .tarn file.
+  std::string model;
+  /// Hyper-parameters by name, as text.
+  std::map<std::string, std::string> set;
+  /// Symbolic dimensions by name.
+  std::map<std::string, int64_t> shape;
+  /// `auto`, `cpu`, `cpu:ISA`; empty = auto.
+  std::vector<std::string> targets;
+  /// What is kept for the backward pass: `keep-all` or `sqrt`.
+  std::string policy = "keep-all";
+  /// Folder for the IR after each pass that changed it; empty = none.
+  std::string dump;
+  /// Stop after this phase (flag name of compiler/Pipeline); empty = package.
+  std::string to;
+  bool verifyEachNumerics = false;
+};
+
+/// What came out.
+struct CompileResult {
+  /// The artifact's bytes; empty when stopped before package.
+  std::vector<char> artifact;
+  /// The IR where compilation stopped, when it stopped early.
+  std::string ir;
+  /// Seconds per phase, in order.
+  std::vector<std::pair<std::string, double>> seconds;
+  /// Trainable and frozen parameters together, in elements.
+  uint64_t parameters = 0;
+};
+
+/// How a compilation ended. Messages were printed to stderr already.
+enum class CompileStatus {
+  success,
+  /// The user's error (model, option): exit code 1.
+  userError,
+  /// A failed invariant of Tarn's own: exit code 70.
+  internalError
+};
+
+/// Compiles `request`. Diagnostics go to stderr as the model's file, line and
+/// caret.
+CompileStatus compile(const CompileRequest &request, CompileResult &result);
+
+/// Only imports and verifies: what `tarn check` does. The module lives in
+/// `context`, which must have Tarn's dialects loaded (see registerDialects).
+CompileStatus importModel(const CompileRequest &request,
+                          mlir::MLIRContext &context,
+                          mlir::OwningOpRef<mlir::ModuleOp> &module);
+
+} // namespace tarn
+
+#endif // COMPILER_DRIVER_COMPILE_H
