@@ -1,0 +1,41 @@
+//===- Model.h - a model as the commands see it -----------------*- C++ -*-===//
+
+#ifndef TOOLS_TARN_MODEL_H
+#define TOOLS_TARN_MODEL_H
+
+#include "compiler/Driver/Compile.h"
+#include "tools/tarn/Options.h"
+
+#include <string>
+#include <vector>
+
+namespace tarn::cli {
+
+/// The compile request that a command line's model options ask for.
+CompileRequest requestFor(const ModelOptions &options);
+
+/// The exit code of a compilation's end; an internal error also leaves a
+/// reproducer.
+int exitCodeFor(CompileStatus status);
+
+/// Elements of all parameters in the module, each once.
+uint64_t countParameters(mlir::ModuleOp module);
+
+/// Writes a whole file beside its final name and renames it, so that an error
+/// leaves an existing file as it was. Returns false with `error` set.
+bool writeWhole(const std::string &path, const std::vector<char> &bytes,
+                std::string &error);
+
+/// Reads a whole file. Returns false with `error` set.
+bool readWhole(const std::string &path, std::vector<char> &bytes,
+               std::string &error);
+
+/// The artifact of MODEL: its bytes when it is one, else compiled through the
+/// cache. Returns an ExitCode; `seconds` is the time compiling took (0 from the
+/// cache).
+int obtainArtifact(const ModelOptions &options, std::vector<char> &artifact,
+                   double &seconds);
+
+} // namespace tarn::cli
+
+#endif // TOOLS_TARN_MODEL_H
