@@ -1,0 +1,114 @@
+//===- Session.cpp - the C interface with owners --------------------------===//
+
+#include "tools/tarn/Session.h"
+
+#include "tools/tarn/CrashGuard.h"
+#include "tools/tarn/Options.h"
+#include "tools/tarn/Terminal.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+using namespace tarn::cli;
+
+int tarn::cli::reportRuntimeError(tarn_status status) {
+  if (status == TARN_INTERNAL)
+    return reportInternalError(tarn_last_error());
+  printError(tarn_last_error());
+  return userError;
+}
+
+int tarn::cli::openSession(const std::vector<char> &bytes, int threads,
+                           bool profile, ArtifactHandle &artifact,
+                           SessionHandle &session) {
+  tarn_artifact *opened = nullptr;
+  if (tarn_status status =
+          tarn_artifact_open_bytes(bytes.data(), bytes.size(), &opened))
+    return reportRuntimeError(status);
+  artifact.reset(opened);
+  tarn_session_options options{};
+  options.struct_size = sizeof options;
+  options.threads = threads;
+  options.profile = profile;
+  tarn_session *created = nullptr;
+  if (tarn_status status = tarn_session_create(opened, &options, &created))
+    return reportRuntimeError(status);
+  session.reset(created);
+  return success;
+}
+
+Bindings::Bindings(const tarn_artifact *artifact, int function) {
+  tarn_function_info info{};
+  tarn_artifact_function(artifact, function, &info);
+  inputInfos.resize(info.inputs);
+  outputInfos.resize(info.outputs);
+  for (int i = 0; i < info.inputs; ++i) {
+    tarn_artifact_input(artifact, function, i, &inputInfos[i]);
+    inputBytes.emplace_back(inputInfos[i].bytes);
+  }
+  for (int i = 0; i < info.outputs; ++i) {
+    tarn_artifact_output(artifact, function, i, &outputInfos[i]);
+    outputBytes.emplace_back(outputInfos[i].bytes);
+  }
+  for (std::vector<char> &bytes : inputBytes)
+    inputPointers.push_back(bytes.data());
+  for (std::vector<char> &bytes : outputBytes)
+    outputPointers.push_back(bytes.data());
+}
+
+int Bindings::findOutput(const char *name) const {
+  for (size_t i = 0; i < outputInfos.size(); ++i)
+    if (std::strcmp(outputInfos[i].name, name) == 0)
+      return int(i);
+  return -1;
+}
+
+int tarn::cli::findFunctionOfKind(const tarn_artifact *artifact,
+                                  const char *kind) {
+  for (int i = 0, e = tarn_artifact_function_count(artifact); i < e; ++i) {
+    tarn_function_info info{};
+    tarn_artifact_function(artifact, i, &info);
+    if (std::strcmp(info.kind, kind) == 0)
+      return i;
+  }
+  return -1;
+}
+
+std::string tarn::cli::describeType(const tarn_tensor_info &info) {
+  std::string text = tarn_dtype_name(info.dtype);
+  text += "[";
+  for (int i = 0; i < info.rank; ++i)
+    text += (i ? ", " : "") + std::to_string(info.shape[i]);
+  return text + "]";
+}
+
+void tarn::cli::printProfile(const tarn_session *session) {
+  std::vector<tarn_kernel_time> times(tarn_profile_count(session));
+  for (size_t i = 0; i < times.size(); ++i)
+    tarn_profile_get(session, int(i), &times[i]);
+  std::sort(times.begin(), times.end(), [](const auto &a, const auto &b) {
+    return a.nanoseconds > b.nanoseconds;
+  });
+  uint64_t total = 0;
+  for (const tarn_kernel_time &time : times)
+    total += time.nanoseconds;
+  std::printf(" share  launches        ms  GFLOP/s    GB/s  kernel\n");
+  for (const tarn_kernel_time &time : times) {
+    if (time.launches == 0)
+      continue;
+    double seconds = time.nanoseconds * 1e-9;
+    std::string where = time.file && *time.file
+                            ? std::string(time.file) + ":" +
+                                  std::to_string(time.line)
+                            : "";
+    if (size_t slash = where.rfind('/'); slash != std::string::npos)
+      where.erase(0, slash + 1);
+    std::printf(" %4.1f%% %9llu %9.2f %8.1f %7.1f  %.20s %s\n",
+                100.0 * time.nanoseconds / std::max<uint64_t>(total, 1),
+                (unsigned long long)time.launches, seconds * 1e3,
+                time.flops * 1e-9 * time.launches / seconds,
+                time.bytes * 1e-9 * time.launches / seconds, time.name,
+                where.c_str());
+  }
+}
