@@ -73,8 +73,8 @@ int tarn::cli::runBench(const Invocation &in) {
       if (target.isa == tarn_session_isa(session.get()))
         launches = countLaunches(target.functions[step].program);
     if (const rt::Json *vocab = manifest->hyper.find("vocab"))
-      if (auto value = vocab->asInteger())
-        vocabulary = std::max<int64_t>(*value, 1);
+      if (vocab->isInt())
+        vocabulary = std::max<int64_t>(vocab->asInt(), 1);
   }
 
   Bindings bindings(artifact.get(), step);
