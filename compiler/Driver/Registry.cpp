@@ -13,6 +13,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/Train/Passes.h"
+
 #include "mlir/Transforms/Passes.h"
 
 void tarn::registerDialects(mlir::DialectRegistry &registry) {
@@ -26,4 +28,5 @@ void tarn::registerPasses() {
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   graph::registerGraphPasses();
+  registerTarnTrainPasses();
 }

@@ -1,0 +1,79 @@
+//===- Roles.cpp - names and roles of a step's values ---------------------===//
+
+#include "passes/Train/Roles.h"
+
+using namespace mlir;
+using namespace tarn;
+
+static StringRef text(Attribute attribute) {
+  auto string = dyn_cast_or_null<StringAttr>(attribute);
+  return string ? string.getValue() : StringRef();
+}
+
+StringRef tarn::argumentRole(func::FuncOp function, unsigned index) {
+  return text(function.getArgAttr(index, "tarn.role"));
+}
+
+StringRef tarn::argumentName(func::FuncOp function, unsigned index) {
+  return text(function.getArgAttr(index, "tarn.name"));
+}
+
+StringRef tarn::resultRole(func::FuncOp function, unsigned index) {
+  return text(function.getResultAttr(index, "tarn.role"));
+}
+
+StringRef tarn::resultName(func::FuncOp function, unsigned index) {
+  return text(function.getResultAttr(index, "tarn.name"));
+}
+
+bool tarn::isTrainable(func::FuncOp function, unsigned index) {
+  auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
+  return type && isa<FloatType>(type.getElementType()) &&
+         argumentRole(function, index) == "parameter" &&
+         !function.getArgAttr(index, "tarn.frozen");
+}
+
+std::optional<unsigned> tarn::findResult(func::FuncOp function, StringRef role,
+                                         StringRef name) {
+  for (unsigned i = 0, e = function.getNumResults(); i != e; ++i)
+    if (resultRole(function, i) == role && resultName(function, i) == name)
+      return i;
+  return std::nullopt;
+}
+
+std::optional<unsigned> tarn::findArgument(func::FuncOp function,
+                                           StringRef role, StringRef name) {
+  for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i)
+    if (argumentRole(function, i) == role && argumentName(function, i) == name)
+      return i;
+  return std::nullopt;
+}
+
+static DictionaryAttr describe(MLIRContext *context, StringRef role,
+                               StringRef name) {
+  Builder builder(context);
+  return builder.getDictionaryAttr(
+      {builder.getNamedAttr("tarn.name", builder.getStringAttr(name)),
+       builder.getNamedAttr("tarn.role", builder.getStringAttr(role))});
+}
+
+Value tarn::addArgument(func::FuncOp function, StringRef role, StringRef name,
+                        Type type) {
+  unsigned index = function.getNumArguments();
+  (void)function.insertArgument(
+      index, type, describe(function.getContext(), role, name),
+      NameLoc::get(StringAttr::get(function.getContext(), name),
+                   function.getLoc()));
+  return function.getArgument(index);
+}
+
+void tarn::addResult(func::FuncOp function, StringRef role, StringRef name,
+                     Value value) {
+  (void)function.insertResult(function.getNumResults(), value.getType(),
+                              describe(function.getContext(), role, name));
+  returnOf(function).getOperandsMutable().append(value);
+}
+
+func::ReturnOp tarn::returnOf(func::FuncOp function) {
+  return cast<func::ReturnOp>(function.getBody().back().getTerminator());
+}

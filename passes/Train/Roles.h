@@ -1,0 +1,43 @@
+//===- Roles.h - names and roles of a step's values -------------*- C++ -*-===//
+
+#ifndef PASSES_TRAIN_ROLES_H
+#define PASSES_TRAIN_ROLES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace tarn {
+
+/// `tarn.role` of an argument ("input", "parameter", ...); empty if none.
+llvm::StringRef argumentRole(mlir::func::FuncOp function, unsigned index);
+/// `tarn.name` of an argument; empty if none.
+llvm::StringRef argumentName(mlir::func::FuncOp function, unsigned index);
+/// `tarn.role` of a result; empty if none.
+llvm::StringRef resultRole(mlir::func::FuncOp function, unsigned index);
+/// `tarn.name` of a result; empty if none.
+llvm::StringRef resultName(mlir::func::FuncOp function, unsigned index);
+
+/// Whether the optimizer changes argument `index`: a parameter, of floats, that
+/// is not `tarn.frozen`.
+bool isTrainable(mlir::func::FuncOp function, unsigned index);
+
+/// The index of the result with this role and name, or nothing.
+std::optional<unsigned> findResult(mlir::func::FuncOp function,
+                                   llvm::StringRef role, llvm::StringRef name);
+/// The index of the argument with this role and name, or nothing.
+std::optional<unsigned> findArgument(mlir::func::FuncOp function,
+                                     llvm::StringRef role,
+                                     llvm::StringRef name);
+
+/// Adds an argument at the end.
+mlir::Value addArgument(mlir::func::FuncOp function, llvm::StringRef role,
+                        llvm::StringRef name, mlir::Type type);
+/// Adds a result at the end, returning `value`.
+void addResult(mlir::func::FuncOp function, llvm::StringRef role,
+               llvm::StringRef name, mlir::Value value);
+
+/// The function's one `return`.
+mlir::func::ReturnOp returnOf(mlir::func::FuncOp function);
+
+} // namespace tarn
+
+#endif // PASSES_TRAIN_ROLES_H
