@@ -130,9 +130,6 @@ static LogicalResult verifyAccumulate(KernelOp kernel, AccumulateOp op,
     if (!kernel.isSequential(*dim))
       return op.emitOpError("adds along grid dim ")
              << *dim << ", which is not sequential";
-    if (variance.gridDims.test(*dim))
-      return op.emitOpError("adds along grid dim ")
-             << *dim << ", on which its position depends";
     along.set(*dim);
   }
   for (unsigned dim = 0; dim < kernel.getGridRank(); ++dim)

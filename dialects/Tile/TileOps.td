@@ -417,8 +417,8 @@ def AccumulateOp : Tile_SliceOp<"accumulate", [AttrSizedOperandSegments]> {
     in any other grid dim never touch the same element.
 
     C1 to C3: as `load`
-    C4: `along` are positions of sequential grid dims, and no position depends
-      on them
+    C4: `along` are positions of sequential grid dims, and the position
+      depends on every other grid dim with more than one block
     C5: with `rows`: the tile has rank >= 1 and as many rows as there are row
       numbers
     C6: the element is a float

@@ -230,15 +230,6 @@ tile.kernel @accumulate_C4(%x: memref<8xf32>, %y: memref<8xf32>) access ["read",
 
 // -----
 
-tile.kernel @accumulate_C4_position(%x: memref<8xf32>, %y: memref<8xf32>) access ["read", "accumulate"] grid (%i = 8 by 4 sequential) {
-  %t = tile.load %x[0] : memref<8xf32> -> tensor<8xf32>
-  // expected-error@+1 {{'tile.accumulate' op adds along grid dim 0, on which its position depends}}
-  tile.accumulate %t, %y[%i] along(%i) : tensor<8xf32>, memref<8xf32>
-  tile.return
-}
-
-// -----
-
 tile.kernel @accumulate_C4_race(%x: memref<8xf32>, %y: memref<8xf32>) access ["read", "accumulate"] grid (%i = 8 by 4) {
   %t = tile.load %x[%i] : memref<8xf32> -> tensor<8xf32>
   // expected-error@+1 {{'tile.accumulate' op adds to the same elements in 2 blocks of grid dim 0, which is not in 'along'}}
