@@ -208,14 +208,14 @@ Result<Trainer::Outcome> Trainer::run(const Progress &progress,
                                       const std::atomic<bool> *stop) {
   Outcome outcome;
   outcome.step = done;
+  const int64_t begin = done;
+  int64_t saved = -1;
   auto every = [&](int64_t interval) {
     return interval > 0 && done % interval == 0;
   };
   while (done < options.steps) {
-    if (stop && stop->load()) {
-      outcome.stopped = true;
+    if (stop && stop->load())
       break;
-    }
     Result<StepReport> report = step();
     if (!report.ok())
       return report.status();
@@ -233,6 +233,7 @@ Result<Trainer::Outcome> Trainer::run(const Progress &progress,
       if (!path.ok())
         return path.status();
       report->checkpoint = outcome.checkpoint = *path;
+      saved = done;
     }
     if (file)
       if (Status status = file->add(*report); !status.ok())
@@ -240,7 +241,14 @@ Result<Trainer::Outcome> Trainer::run(const Progress &progress,
     if (progress)
       progress(*report);
   }
-  if (stop && stop->load() && done < options.steps)
-    outcome.stopped = true;
+  outcome.stopped = done < options.steps;
+  // Stopped between two steps: the last one is not saved yet.
+  if (outcome.stopped && done > begin && done != saved &&
+      !options.folder.empty()) {
+    Result<std::string> path = save();
+    if (!path.ok())
+      return path.status();
+    outcome.checkpoint = *path;
+  }
   return outcome;
 }

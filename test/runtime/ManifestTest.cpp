@@ -1,0 +1,207 @@
+#include "runtime/Manifest.h"
+
+#include "test/runtime/TestModel.h"
+
+#include <functional>
+#include <gtest/gtest.h>
+
+using namespace tarn::rt;
+using namespace tarn::rt::test;
+
+TEST(Manifest, WritesWhatItReads) {
+  std::string text = writeManifest(bigramManifest());
+  Result<Manifest> manifest = parseManifest(text, 64);
+  ASSERT_TRUE(manifest.ok()) << manifest.status().message();
+  EXPECT_EQ(writeManifest(*manifest), text);
+  EXPECT_EQ(parseManifest(text, 128).status().code(), Code::Invalid);
+}
+
+namespace {
+struct HostileCase {
+  const char *name;
+  const char *message; ///< part of the error
+  std::function<void(Manifest &)> change;
+};
+Function &step(Manifest &m) { return m.targets[0].functions[1]; }
+Op &launch(Manifest &m) { return step(m).program[2]; }
+Op &inRepeat(Manifest &m) { return step(m).program[1].body[0]; }
+constexpr uint64_t huge = uint64_t(1) << 62;
+
+const HostileCase hostileCases[] = {
+    {"no model", "no name", [](Manifest &m) { m.model.clear(); }},
+    {"no target", "no target", [](Manifest &m) { m.targets.clear(); }},
+    {"twice the isa", "two targets",
+     [](Manifest &m) { m.targets.push_back(m.targets[0]); }},
+    {"functions differ", "differs between",
+     [](Manifest &m) {
+       m.targets.push_back(m.targets[0]);
+       m.targets[1].isa = "x86-64-v3";
+       m.targets[1].functions[1].outputs[0].dtype = DType::I32;
+     }},
+    {"huge state", "too large", [](Manifest &m) { m.stateBytes = huge; }},
+    {"huge arena", "too large", [](Manifest &m) { step(m).arenaBytes = huge; }},
+    {"state outside", "outside its space",
+     [](Manifest &m) { m.stateBytes = 64; }},
+    {"state offset overflows", "outside its space",
+     [](Manifest &m) { m.state[0].offset = uint64_t(INT64_MAX) / 64 * 64; }},
+    {"state unaligned", "multiple of 64",
+     [](Manifest &m) { m.state[2].offset += 4; }},
+    {"state overlaps", "overlap", [](Manifest &m) { m.state[1].offset = 64; }},
+    {"state without name", "not unique",
+     [](Manifest &m) { m.state[0].name.clear(); }},
+    {"state twice", "not unique",
+     [](Manifest &m) { m.state[0].name = m.state[1].name; }},
+    {"state of wrong size", "has 16384 bytes, not 64",
+     [](Manifest &m) { m.state[0].bytes = 64; }},
+    {"negative extent", "bad shape",
+     [](Manifest &m) { m.state[0].shape = {-1, -1}; }},
+    {"product overflows", "bad shape",
+     [](Manifest &m) { m.state[0].shape = {1LL << 40, 1LL << 40}; }},
+    {"product overflows behind a zero", "bad shape",
+     [](Manifest &m) { m.state[0].shape = {0, 1LL << 40, 1LL << 40}; }},
+    {"rank", "bad shape",
+     [](Manifest &m) { m.state[0].shape.assign(1000, 1); }},
+    {"input outside", "outside its space",
+     [](Manifest &m) { step(m).inputBytes = 64; }},
+    {"output outside", "outside its space",
+     [](Manifest &m) { step(m).outputBytes = 64; }},
+    {"function twice", "not unique",
+     [](Manifest &m) { m.targets[0].functions[0].name = "step"; }},
+    {"kernel index", "no kernel 99",
+     [](Manifest &m) { launch(m).kernel = 99; }},
+    {"negative blocks", "blocks", [](Manifest &m) { launch(m).blocks = -1; }},
+    {"huge blocks", "blocks",
+     [](Manifest &m) { launch(m).blocks = INT64_MAX; }},
+    {"argument missing", "takes 3 arguments, not 2",
+     [](Manifest &m) { launch(m).args.pop_back(); }},
+    {"argument outside", "outside the arena space",
+     [](Manifest &m) { launch(m).args[0].offset = 1 << 16; }},
+    {"argument offset overflows", "outside the arena space",
+     [](Manifest &m) {
+       launch(m).args[0].offset = uint64_t(INT64_MAX) / 64 * 64;
+     }},
+    {"argument in an empty space", "outside the arena space",
+     [](Manifest &m) { step(m).arenaBytes = 0; }},
+    {"argument unaligned", "multiple of 64",
+     [](Manifest &m) { launch(m).args[2].offset += 4; }},
+    {"kernel argument huge", "too large",
+     [](Manifest &m) { m.targets[0].kernels[3].args[0].bytes = huge; }},
+    {"kernel argument larger than the slice", "outside the arena space",
+     [](Manifest &m) { m.targets[0].kernels[3].args[2].bytes = 1 << 20; }},
+    {"writes an input", "writes to the input space",
+     [](Manifest &m) { launch(m).args[2] = {Space::Input, 0, 0}; }},
+    {"writes a constant", "writes to the constant space",
+     [](Manifest &m) {
+       m.targets[0].functions[4].program[0].args[1] = {Space::Constant, 0, 0};
+     }},
+    {"stride leaves the space", "outside the input space",
+     [](Manifest &m) { inRepeat(m).args[1].stride += 1024; }},
+    {"stride overflows", "outside the input space",
+     [](Manifest &m) { inRepeat(m).args[1].stride = INT64_MAX; }},
+    {"more trips than inputs", "outside the input space",
+     [](Manifest &m) { step(m).program[1].count = 3; }},
+    {"repeat of nothing", "bad repeat count",
+     [](Manifest &m) { step(m).program[1].count = 0; }},
+    {"negative repeat", "bad repeat count",
+     [](Manifest &m) { step(m).program[1].count = -5; }},
+    {"endless repeat", "bad repeat count",
+     [](Manifest &m) { step(m).program[1].count = INT64_MAX; }},
+    {"nested repeats", "too long",
+     [](Manifest &m) {
+       Op op = step(m).program[1];
+       op.count = 1 << 20;
+       op.body = {step(m).program[0]};
+       Op outer = op;
+       outer.body = {op};
+       Op outermost = op;
+       outermost.body = {outer};
+       step(m).program.push_back(outermost);
+     }},
+    {"copy outside", "outside the state space",
+     [](Manifest &m) { step(m).program[5].from.offset = m.stateBytes; }},
+    {"copy to an input", "writes to the input space",
+     [](Manifest &m) { step(m).program[5].to.space = Space::Input; }},
+    {"copy of everything", "outside",
+     [](Manifest &m) { step(m).program[5].bytes = UINT64_MAX >> 1; }},
+    {"fill outside", "outside the arena space",
+     [](Manifest &m) { step(m).program[0].bytes = 1 << 30; }},
+    {"huge scratch", "too much scratch",
+     [](Manifest &m) { m.targets[0].kernels[0].scratch = huge; }},
+    {"no symbol", "no symbol",
+     [](Manifest &m) { m.targets[0].kernels[0].symbol.clear(); }},
+    {"location", "out of range",
+     [](Manifest &m) { m.targets[0].kernels[0].location = 1; }},
+    {"location of an operation", "out of range",
+     [](Manifest &m) { launch(m).location = 77; }},
+};
+} // namespace
+
+TEST(Manifest, RefusesHostilePlans) {
+  for (const HostileCase &hostile : hostileCases) {
+    Manifest manifest = bigramManifest();
+    hostile.change(manifest);
+    Result<Manifest> read = parseManifest(writeManifest(manifest), 64);
+    ASSERT_FALSE(read.ok()) << hostile.name;
+    EXPECT_NE(read.status().message().find(hostile.message), std::string::npos)
+        << hostile.name << ": " << read.status().message();
+    // The whole way in, too.
+    std::string bytes = bigramArtifact(manifest);
+    EXPECT_FALSE(Model::parse(bytes.data(), bytes.size()).ok()) << hostile.name;
+  }
+}
+
+// Text that no Manifest could produce.
+TEST(Manifest, RefusesHostileText) {
+  const std::string text = writeManifest(bigramManifest());
+  const std::pair<const char *, const char *> changes[] = {
+      {"\"format\":1", "\"format\":2"},
+      {"\"format\":1", "\"format\":\"1\""},
+      {"\"format\":1,", ""},
+      {"\"model\":\"bigram\"", "\"model\":7"},
+      {"\"hyper\":{", "\"hyper\":[],\"x\":{"},
+      {"\"state_bytes\":", "\"state_bytes\":-"},
+      {"\"state_bytes\":", "\"state_bytes\":0.5,\"x\":"},
+      {"\"state_bytes\":", "\"state_bytes\":1e3,\"x\":"},
+      {"\"dtype\":\"f32\"", "\"dtype\":\"f33\""},
+      {"\"dtype\":\"f32\"", "\"dtype\":32"},
+      {"\"shape\":[64,64]", "\"shape\":[64,\"64\"]"},
+      {"\"shape\":[64,64]", "\"shape\":4096"},
+      {"\"save\":true", "\"save\":1"},
+      {"[\"bigram.tarn\",3,5]", "[\"bigram.tarn\",3]"},
+      {"[\"bigram.tarn\",3,5]", "[3,\"bigram.tarn\",5]"},
+      {"\"op\":\"launch\"", "\"op\":\"lunch\""},
+      {"\"access\":\"read\"", "\"access\":\"execute\""},
+      {"[\"state\",0]", "[\"state\",-64]"},
+      {"[\"state\",0]", "[\"heap\",0]"},
+      {"[\"state\",0]", "[\"state\"]"},
+      {"[\"state\",0]", "[\"state\",0,-1]"},
+      {"[\"state\",0]", "[\"state\",0,0,0]"},
+      {"[\"state\",0]", "[\"state\",99999999999999999999]"},
+      {"\"kernel\":0", "\"kernel\":4294967296"},
+      {"\"kernel\":0", "\"kernel\":-1"},
+      {"\"targets\":[", "\"targets\":{},\"x\":["},
+      {"\"targets\":[", "\"targets\":[1,"},
+      {"\"op\":\"fill\"", "\"value\":256,\"op\":\"fill\""},
+      {"\"count\":2", "\"count\":2,\"count\":2"},
+  };
+  for (const auto &[from, to] : changes) {
+    std::string changed = text;
+    size_t at = changed.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    changed.replace(at, std::string(from).size(), to);
+    Result<Manifest> read = parseManifest(changed, 64);
+    EXPECT_FALSE(read.ok()) << from << " -> " << to;
+    EXPECT_EQ(read.status().message().compare(0, 8, "manifest"), 0)
+        << read.status().message();
+  }
+  for (size_t size = 0; size < text.size(); size += 7)
+    EXPECT_FALSE(parseManifest(text.substr(0, size), 64).ok()) << size;
+}
+
+TEST(Manifest, ErrorsNameThePlace) {
+  std::string text = writeManifest(bigramManifest());
+  size_t at = text.find("\"dtype\":\"i32\"");
+  text.replace(at, 13, "\"dtype\":\"i33\"");
+  EXPECT_EQ(parseManifest(text, 64).status().message(),
+            "manifest.state[2]: `i33` is no element type");
+}
