@@ -116,8 +116,10 @@ mlir::FailureOr<PredicateBounds> buildPredicateBounds(mlir::OpBuilder &builder,
                                                       mlir::Value mask);
 
 /// Whether buffers `read` and `written` of the kernel may be the same bytes:
-/// every block loads from `read` only the elements that it stores to `written`
-/// itself, tile for tile, and no load follows a store.
+/// the kernel is elementwise throughout, and every element of `read` that a
+/// block loads is stored to `written` by that block at the same place. Kernels
+/// with reductions, dots or loops say no: targets may use the written bytes as
+/// scratch, or load an element again after they stored it.
 bool mayShareBytes(KernelOp kernel, unsigned read, unsigned written);
 
 } // namespace tarn::tile
