@@ -6,7 +6,8 @@ using namespace tarn::rt;
 
 static constexpr const char *spaceNames[spaceCount] = {
     "state", "arena", "input", "output", "constant"};
-static constexpr const char *accessNames[3] = {"read", "write", "readwrite"};
+static constexpr unsigned accessCount = 4;
+static constexpr const char *accessNames[accessCount] = {"r", "w", "rw", "p"};
 
 const char *tarn::rt::spaceName(Space space) {
   return spaceNames[static_cast<unsigned>(space)];
@@ -109,14 +110,28 @@ static Json writeKernel(const Kernel &kernel) {
   out.set("scratch", kernel.scratch);
   out.set("flops", kernel.flops);
   out.set("bytes", kernel.bytes);
-  Json args = Json::array();
+  Json bytes = Json::array(), access = Json::array();
   for (const KernelArg &arg : kernel.args) {
-    Json item = Json::object();
-    item.set("bytes", arg.bytes);
-    item.set("access", accessNames[static_cast<unsigned>(arg.access)]);
-    args.push(std::move(item));
+    bytes.push(arg.bytes);
+    access.push(accessNames[static_cast<unsigned>(arg.access)]);
   }
-  out.set("args", std::move(args));
+  out.set("arg_bytes", std::move(bytes));
+  out.set("access", std::move(access));
+  return out;
+}
+
+static Json writeValue(const PlanValue &value) {
+  Json out = Json::object();
+  out.set("name", value.name);
+  if (!value.role.empty())
+    out.set("role", value.role);
+  out.set("space", spaceName(value.space));
+  out.set("offset", value.offset);
+  out.set("bytes", value.bytes);
+  out.set("first", value.first);
+  out.set("last", value.last);
+  if (value.location >= 0)
+    out.set("location", value.location);
   return out;
 }
 
@@ -130,6 +145,12 @@ static Json writeFunction(const Function &function) {
   out.set("outputs", writeTensors(function.outputs, false));
   out.set("output_bytes", function.outputBytes);
   out.set("program", writeProgram(function.program));
+  if (!function.values.empty()) {
+    Json values = Json::array();
+    for (const PlanValue &value : function.values)
+      values.push(writeValue(value));
+    out.set("values", std::move(values));
+  }
   return out;
 }
 
@@ -333,6 +354,14 @@ private:
     return out;
   }
 
+  Space space(const std::string &name) {
+    for (unsigned i = 0; i < spaceCount; ++i)
+      if (name == spaceNames[i])
+        return static_cast<Space>(i);
+    fail(Code::Invalid, "`" + name + "` is no memory space");
+    return Space::State;
+  }
+
   Slice slice(const Json &item) {
     Slice out;
     auto bad = [&] {
@@ -346,12 +375,7 @@ private:
     if (parts.size() < 2 || parts.size() > 3 || !parts[0].isString() ||
         !parts[1].isInt() || parts[1].asInt() < 0)
       return bad();
-    unsigned space = 0;
-    while (space < spaceCount && parts[0].asString() != spaceNames[space])
-      ++space;
-    if (space == spaceCount)
-      return bad();
-    out.space = static_cast<Space>(space);
+    out.space = space(parts[0].asString());
     out.offset = static_cast<uint64_t>(parts[1].asInt());
     if (parts.size() == 3) {
       if (!parts[2].isInt() || parts[2].asInt() < 0)
@@ -412,18 +436,39 @@ private:
     out.scratch = size(item, "scratch", 0);
     out.flops = integer(item, "flops", 0);
     out.bytes = integer(item, "bytes", 0);
-    each(item, "args", [&](const Json &arg) {
-      KernelArg result;
-      result.bytes = size(arg, "bytes");
-      std::string access = string(arg, "access");
-      unsigned index = 0;
-      while (index < 3 && access != accessNames[index])
-        ++index;
-      if (index == 3)
-        return fail(Code::Invalid, "`access` must be read, write or readwrite");
-      result.access = static_cast<KernelArg::Access>(index);
-      out.args.push_back(result);
+    each(item, "arg_bytes", [&](const Json &bytes) {
+      if (!bytes.isInt() || bytes.asInt() < 0)
+        return fail(Code::Invalid, "expected a size");
+      KernelArg arg;
+      arg.bytes = static_cast<uint64_t>(bytes.asInt());
+      out.args.push_back(arg);
     });
+    size_t count = 0;
+    each(item, "access", [&](const Json &access) {
+      unsigned index = 0;
+      while (index < accessCount && access != Json(accessNames[index]))
+        ++index;
+      if (index == accessCount)
+        return fail(Code::Invalid, "expected \"r\", \"w\", \"rw\" or \"p\"");
+      if (count < out.args.size())
+        out.args[count].access = static_cast<KernelArg::Access>(index);
+      ++count;
+    });
+    if (count != out.args.size())
+      fail(Code::Invalid, "`arg_bytes` and `access` differ in length");
+    return out;
+  }
+
+  PlanValue value(const Json &item) {
+    PlanValue out;
+    out.name = string(item, "name");
+    out.role = string(item, "role", false);
+    out.space = space(string(item, "space"));
+    out.offset = size(item, "offset");
+    out.bytes = size(item, "bytes");
+    out.first = integer(item, "first");
+    out.last = integer(item, "last");
+    out.location = integer(item, "location", -1);
     return out;
   }
 
@@ -444,6 +489,9 @@ private:
       function.outputBytes = size(entry, "output_bytes");
       each(entry, "program",
            [&](const Json &step) { function.program.push_back(op(step)); });
+      if (entry.find("values"))
+        each(entry, "values",
+             [&](const Json &live) { function.values.push_back(value(live)); });
       out.functions.push_back(std::move(function));
     });
     return out;
@@ -454,8 +502,9 @@ private:
 
 } // namespace
 
-Result<Manifest> tarn::rt::parseManifest(std::string_view text,
-                                         uint64_t constantBytes) {
+Result<Manifest>
+tarn::rt::parseManifest(std::string_view text,
+                        std::optional<uint64_t> constantBytes) {
   Result<Json> json = parseJson(text);
   if (!json.ok())
     return json.status().within("manifest");
@@ -465,10 +514,10 @@ Result<Manifest> tarn::rt::parseManifest(std::string_view text,
     return reader.error;
   if (Status status = validate(manifest); !status.ok())
     return status;
-  if (manifest.constantBytes != constantBytes)
+  if (constantBytes && manifest.constantBytes != *constantBytes)
     return Status(Code::Invalid, "manifest: constant_bytes is " +
                                      std::to_string(manifest.constantBytes) +
                                      ", the section `constants` has " +
-                                     std::to_string(constantBytes));
+                                     std::to_string(*constantBytes));
   return manifest;
 }

@@ -47,7 +47,8 @@ struct Slice {
 
 /// A parameter of a kernel: how many bytes from the pointer on it may touch.
 struct KernelArg {
-  enum class Access : uint8_t { Read, Write, ReadWrite };
+  /// Partial: written whole, each block a part of its own.
+  enum class Access : uint8_t { Read, Write, ReadWrite, Partial };
   uint64_t bytes = 0;
   Access access = Access::Read;
 };
@@ -81,6 +82,19 @@ struct Op {
   std::vector<Op> body;
 };
 
+/// What the plan keeps in a stretch of memory, and while which steps: for
+/// reports and for the plan checker; running a program does not need it. Steps
+/// count the launches, copies and fills of the unrolled program.
+struct PlanValue {
+  std::string name;
+  std::string role;
+  Space space = Space::Arena;
+  uint64_t offset = 0, bytes = 0;
+  int64_t first = 0; ///< step that first writes it; -1: before the program
+  int64_t last = 0;  ///< step that last reads it; number of steps: after it
+  int64_t location = -1;
+};
+
 /// A step function: a program over the shared state.
 struct Function {
   std::string name;
@@ -88,6 +102,7 @@ struct Function {
   uint64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0;
   std::vector<TensorDesc> inputs, outputs;
   std::vector<Op> program;
+  std::vector<PlanValue> values;
 };
 
 /// Code for one kind of processor.
@@ -121,9 +136,11 @@ constexpr int64_t manifestFormat = 1;
 /// The JSON text of the section `manifest`.
 std::string writeManifest(const Manifest &manifest);
 
-/// Reads and validates the section `manifest`; `constantBytes` is the size of
-/// the section `constants`.
-Result<Manifest> parseManifest(std::string_view text, uint64_t constantBytes);
+/// Reads and validates the section `manifest`. Where the section `constants`
+/// is at hand, `constantBytes` is its size and must be the manifest's.
+Result<Manifest>
+parseManifest(std::string_view text,
+              std::optional<uint64_t> constantBytes = std::nullopt);
 
 /// Every check that keeps a program inside its spaces: places and sizes of
 /// tensors, kernel indices, slices over all iterations of repeats, bounds on

@@ -132,6 +132,8 @@ private:
           return fail(where + ": a space is too large");
       tensors(where + ": input", function.inputs, function.inputBytes);
       tensors(where + ": output", function.outputs, function.outputBytes);
+      for (const PlanValue &value : function.values)
+        placed(where + ": value `" + value.name + "`: ", function, value);
       uint64_t expanded = 0;
       program(where, target, function, function.program, 1, 1, expanded);
       if (!error.ok())
@@ -153,6 +155,15 @@ private:
       return manifest.constantBytes;
     }
     return 0;
+  }
+
+  /// A value of the plan lies in its space.
+  void placed(const std::string &where, const Function &function,
+              const PlanValue &value) {
+    uint64_t limit = spaceBytes(function, value.space);
+    if (value.offset > limit || value.bytes > limit - value.offset)
+      fail(where + "lies outside the " + spaceName(value.space) + " space");
+    location(where, value.location);
   }
 
   /// The slice, moved by every one of `trips` iterations, stays in its space.

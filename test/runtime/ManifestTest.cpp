@@ -9,8 +9,13 @@ using namespace tarn::rt;
 using namespace tarn::rt::test;
 
 TEST(Manifest, WritesWhatItReads) {
-  std::string text = writeManifest(bigramManifest());
-  Result<Manifest> manifest = parseManifest(text, 64);
+  Manifest written = bigramManifest();
+  written.targets[0].functions[1].values = {
+      {"gradients", "gradient", Space::Arena, 0, 65536, 0, 3, 0},
+      {"table.weight", "parameter", Space::State, 0, 16384, -1, 5, -1}};
+  written.targets[0].kernels[3].args[1].access = KernelArg::Access::Partial;
+  std::string text = writeManifest(written);
+  Result<Manifest> manifest = parseManifest(text);
   ASSERT_TRUE(manifest.ok()) << manifest.status().message();
   EXPECT_EQ(writeManifest(*manifest), text);
   EXPECT_EQ(parseManifest(text, 128).status().code(), Code::Invalid);
@@ -129,6 +134,10 @@ const HostileCase hostileCases[] = {
      [](Manifest &m) { m.targets[0].kernels[0].scratch = huge; }},
     {"no symbol", "no symbol",
      [](Manifest &m) { m.targets[0].kernels[0].symbol.clear(); }},
+    {"value outside", "lies outside the arena space",
+     [](Manifest &m) {
+       step(m).values = {{"x", "", Space::Arena, huge, 64, 0, 1, -1}};
+     }},
     {"location", "out of range",
      [](Manifest &m) { m.targets[0].kernels[0].location = 1; }},
     {"location of an operation", "out of range",
@@ -170,7 +179,12 @@ TEST(Manifest, RefusesHostileText) {
       {"[\"bigram.tarn\",3,5]", "[\"bigram.tarn\",3]"},
       {"[\"bigram.tarn\",3,5]", "[3,\"bigram.tarn\",5]"},
       {"\"op\":\"launch\"", "\"op\":\"lunch\""},
-      {"\"access\":\"read\"", "\"access\":\"execute\""},
+      {"\"access\":[\"r\"", "\"access\":[\"x\""},
+      {"\"access\":[\"r\"", "\"access\":[\"r\",\"r\""},
+      {"\"access\":[\"r\"", "\"access\":[7"},
+      {"\"arg_bytes\":[8", "\"arg_bytes\":[-8"},
+      {"\"arg_bytes\":[8", "\"arg_bytes\":[8,8"},
+      {"\"program\":[", "\"values\":[1],\"program\":["},
       {"[\"state\",0]", "[\"state\",-64]"},
       {"[\"state\",0]", "[\"heap\",0]"},
       {"[\"state\",0]", "[\"state\"]"},

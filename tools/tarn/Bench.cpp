@@ -65,8 +65,7 @@ int tarn::cli::runBench(const Invocation &in) {
   if (tarn_status status = tarn_initialize(session.get(), 0))
     return reportRuntimeError(status);
 
-  auto manifest = rt::parseManifest(tarn_artifact_manifest(artifact.get()),
-                                    ~uint64_t(0) >> 1);
+  auto manifest = rt::parseManifest(tarn_artifact_manifest(artifact.get()));
   int64_t launches = 0, vocabulary = 1;
   if (manifest.ok()) {
     for (const rt::Target &target : manifest->targets)

@@ -28,7 +28,7 @@ int tarn::cli::runInspect(const Invocation &in) {
     std::printf("%s\n", text);
     return success;
   }
-  auto manifest = rt::parseManifest(text, ~uint64_t(0) >> 1);
+  auto manifest = rt::parseManifest(text);
   if (!manifest.ok()) {
     printError(manifest.status().message());
     return userError;
