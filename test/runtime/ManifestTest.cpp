@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <gtest/gtest.h>
+#include <random>
 
 using namespace tarn::rt;
 using namespace tarn::rt::test;
@@ -218,4 +219,42 @@ TEST(Manifest, ErrorsNameThePlace) {
   text.replace(at, 13, "\"dtype\":\"i33\"");
   EXPECT_EQ(parseManifest(text, 64).status().message(),
             "manifest.state[2]: `i33` is no element type");
+}
+
+// Whatever the text, the answer is a manifest that validates or an error.
+TEST(Manifest, SurvivesRandomChanges) {
+  const std::string text = writeManifest(bigramManifest());
+  const std::string pieces[] = {
+      "-1", "9223372036854775807", "{",    "}",     "[", "]",
+      "0",  "\"arena\"",           "null", "1e308", ",", "\"state\""};
+  std::mt19937 random(3);
+  int accepted = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::string changed = text;
+    for (unsigned edits = random() % 3 + 1; edits; --edits) {
+      size_t at = random() % changed.size();
+      switch (random() % 4) {
+      case 0:
+        changed[at] = static_cast<char>(random());
+        break;
+      case 1:
+        changed.erase(at, random() % 20);
+        break;
+      case 2:
+        changed.insert(at, pieces[random() % std::size(pieces)]);
+        break;
+      default: // a digit, so that the text stays JSON
+        if (size_t digit = changed.find_first_of("0123456789", at);
+            digit != std::string::npos)
+          changed[digit] = static_cast<char>('0' + random() % 10);
+      }
+    }
+    Result<Manifest> read = parseManifest(changed);
+    if (!read.ok())
+      continue;
+    ++accepted;
+    EXPECT_TRUE(validate(*read).ok());
+    EXPECT_TRUE(parseManifest(writeManifest(*read)).ok());
+  }
+  EXPECT_GT(accepted, 10);
 }
