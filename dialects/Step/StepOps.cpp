@@ -2,10 +2,12 @@
 
 #include "dialects/Step/StepOps.h"
 
+#include "dialects/Tile/Analysis.h"
 #include "dialects/Tile/TileOps.h"
 
 using namespace mlir;
 using namespace tarn::step;
+namespace tile = tarn::tile;
 
 #include "dialects/Step/StepEnums.cpp.inc"
 
@@ -218,6 +220,32 @@ LogicalResult CopyOp::verify() {
   return success();
 }
 
+// launch.C5: what the kernel writes overlaps nothing else that it is given.
+static LogicalResult verifyAliases(LaunchOp op, tile::KernelOp kernel) {
+  auto repeat = dyn_cast<RepeatOp>(op->getParentOp());
+  int64_t turns = repeat ? repeat.getCount() : 1;
+  for (unsigned i = 0; i < kernel.getNumBuffers(); ++i) {
+    if (kernel.getBufferAccess(i) == tile::Access::Read)
+      continue;
+    for (unsigned j = 0; j < kernel.getNumBuffers(); ++j) {
+      SliceAttr written = op.getSlice(i), other = op.getSlice(j);
+      if (i == j || written.getSpace() != other.getSpace())
+        continue;
+      bool overlaps = false;
+      for (int64_t turn = 0; turn < turns && !overlaps; ++turn)
+        overlaps =
+            written.getEnd(turn) - written.getBytes() < other.getEnd(turn) &&
+            other.getEnd(turn) - other.getBytes() < written.getEnd(turn);
+      if (!overlaps || (written == other && tile::mayShareBytes(kernel, j, i)))
+        continue;
+      return op.emitOpError("writes buffer ")
+             << i << " to " << written << ", which overlaps buffer " << j
+             << " in " << other;
+    }
+  }
+  return success();
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   // launch.C1
   auto kernel = symbolTable.lookupNearestSymbolFrom<tile::KernelOp>(
@@ -248,5 +276,5 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
       static_cast<int64_t>(getBlocks()) > kernel.getNumBlocks())
     return emitOpError("runs ")
            << getBlocks() << " blocks of a kernel of " << kernel.getNumBlocks();
-  return success();
+  return verifyAliases(*this, kernel);
 }

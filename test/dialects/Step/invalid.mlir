@@ -1,0 +1,143 @@
+// RUN: tarn-opt %s --split-input-file --verify-diagnostics
+// Constraint Cn of an op is a program named OP_Cn.
+
+// expected-error@+1 {{'step.program' op has a negative number of bytes in the arena}}
+step.program @program_C1 arena(-1) {
+}
+
+// -----
+
+step.program @program_C2 arena(64) {
+  // expected-error@+1 {{'step.fill' op uses #step.slice<arena[64 for 64]>, outside the 64 bytes of the arena}}
+  step.fill arena[64 for 64]
+}
+
+// -----
+
+step.program @program_C2_turn arena(256) {
+  step.repeat 4 {
+    // expected-error@+1 {{'step.fill' op uses #step.slice<arena[64 for 64 stride 64]>, outside the 256 bytes of the arena}}
+    step.fill arena[64 for 64 stride 64]
+  }
+}
+
+// -----
+
+step.program @program_C3 arena(256) {
+  // expected-error@+1 {{'step.fill' op uses #step.slice<arena[32 for 64]>, which is not aligned to 64 bytes}}
+  step.fill arena[32 for 64]
+}
+
+// -----
+
+step.program @program_C4 arena(256) {
+  // expected-error@+1 {{'arith.constant' op is no step}}
+  %c = arith.constant 0 : index
+}
+
+// -----
+
+step.program @bind_C1 input(64) {
+  // expected-error@+1 {{'step.bind' op names 64 bytes but 'tensor<8xf32>' has 32}}
+  step.bind "x" role "input" input[0 for 64] : tensor<8xf32>
+}
+
+// -----
+
+step.program @bind_C2 arena(64) {
+  // expected-error@+1 {{'step.bind' op names a slice of the arena}}
+  step.bind "x" role "input" arena[0 for 32] : tensor<8xf32>
+}
+
+// -----
+
+step.program @repeat_C1 arena(64) {
+  // expected-error@+1 {{'step.repeat' op has 0 turns}}
+  step.repeat 0 {
+  }
+}
+
+// -----
+
+step.program @copy_C1 arena(256) {
+  // expected-error@+1 {{'step.copy' op copies 32 bytes to 64}}
+  step.copy arena[0 for 64], arena[64 for 32]
+}
+
+// -----
+
+step.program @copy_C2 arena(256) {
+  // expected-error@+1 {{'step.copy' op copies #step.slice<arena[0 for 128]> to #step.slice<arena[64 for 128]>, which overlap}}
+  step.copy arena[64 for 128], arena[0 for 128]
+}
+
+// -----
+
+step.program @launch_C1 arena(256) {
+  // expected-error@+1 {{'step.launch' op launches @nothing, which is no tile.kernel}}
+  step.launch @nothing blocks(1) (arena[0 for 64])
+}
+
+// -----
+
+// expected-note@+1 {{the kernel}}
+tile.kernel @read(%x: memref<16xf32>) access ["read"] grid () {
+  tile.return
+}
+step.program @launch_C2 arena(256) {
+  // expected-error@+1 {{'step.launch' op gives 2 slices to a kernel of 1 buffers}}
+  step.launch @read blocks(1) (arena[0 for 64], arena[64 for 64])
+}
+
+// -----
+
+// expected-note@+1 {{the kernel}}
+tile.kernel @read(%x: memref<16xf32>) access ["read"] grid () {
+  tile.return
+}
+step.program @launch_C3 arena(256) {
+  // expected-error@+1 {{'step.launch' op gives #step.slice<arena[0 for 32]> for buffer 0 of 64 bytes}}
+  step.launch @read blocks(1) (arena[0 for 32])
+}
+
+// -----
+
+tile.kernel @read(%x: memref<16xf32>) access ["read"] grid (%i = 16 by 8) {
+  tile.return
+}
+step.program @launch_C4 arena(256) {
+  // expected-error@+1 {{'step.launch' op runs 3 blocks of a kernel of 2}}
+  step.launch @read blocks(3) (arena[0 for 64])
+}
+
+// -----
+
+tile.kernel @double(%x: memref<16xf32>, %y: memref<16xf32>) access ["read", "write"] grid (%i = 16 by 8) {
+  %t = tile.load %x[%i] : memref<16xf32> -> tensor<8xf32>
+  %u = arith.addf %t, %t : tensor<8xf32>
+  tile.store %u, %y[%i] : tensor<8xf32>, memref<16xf32>
+  tile.return
+}
+step.program @launch_C5 arena(256) {
+  // In place is safe: each block reads what it then writes.
+  step.launch @double blocks(2) (arena[0 for 64], arena[0 for 64])
+  step.repeat 2 {
+    // expected-error@+1 {{'step.launch' op writes buffer 1 to #step.slice<arena[0 for 64 stride 64]>, which overlaps buffer 0 in #step.slice<arena[64 for 64]>}}
+    step.launch @double blocks(2) (arena[64 for 64], arena[0 for 64 stride 64])
+  }
+}
+
+// -----
+
+tile.kernel @softmax_like(%x: memref<16xf32>, %y: memref<16xf32>) access ["read", "write"] grid () {
+  %t = tile.load %x[0] : memref<16xf32> -> tensor<16xf32>
+  %m = tile.reduce max %t axis 0 : tensor<16xf32>
+  %b = tile.broadcast %m axis 0 : tensor<f32> -> tensor<16xf32>
+  %u = arith.subf %t, %b : tensor<16xf32>
+  tile.store %u, %y[0] : tensor<16xf32>, memref<16xf32>
+  tile.return
+}
+step.program @launch_C5_reduce arena(256) {
+  // expected-error@+1 {{'step.launch' op writes buffer 1 to #step.slice<arena[0 for 64]>, which overlaps buffer 0 in #step.slice<arena[0 for 64]>}}
+  step.launch @softmax_like blocks(1) (arena[0 for 64], arena[0 for 64])
+}
