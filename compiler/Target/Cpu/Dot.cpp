@@ -1,0 +1,379 @@
+//===- Dot.cpp - matrix products on register tiles ------------------------===//
+//
+// C is computed in register tiles of a few rows by two vectors. The rows of a
+// block are split into panels of two heights that differ by one, so that no
+// mask is needed; columns are padded to whole vectors. B is packed into panels
+// that the innermost loop reads in order; A's elements are broadcast from where
+// they lie.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Target/Cpu/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace tarn;
+using namespace tarn::cpu;
+
+namespace tarn::cpu {
+
+class DotEmitter {
+public:
+  DotEmitter(Emitter &e, tile::DotOp dot)
+      : e(e), dot(dot), b(e.b), loc(dot.getLoc()) {}
+  LogicalResult emit();
+
+private:
+  LogicalResult findA();
+  Value elementOfA(Value row, Value k);
+  LogicalResult packRows(Value firstColumn, int64_t columns);
+  LogicalResult packTransposed(Value firstColumn, int64_t columns);
+  void emitTile(int64_t height, Value firstRow, Value firstColumn);
+  void transposeEight(SmallVectorImpl<Value> &rows);
+  bool staysInPlace(tile::LoadOp load);
+
+  Emitter &e;
+  tile::DotOp dot;
+  OpBuilder &b;
+  Location loc;
+  int64_t rows, columns, depth, width, vectors;
+  bool start; ///< the accumulator is zero: set C instead of adding to it
+  Storage c;
+  /// A in scratch, or in a buffer.
+  Storage a;
+  tile::LoadOp loadA;
+  Value panel;
+};
+
+} // namespace tarn::cpu
+
+/// A tile of f32 inside a buffer may be read where it lies.
+bool DotEmitter::staysInPlace(tile::LoadOp load) {
+  auto buffer = cast<MemRefType>(load.getBuffer().getType());
+  if (!buffer.getElementType().isF32())
+    return false;
+  SmallVector<OpFoldResult> at = load.getMixedPositions();
+  SmallVector<int64_t> dims = load.getTileDims();
+  for (int64_t d = 0, rank = buffer.getRank(); d != rank; ++d) {
+    const auto *spanned = llvm::find(dims, d);
+    int64_t extent =
+        spanned == dims.end()
+            ? 1
+            : load.getTileType().getDimSize(spanned - dims.begin());
+    if (!staysInside(e.kernel, at[d], extent, buffer.getDimSize(d)))
+      return false;
+  }
+  return true;
+}
+
+LogicalResult DotEmitter::findA() {
+  Value value = dot.getA();
+  auto found = e.storages.find(value);
+  if (found != e.storages.end() &&
+      cast<RankedTensorType>(value.getType()).getElementType().isF32()) {
+    a = found->second;
+    return success();
+  }
+  if (auto load = value.getDefiningOp<tile::LoadOp>();
+      load && staysInPlace(load)) {
+    loadA = load;
+    return success();
+  }
+  // Anything else is copied, as f32.
+  auto type = cast<RankedTensorType>(value.getType());
+  a = e.allocate(type.clone(b.getF32Type()));
+  OpBuilder::InsertionGuard guard(b);
+  auto loop = scf::ForOp::create(b, loc, e.constantIndex(0),
+                                 e.constantIndex(type.getDimSize(0)),
+                                 e.constantIndex(1));
+  b.setInsertionPointToStart(loop.getBody());
+  int64_t extent = type.getDimSize(1), lanes = e.mainLanes(extent);
+  auto piece = [&](Value at, int64_t count) -> LogicalResult {
+    e.memo.clear();
+    Point point{{loop.getInductionVar(), at}, count};
+    FailureOr<Value> vector = e.evaluate(value, point);
+    e.memo.clear();
+    if (failed(vector))
+      return failure();
+    Value wide = *vector;
+    if (!type.getElementType().isF32())
+      wide = arith::ExtFOp::create(b, loc,
+                                   VectorType::get(count, b.getF32Type()), wide);
+    e.storeStorage(a, wide, point);
+    return success();
+  };
+  int64_t whole = extent / lanes * lanes;
+  {
+    OpBuilder::InsertionGuard inner(b);
+    auto across = scf::ForOp::create(b, loc, e.constantIndex(0),
+                                     e.constantIndex(whole),
+                                     e.constantIndex(lanes));
+    b.setInsertionPointToStart(across.getBody());
+    if (failed(piece(across.getInductionVar(), lanes)))
+      return failure();
+  }
+  for (int64_t at = whole; at < extent; at += lanes) {
+    while (lanes > extent - at)
+      lanes /= 2;
+    if (failed(piece(e.constantIndex(at), lanes)))
+      return failure();
+  }
+  return success();
+}
+
+/// Element (row, k) of op(A).
+Value DotEmitter::elementOfA(Value row, Value k) {
+  Value i = dot.getTransposeA() ? k : row, j = dot.getTransposeA() ? row : k;
+  if (!loadA)
+    return memref::LoadOp::create(b, loc, a.memref, e.linearIndex(a, {i, j}));
+  SmallVector<Value> index;
+  SmallVector<int64_t> dims = loadA.getTileDims();
+  for (auto [d, position] : llvm::enumerate(loadA.getMixedPositions())) {
+    Value at = e.indexOf(position);
+    if (int64_t(d) == dims[0])
+      at = e.add(at, i);
+    else if (int64_t(d) == dims[1])
+      at = e.add(at, j);
+    index.push_back(at);
+  }
+  return memref::LoadOp::create(
+      b, loc, e.scalars.lookup<Value>(loadA.getBuffer()), index);
+}
+
+static Value widen(OpBuilder &b, Location loc, Value vector) {
+  auto type = cast<VectorType>(vector.getType());
+  if (type.getElementType().isF32())
+    return vector;
+  return arith::ExtFOp::create(b, loc, type.clone(b.getF32Type()), vector);
+}
+
+/// Rows of 8 f32 -> their transposition, in 24 shuffles.
+void DotEmitter::transposeEight(SmallVectorImpl<Value> &rows) {
+  auto shuffle = [&](Value x, Value y, ArrayRef<int64_t> mask) -> Value {
+    return vector::ShuffleOp::create(b, loc, x, y, mask);
+  };
+  SmallVector<Value> t, u;
+  for (int i = 0; i != 8; i += 2) {
+    t.push_back(shuffle(rows[i], rows[i + 1], {0, 8, 1, 9, 4, 12, 5, 13}));
+    t.push_back(shuffle(rows[i], rows[i + 1], {2, 10, 3, 11, 6, 14, 7, 15}));
+  }
+  for (int half : {0, 4})
+    for (int odd : {0, 1}) {
+      Value x = t[half + odd], y = t[half + odd + 2];
+      u.push_back(shuffle(x, y, {0, 1, 8, 9, 4, 5, 12, 13}));
+      u.push_back(shuffle(x, y, {2, 3, 10, 11, 6, 7, 14, 15}));
+    }
+  for (int i = 0; i != 4; ++i) {
+    rows[i] = shuffle(u[i], u[i + 4], {0, 1, 2, 3, 8, 9, 10, 11});
+    rows[i + 4] = shuffle(u[i], u[i + 4], {4, 5, 6, 7, 12, 13, 14, 15});
+  }
+}
+
+/// B[k, column..] is contiguous: copy rows of the panel.
+LogicalResult DotEmitter::packRows(Value firstColumn, int64_t count) {
+  OpBuilder::InsertionGuard guard(b);
+  auto loop =
+      scf::ForOp::create(b, loc, e.constantIndex(0), e.constantIndex(depth),
+                         e.constantIndex(1));
+  b.setInsertionPointToStart(loop.getBody());
+  Value k = loop.getInductionVar();
+  Value rowStart = e.scale(k, width);
+  for (int64_t at = 0; at < width;) {
+    int64_t left = count - at, lanes = std::min(e.level.lanes, width - at);
+    Value vector;
+    if (left <= 0) {
+      vector = e.zeroOf(VectorType::get(lanes, b.getF32Type()));
+    } else {
+      while (lanes > left)
+        lanes /= 2;
+      e.memo.clear();
+      FailureOr<Value> loaded = e.evaluate(
+          dot.getB(),
+          Point{{k, e.add(firstColumn, e.constantIndex(at))}, lanes});
+      e.memo.clear();
+      if (failed(loaded))
+        return failure();
+      vector = widen(b, loc, *loaded);
+    }
+    vector::StoreOp::create(b, loc, vector, panel,
+                            e.add(rowStart, e.constantIndex(at)));
+    at += lanes;
+  }
+  return success();
+}
+
+/// B is stored as [column, k]: transpose blocks of 8 by 8.
+LogicalResult DotEmitter::packTransposed(Value firstColumn, int64_t count) {
+  auto load = [&](Value column, Value k, int64_t lanes) -> FailureOr<Value> {
+    e.memo.clear();
+    FailureOr<Value> loaded = e.evaluate(dot.getB(), Point{{column, k}, lanes});
+    e.memo.clear();
+    if (failed(loaded))
+      return failure();
+    return widen(b, loc, *loaded);
+  };
+  auto eight = VectorType::get(8, b.getF32Type());
+  int64_t whole = depth / 8 * 8;
+  {
+    OpBuilder::InsertionGuard guard(b);
+    auto loop =
+        scf::ForOp::create(b, loc, e.constantIndex(0), e.constantIndex(whole),
+                           e.constantIndex(8));
+    b.setInsertionPointToStart(loop.getBody());
+    Value k = loop.getInductionVar();
+    for (int64_t at = 0; at < width; at += 8) {
+      SmallVector<Value> lines;
+      for (int64_t line = 0; line != 8; ++line) {
+        if (at + line >= count) {
+          lines.push_back(e.zeroOf(eight));
+          continue;
+        }
+        FailureOr<Value> loaded =
+            load(e.add(firstColumn, e.constantIndex(at + line)), k, 8);
+        if (failed(loaded))
+          return failure();
+        lines.push_back(*loaded);
+      }
+      transposeEight(lines);
+      for (auto [i, line] : llvm::enumerate(lines)) {
+        Value row = e.scale(e.add(k, e.constantIndex(i)), width);
+        vector::StoreOp::create(b, loc, line, panel,
+                                e.add(row, e.constantIndex(at)));
+      }
+    }
+  }
+  for (int64_t k = whole; k != depth; ++k)
+    for (int64_t at = 0; at != width; ++at) {
+      Value element = e.zeroOf(VectorType::get(1, b.getF32Type()));
+      if (at < count) {
+        FailureOr<Value> loaded = load(
+            e.add(firstColumn, e.constantIndex(at)), e.constantIndex(k), 1);
+        if (failed(loaded))
+          return failure();
+        element = *loaded;
+      }
+      vector::StoreOp::create(b, loc, element, panel,
+                              e.constantIndex(k * width + at));
+    }
+  return success();
+}
+
+/// One register tile: `height` rows by `width` columns over the whole depth.
+void DotEmitter::emitTile(int64_t height, Value firstRow, Value firstColumn) {
+  auto vectorType = VectorType::get(e.level.lanes, b.getF32Type());
+  SmallVector<Value> zeros(height * vectors, e.zeroOf(vectorType));
+  auto loop = scf::ForOp::create(b, loc, e.constantIndex(0),
+                                 e.constantIndex(depth), e.constantIndex(1),
+                                 zeros);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value k = loop.getInductionVar();
+    Value rowStart = e.scale(k, width);
+    SmallVector<Value> columnsOfB, sums(loop.getRegionIterArgs());
+    for (int64_t v = 0; v != vectors; ++v)
+      columnsOfB.push_back(vector::LoadOp::create(
+          b, loc, vectorType, panel,
+          e.add(rowStart, e.constantIndex(v * e.level.lanes))));
+    for (int64_t i = 0; i != height; ++i) {
+      Value scalar =
+          elementOfA(e.add(firstRow, e.constantIndex(i)), k);
+      Value spread = vector::BroadcastOp::create(b, loc, vectorType, scalar);
+      for (int64_t v = 0; v != vectors; ++v) {
+        Value &sum = sums[i * vectors + v];
+        sum = math::FmaOp::create(b, loc, spread, columnsOfB[v], sum);
+      }
+    }
+    scf::YieldOp::create(b, loc, sums);
+  }
+  for (int64_t i = 0; i != height; ++i)
+    for (int64_t v = 0; v != vectors; ++v) {
+      Value row = e.scale(e.add(firstRow, e.constantIndex(i)), c.pitch);
+      Value at = e.add(
+          row, e.add(firstColumn, e.constantIndex(v * e.level.lanes)));
+      Value sum = loop.getResult(i * vectors + v);
+      if (!start)
+        sum = arith::AddFOp::create(
+            b, loc, vector::LoadOp::create(b, loc, vectorType, c.memref, at),
+            sum);
+      vector::StoreOp::create(b, loc, sum, c.memref, at);
+    }
+}
+
+LogicalResult DotEmitter::emit() {
+  RankedTensorType type = dot.getResult().getType();
+  if (!type.getElementType().isF32())
+    return dot.emitOpError("in f64 is not supported by the CPU target yet");
+  if (failed(e.flush()))
+    return failure();
+  rows = type.getDimSize(0);
+  columns = type.getDimSize(1);
+  depth = dot.getK();
+  int64_t lanes = e.level.lanes;
+  vectors = columns > lanes ? 2 : 1;
+  width = vectors * lanes;
+  start = matchPattern(dot.getAcc(), m_AnyZeroFloat());
+
+  // C: the accumulator's own memory when it has some.
+  int64_t pitch = llvm::alignTo(columns, width);
+  auto found = e.storages.find(dot.getAcc());
+  if (found != e.storages.end() && found->second.pitch == pitch) {
+    c = found->second;
+  } else {
+    c = e.allocate(type, pitch);
+    if (!start && failed(e.materialize(dot.getAcc(), c)))
+      return failure();
+  }
+  if (failed(findA()))
+    return failure();
+  panel = e.newScratch(depth * width, b.getF32Type());
+
+  // Two heights that differ by one and fill the rows exactly.
+  int64_t most = e.level.registers == 32 ? 28 / vectors : 12 / vectors;
+  most = std::min<int64_t>(most, e.level.registers == 32 ? 14 : 6);
+  int64_t panels = llvm::divideCeil(rows, most);
+  int64_t low = rows / panels, tall = rows % panels;
+
+  auto column = [&](Value first, int64_t count) -> LogicalResult {
+    if (failed(dot.getTransposeB() ? packTransposed(first, count)
+                                   : packRows(first, count)))
+      return failure();
+    auto strip = [&](int64_t height, int64_t from, int64_t number) {
+      if (number == 0)
+        return;
+      OpBuilder::InsertionGuard guard(b);
+      auto loop = scf::ForOp::create(
+          b, loc, e.constantIndex(from),
+          e.constantIndex(from + number * height), e.constantIndex(height));
+      b.setInsertionPointToStart(loop.getBody());
+      emitTile(height, loop.getInductionVar(), first);
+    };
+    strip(low + 1, 0, tall);
+    strip(low, tall * (low + 1), panels - tall);
+    return success();
+  };
+  int64_t whole = columns / width * width;
+  if (whole) {
+    OpBuilder::InsertionGuard guard(b);
+    auto loop =
+        scf::ForOp::create(b, loc, e.constantIndex(0), e.constantIndex(whole),
+                           e.constantIndex(width));
+    b.setInsertionPointToStart(loop.getBody());
+    if (failed(column(loop.getInductionVar(), width)))
+      return failure();
+  }
+  if (whole != columns &&
+      failed(column(e.constantIndex(whole), columns - whole)))
+    return failure();
+  e.storages[dot.getResult()] = c;
+  return success();
+}
+
+LogicalResult Emitter::emitDot(tile::DotOp dot) {
+  return DotEmitter(*this, dot).emit();
+}
