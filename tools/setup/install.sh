@@ -5,7 +5,7 @@
 set -euo pipefail
 
 packages=(
-  clang-22 lld-22 liblld-22-dev llvm-22-dev llvm-22-tools libmlir-22-dev
+  clang-22 lld-22 liblld-22-dev libzstd-dev zlib1g-dev llvm-22-dev llvm-22-tools libmlir-22-dev
   mlir-22-tools cmake ninja-build ccache libcli11-dev
   bible-kjv bible-kjv-text # the demo's text
 )
