@@ -102,17 +102,17 @@ LogicalResult DotEmitter::findA() {
       return failure();
     Value wide = *vector;
     if (!type.getElementType().isF32())
-      wide = arith::ExtFOp::create(b, loc,
-                                   VectorType::get(count, b.getF32Type()), wide);
+      wide = arith::ExtFOp::create(
+          b, loc, VectorType::get(count, b.getF32Type()), wide);
     e.storeStorage(a, wide, point);
     return success();
   };
   int64_t whole = extent / lanes * lanes;
   {
     OpBuilder::InsertionGuard inner(b);
-    auto across = scf::ForOp::create(b, loc, e.constantIndex(0),
-                                     e.constantIndex(whole),
-                                     e.constantIndex(lanes));
+    auto across =
+        scf::ForOp::create(b, loc, e.constantIndex(0), e.constantIndex(whole),
+                           e.constantIndex(lanes));
     b.setInsertionPointToStart(across.getBody());
     if (failed(piece(across.getInductionVar(), lanes)))
       return failure();
@@ -177,9 +177,8 @@ void DotEmitter::transposeEight(SmallVectorImpl<Value> &rows) {
 /// B[k, column..] is contiguous: copy rows of the panel.
 LogicalResult DotEmitter::packRows(Value firstColumn, int64_t count) {
   OpBuilder::InsertionGuard guard(b);
-  auto loop =
-      scf::ForOp::create(b, loc, e.constantIndex(0), e.constantIndex(depth),
-                         e.constantIndex(1));
+  auto loop = scf::ForOp::create(b, loc, e.constantIndex(0),
+                                 e.constantIndex(depth), e.constantIndex(1));
   b.setInsertionPointToStart(loop.getBody());
   Value k = loop.getInductionVar();
   Value rowStart = e.scale(k, width);
@@ -221,9 +220,8 @@ LogicalResult DotEmitter::packTransposed(Value firstColumn, int64_t count) {
   int64_t whole = depth / 8 * 8;
   {
     OpBuilder::InsertionGuard guard(b);
-    auto loop =
-        scf::ForOp::create(b, loc, e.constantIndex(0), e.constantIndex(whole),
-                           e.constantIndex(8));
+    auto loop = scf::ForOp::create(b, loc, e.constantIndex(0),
+                                   e.constantIndex(whole), e.constantIndex(8));
     b.setInsertionPointToStart(loop.getBody());
     Value k = loop.getInductionVar();
     for (int64_t at = 0; at < width; at += 8) {
@@ -251,8 +249,8 @@ LogicalResult DotEmitter::packTransposed(Value firstColumn, int64_t count) {
     for (int64_t at = 0; at != width; ++at) {
       Value element = e.zeroOf(VectorType::get(1, b.getF32Type()));
       if (at < count) {
-        FailureOr<Value> loaded = load(
-            e.add(firstColumn, e.constantIndex(at)), e.constantIndex(k), 1);
+        FailureOr<Value> loaded = load(e.add(firstColumn, e.constantIndex(at)),
+                                       e.constantIndex(k), 1);
         if (failed(loaded))
           return failure();
         element = *loaded;
@@ -267,9 +265,9 @@ LogicalResult DotEmitter::packTransposed(Value firstColumn, int64_t count) {
 void DotEmitter::emitTile(int64_t height, Value firstRow, Value firstColumn) {
   auto vectorType = VectorType::get(e.level.lanes, b.getF32Type());
   SmallVector<Value> zeros(height * vectors, e.zeroOf(vectorType));
-  auto loop = scf::ForOp::create(b, loc, e.constantIndex(0),
-                                 e.constantIndex(depth), e.constantIndex(1),
-                                 zeros);
+  auto loop =
+      scf::ForOp::create(b, loc, e.constantIndex(0), e.constantIndex(depth),
+                         e.constantIndex(1), zeros);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
@@ -281,8 +279,7 @@ void DotEmitter::emitTile(int64_t height, Value firstRow, Value firstColumn) {
           b, loc, vectorType, panel,
           e.add(rowStart, e.constantIndex(v * e.level.lanes))));
     for (int64_t i = 0; i != height; ++i) {
-      Value scalar =
-          elementOfA(e.add(firstRow, e.constantIndex(i)), k);
+      Value scalar = elementOfA(e.add(firstRow, e.constantIndex(i)), k);
       Value spread = vector::BroadcastOp::create(b, loc, vectorType, scalar);
       for (int64_t v = 0; v != vectors; ++v) {
         Value &sum = sums[i * vectors + v];
@@ -294,8 +291,8 @@ void DotEmitter::emitTile(int64_t height, Value firstRow, Value firstColumn) {
   for (int64_t i = 0; i != height; ++i)
     for (int64_t v = 0; v != vectors; ++v) {
       Value row = e.scale(e.add(firstRow, e.constantIndex(i)), c.pitch);
-      Value at = e.add(
-          row, e.add(firstColumn, e.constantIndex(v * e.level.lanes)));
+      Value at =
+          e.add(row, e.add(firstColumn, e.constantIndex(v * e.level.lanes)));
       Value sum = loop.getResult(i * vectors + v);
       if (!start)
         sum = arith::AddFOp::create(
@@ -347,9 +344,9 @@ LogicalResult DotEmitter::emit() {
       if (number == 0)
         return;
       OpBuilder::InsertionGuard guard(b);
-      auto loop = scf::ForOp::create(
-          b, loc, e.constantIndex(from),
-          e.constantIndex(from + number * height), e.constantIndex(height));
+      auto loop = scf::ForOp::create(b, loc, e.constantIndex(from),
+                                     e.constantIndex(from + number * height),
+                                     e.constantIndex(height));
       b.setInsertionPointToStart(loop.getBody());
       emitTile(height, loop.getInductionVar(), first);
     };

@@ -83,9 +83,8 @@ Storage Emitter::allocate(RankedTensorType type, int64_t pitch) {
     rows *= extent;
   if (shape.size() == 3)
     storage.rows = shape[1];
-  storage.memref =
-      newScratch(std::max<int64_t>(rows * storage.pitch, 1),
-                 type.getElementType());
+  storage.memref = newScratch(std::max<int64_t>(rows * storage.pitch, 1),
+                              type.getElementType());
   return storage;
 }
 
@@ -159,7 +158,8 @@ void Emitter::findStored() {
     } else if (auto broadcast = dyn_cast<tile::BroadcastOp>(op)) {
       // One element of it serves many: compute it once.
       Operation *source = broadcast.getOperand().getDefiningOp();
-      if (source && isElementwise(source) && !matchPattern(source, m_Constant()))
+      if (source && isElementwise(source) &&
+          !matchPattern(source, m_Constant()))
         stored.insert(broadcast.getOperand());
     } else if (isElementwise(op) && isExpensive(op) && crossesSweeps(op)) {
       stored.insert(op->getResult(0));
@@ -190,8 +190,7 @@ FailureOr<int64_t> Emitter::emit() {
     types.push_back(type);
   }
   types.push_back(b.getIndexType());
-  function = func::FuncOp::create(b, loc,
-                                  (kernel.getSymName() + ".body").str(),
+  function = func::FuncOp::create(b, loc, (kernel.getSymName() + ".body").str(),
                                   b.getFunctionType(types, {}));
   function.setPrivate();
   Block *entry = function.addEntryBlock();
@@ -276,10 +275,10 @@ LogicalResult Emitter::emitScalar(Operation *op) {
       Value at = indexOf(position);
       if (!staysInside(kernel, position, 1, type.getDimSize(d))) {
         Value limit = constantIndex(type.getDimSize(d));
-        Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                           at, limit);
-        safe = safe ? arith::AndIOp::create(b, loc, safe, here).getResult()
-                    : here;
+        Value here =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, at, limit);
+        safe =
+            safe ? arith::AndIOp::create(b, loc, safe, here).getResult() : here;
         at = arith::MinUIOp::create(b, loc, at,
                                     constantIndex(type.getDimSize(d) - 1));
       }
@@ -288,8 +287,8 @@ LogicalResult Emitter::emitScalar(Operation *op) {
     Value value = memref::LoadOp::create(
         b, loc, scalars.lookup<Value>(load.getBuffer()), index);
     if (safe)
-      value = arith::SelectOp::create(b, loc, safe, value,
-                                      zeroOf(value.getType()));
+      value =
+          arith::SelectOp::create(b, loc, safe, value, zeroOf(value.getType()));
     if (load.getResult().getType().isInteger(1))
       value = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, value,
                                     zeroOf(value.getType()));
@@ -318,8 +317,8 @@ LogicalResult Emitter::emitFor(scf::ForOp loop) {
     int64_t pitch = 0;
     if (type.getRank() == 2) {
       int64_t columns = type.getDimSize(1);
-      pitch = llvm::alignTo(columns,
-                            columns > level.lanes ? 2 * level.lanes : level.lanes);
+      pitch = llvm::alignTo(columns, columns > level.lanes ? 2 * level.lanes
+                                                           : level.lanes);
     }
     Storage storage = allocate(type, pitch);
     if (failed(materialize(init, storage)))
@@ -327,10 +326,10 @@ LogicalResult Emitter::emitFor(scf::ForOp loop) {
     storages[argument] = storage;
     carried.push_back(storage);
   }
-  auto emitted = scf::ForOp::create(
-      b, loc, scalars.lookup(loop.getLowerBound()),
-      scalars.lookup(loop.getUpperBound()), scalars.lookup(loop.getStep()),
-      inits);
+  auto emitted =
+      scf::ForOp::create(b, loc, scalars.lookup(loop.getLowerBound()),
+                         scalars.lookup(loop.getUpperBound()),
+                         scalars.lookup(loop.getStep()), inits);
   scalars.map(loop.getInductionVar(), emitted.getInductionVar());
   auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
   {
@@ -436,9 +435,13 @@ LogicalResult Emitter::emitIf(scf::IfOp branch) {
   return success();
 }
 
-FailureOr<OwningOpRef<ModuleOp>>
-tarn::cpu::lowerKernel(tile::KernelOp kernel, const Isa &isa,
-                       KernelInfo &info) {
+FailureOr<OwningOpRef<ModuleOp>> tarn::cpu::lowerKernel(tile::KernelOp kernel,
+                                                        const Isa &isa,
+                                                        KernelInfo &info) {
+  kernel.getContext()
+      ->loadDialect<arith::ArithDialect, func::FuncDialect, math::MathDialect,
+                    memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   Emitter emitter(kernel, isa, *module);
   FailureOr<int64_t> scratch = emitter.emit();

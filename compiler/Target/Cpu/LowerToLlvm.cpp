@@ -57,17 +57,16 @@ struct ApproximateMath
 /// void SYMBOL(args, block, scratch): fetches the buffers' addresses, places
 /// the scratches one after the other, and calls the body.
 static LogicalResult addEntry(ModuleOp module, StringRef symbol) {
-  auto body =
-      module.lookupSymbol<LLVM::LLVMFuncOp>((symbol + ".body").str());
+  auto body = module.lookupSymbol<LLVM::LLVMFuncOp>((symbol + ".body").str());
   if (!body)
     return module.emitError("the kernel's body was not lowered");
   OpBuilder b(module.getContext());
   b.setInsertionPointToEnd(module.getBody());
   Location loc = module.getLoc();
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(b.getContext()),
-      {pointer, b.getI64Type(), pointer});
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {pointer, b.getI64Type(), pointer});
   auto entry = LLVM::LLVMFuncOp::create(b, loc, symbol, type);
   Block *block = entry.addEntryBlock(b);
   b.setInsertionPointToStart(block);
@@ -82,9 +81,9 @@ static LogicalResult addEntry(ModuleOp module, StringRef symbol) {
       arguments.push_back(block->getArgument(1));
       afterBlock = true;
     } else if (!afterBlock) {
-      Value slot = LLVM::GEPOp::create(b, loc, pointer, pointer,
-                                       block->getArgument(0),
-                                       ArrayRef<LLVM::GEPArg>{int32_t(buffer++)});
+      Value slot =
+          LLVM::GEPOp::create(b, loc, pointer, pointer, block->getArgument(0),
+                              ArrayRef<LLVM::GEPArg>{int32_t(buffer++)});
       arguments.push_back(LLVM::LoadOp::create(b, loc, pointer, slot));
     } else {
       arguments.push_back(LLVM::GEPOp::create(
@@ -110,9 +109,8 @@ static void placeScratches(ModuleOp module) {
       } else if (afterBlock) {
         auto memref = cast<MemRefType>(type);
         offsets.push_back(next);
-        next += llvm::alignTo(memref.getNumElements() *
-                                  memref.getElementTypeBitWidth() / 8,
-                              64);
+        next += llvm::alignTo(
+            memref.getNumElements() * memref.getElementTypeBitWidth() / 8, 64);
       }
     }
     function->setAttr("tarn.scratch_offsets",

@@ -93,13 +93,14 @@ static Value laneMask(OpBuilder &b, Location loc, const Address &address,
 
 FailureOr<Value> Emitter::loadElements(Operation *op, Value buffer,
                                        ArrayRef<OpFoldResult> at,
-                                       ArrayRef<int64_t> dims,
-                                       Type elementType, TypedAttr pad,
-                                       const Point &point, Value row) {
+                                       ArrayRef<int64_t> dims, Type elementType,
+                                       TypedAttr pad, const Point &point,
+                                       Value row) {
   auto type = cast<MemRefType>(buffer.getType());
   Value memory = scalars.lookup(buffer);
   Address address;
-  auto tileShape = cast<RankedTensorType>(op->getResult(0).getType()).getShape();
+  auto tileShape =
+      cast<RankedTensorType>(op->getResult(0).getType()).getShape();
   for (int64_t d = 0, e = type.getRank(); d != e; ++d) {
     const auto *spanned = llvm::find(dims, d);
     Value index = indexOf(at[d]);
@@ -133,8 +134,7 @@ FailureOr<Value> Emitter::loadElements(Operation *op, Value buffer,
   auto vectorType = VectorType::get(point.lanes, inMemory);
   int64_t laneSize =
       address.laneDim >= 0 ? type.getDimSize(address.laneDim) : 1;
-  bool contiguous =
-      point.lanes == 1 || address.laneDim == type.getRank() - 1;
+  bool contiguous = point.lanes == 1 || address.laneDim == type.getRank() - 1;
   Value mask = laneMask(b, loc, address, laneSize, point.lanes);
   Value fill;
   if (mask) {
@@ -182,9 +182,9 @@ FailureOr<Value> Emitter::loadElements(Operation *op, Value buffer,
 
 LogicalResult Emitter::storeElements(Operation *op, Value value, Value buffer,
                                      ArrayRef<OpFoldResult> at,
-                                     ArrayRef<int64_t> dims,
-                                     const Point &point, Value row,
-                                     ArrayRef<Value> leading, bool accumulate) {
+                                     ArrayRef<int64_t> dims, const Point &point,
+                                     Value row, ArrayRef<Value> leading,
+                                     bool accumulate) {
   auto type = cast<MemRefType>(buffer.getType());
   Value memory = scalars.lookup(buffer);
   Address address;
@@ -197,7 +197,8 @@ LogicalResult Emitter::storeElements(Operation *op, Value value, Value buffer,
     if (spanned != dims.end()) {
       int64_t t = spanned - dims.begin();
       // The extent of the tile at its operand (slots come before it).
-      auto shape = cast<RankedTensorType>(op->getOperand(0).getType()).getShape();
+      auto shape =
+          cast<RankedTensorType>(op->getOperand(0).getType()).getShape();
       lane = t + 1 == int64_t(dims.size()) && !(row && t == 0);
       safe = !(row && t == 0) &&
              staysInside(kernel, start, shape[t], type.getDimSize(d));
@@ -218,8 +219,7 @@ LogicalResult Emitter::storeElements(Operation *op, Value value, Value buffer,
   auto vectorType = cast<VectorType>(value.getType());
   int64_t laneSize =
       address.laneDim >= 0 ? type.getDimSize(address.laneDim) : 1;
-  bool contiguous =
-      point.lanes == 1 || address.laneDim == type.getRank() - 1;
+  bool contiguous = point.lanes == 1 || address.laneDim == type.getRank() - 1;
   Value mask = laneMask(b, loc, address, laneSize, point.lanes);
   auto sum = [&](Value old, Value increment) -> Value {
     return arith::AddFOp::create(b, loc, old, increment);
@@ -227,15 +227,16 @@ LogicalResult Emitter::storeElements(Operation *op, Value value, Value buffer,
   if (type.getRank() == 0) {
     Value scalar = vector::ExtractOp::create(b, loc, value, int64_t(0));
     if (accumulate)
-      scalar = sum(memref::LoadOp::create(b, loc, memory, ValueRange()), scalar);
+      scalar =
+          sum(memref::LoadOp::create(b, loc, memory, ValueRange()), scalar);
     memref::StoreOp::create(b, loc, scalar, memory, ValueRange());
     return success();
   }
   if (contiguous && !mask) {
     if (accumulate)
-      value = sum(vector::LoadOp::create(b, loc, vectorType, memory,
-                                         address.index),
-                  value);
+      value =
+          sum(vector::LoadOp::create(b, loc, vectorType, memory, address.index),
+              value);
     vector::StoreOp::create(b, loc, value, memory, address.index);
     return success();
   }

@@ -138,14 +138,16 @@ std::string tarn::cpu::linkObjects(ArrayRef<SmallVector<char>> objects,
     }
   }
   SmallVector<const char *> arguments = {
-      "ld.lld", "-shared", "-z", "defs", "--hash-style=gnu", "--build-id=none",
-      "-z", "noexecstack", "--threads=1", "-o", output.path.c_str()};
+      "ld.lld", "-shared",          "-z",
+      "defs",   "--hash-style=gnu", "--build-id=none",
+      "-z",     "noexecstack",      "--threads=1",
+      "-o",     output.path.c_str()};
   for (auto &input : inputs)
     arguments.push_back(input->path.c_str());
   std::string messages;
   llvm::raw_string_ostream stream(messages);
-  lld::Result result = lld::lldMain(arguments, stream, stream,
-                                    {{lld::Gnu, &lld::elf::link}});
+  lld::Result result =
+      lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
   auto linked = llvm::MemoryBuffer::getFile(output.path, false, false);
   if (result.retCode != 0 || !linked) {
     error = "linking kernels failed: " + messages;
@@ -195,8 +197,7 @@ tarn::cpu::compileKernels(ArrayRef<tile::KernelOp> kernels, const Isa &isa,
     return failure();
   std::string error;
   compiled.object = linkObjects(objects, error);
-  if (compiled.object.empty())
-    {
+  if (compiled.object.empty()) {
     tile::KernelOp first = kernels[0];
     return first.emitError(error), failure();
   }

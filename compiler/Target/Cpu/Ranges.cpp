@@ -20,8 +20,10 @@ static IndexRange anything() { return {-unbounded, unbounded, 1}; }
 static int64_t gcd(int64_t a, int64_t b) { return std::gcd(a, b); }
 
 /// A value that starts at `lower` and grows in `step`s while below `upper`.
-static IndexRange iterationRange(IndexRange lower, IndexRange upper, IndexRange step) {
-  IndexRange range{lower.low, upper.high - 1, gcd(lower.multiple, step.multiple)};
+static IndexRange iterationRange(IndexRange lower, IndexRange upper,
+                                 IndexRange step) {
+  IndexRange range{lower.low, upper.high - 1,
+                   gcd(lower.multiple, step.multiple)};
   if (range.multiple > 1 && range.high >= 0)
     range.high -= range.high % range.multiple;
   range.high = std::max(range.high, range.low);

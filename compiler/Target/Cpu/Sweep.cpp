@@ -48,8 +48,8 @@ FailureOr<Value> Emitter::evaluate(Value tile, const Point &point) {
   auto storage = storages.find(tile);
   FailureOr<Value> result;
   if (storage != storages.end()) {
-    result = loadStorage(storage->second, tileType(tile).getElementType(),
-                         point);
+    result =
+        loadStorage(storage->second, tileType(tile).getElementType(), point);
   } else {
     Operation *op = tile.getDefiningOp();
     if (!op)
@@ -75,8 +75,9 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
                              "target yet"),
              failure();
     return Value(arith::ConstantOp::create(
-        b, loc, DenseElementsAttr::get(vectorType,
-                                       elements.getSplatValue<Attribute>())));
+        b, loc,
+        DenseElementsAttr::get(vectorType,
+                               elements.getSplatValue<Attribute>())));
   }
   if (auto load = dyn_cast<tile::LoadOp>(op))
     return loadElements(op, load.getBuffer(), load.getMixedPositions(),
@@ -87,8 +88,7 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
       FailureOr<Value> row = evaluateScalar(gather.getRows(), index);
       if (failed(row))
         return failure();
-      return Value(
-          arith::IndexCastOp::create(b, loc, b.getIndexType(), *row));
+      return Value(arith::IndexCastOp::create(b, loc, b.getIndexType(), *row));
     };
     auto loadAt = [&](const Point &at) -> FailureOr<Value> {
       FailureOr<Value> row = rowAt(at.index[0]);
@@ -107,8 +107,7 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
       FailureOr<Value> element = loadAt(one);
       if (failed(element))
         return failure();
-      lanes.push_back(
-          vector::ExtractOp::create(b, loc, *element, int64_t(0)));
+      lanes.push_back(vector::ExtractOp::create(b, loc, *element, int64_t(0)));
     }
     return Value(vector::FromElementsOp::create(b, loc, vectorType, lanes));
   }
@@ -135,8 +134,8 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
   if (auto iota = dyn_cast<tile::IotaOp>(op)) {
     int64_t axis = iota.getAxis();
     Value start = add(indexOf(iota.getPosition()), point.index[axis]);
-    Value first = spread(
-        arith::IndexCastOp::create(b, loc, b.getI32Type(), start));
+    Value first =
+        spread(arith::IndexCastOp::create(b, loc, b.getI32Type(), start));
     if (axis + 1 != int64_t(point.index.size()))
       return first;
     SmallVector<int32_t> lanes =
@@ -282,8 +281,8 @@ Value Emitter::neutral(tile::ReduceOp reduce, int64_t lanes) {
     least = b.getFloatAttr(
         floats, llvm::APFloat::getInf(floats.getFloatSemantics(), true));
   else
-    least = b.getIntegerAttr(
-        element, llvm::APInt::getSignedMinValue(element.getIntOrFloatBitWidth()));
+    least = b.getIntegerAttr(element, llvm::APInt::getSignedMinValue(
+                                          element.getIntOrFloatBitWidth()));
   return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, least));
 }
 
@@ -435,10 +434,9 @@ LogicalResult Emitter::emitRowSweep(RankedTensorType shape) {
   for (tile::ReduceOp reduce : reduces)
     sums.push_back(neutral(reduce, lanes));
   if (trips > 1) {
-    auto loop =
-        scf::ForOp::create(b, loc, constantIndex(0),
-                           constantIndex(trips * lanes), constantIndex(lanes),
-                           sums);
+    auto loop = scf::ForOp::create(b, loc, constantIndex(0),
+                                   constantIndex(trips * lanes),
+                                   constantIndex(lanes), sums);
     OpBuilder::InsertionGuard inner(b);
     b.setInsertionPointToStart(loop.getBody());
     SmallVector<Value> carried(loop.getRegionIterArgs());
@@ -501,9 +499,9 @@ LogicalResult Emitter::emitColumnReduction(tile::ReduceOp reduce) {
     auto column = [&](Value at, int64_t lanes) -> LogicalResult {
       point.index.back() = at;
       point.lanes = lanes;
-      auto loop = scf::ForOp::create(
-          b, loc, constantIndex(0), constantIndex(shape.getDimSize(axis)),
-          constantIndex(1), neutral(reduce, lanes));
+      auto loop = scf::ForOp::create(b, loc, constantIndex(0),
+                                     constantIndex(shape.getDimSize(axis)),
+                                     constantIndex(1), neutral(reduce, lanes));
       {
         OpBuilder::InsertionGuard inner(b);
         b.setInsertionPointToStart(loop.getBody());
@@ -525,8 +523,8 @@ LogicalResult Emitter::emitColumnReduction(tile::ReduceOp reduce) {
     int64_t lanes = mainLanes(extent), whole = extent / lanes * lanes;
     {
       OpBuilder::InsertionGuard inner(b);
-      auto loop = scf::ForOp::create(b, loc, constantIndex(0),
-                                     constantIndex(whole), constantIndex(lanes));
+      auto loop = scf::ForOp::create(
+          b, loc, constantIndex(0), constantIndex(whole), constantIndex(lanes));
       b.setInsertionPointToStart(loop.getBody());
       if (failed(column(loop.getInductionVar(), lanes)))
         return failure();

@@ -46,8 +46,8 @@ protected:
         start.push_back(Numbers(count, NAN));
       for (double &number : start.back())
         if (isa<FloatType>(kernel.getBufferType(i).getElementType()))
-          number = tile::roundTo(kernel.getBufferType(i).getElementType(),
-                                 number);
+          number =
+              tile::roundTo(kernel.getBufferType(i).getElementType(), number);
     }
     std::vector<Numbers> expected = start;
     std::vector<tile::HostBuffer> views;
