@@ -100,10 +100,7 @@ LogicalResult DotEmitter::findA() {
     e.memo.clear();
     if (failed(vector))
       return failure();
-    Value wide = *vector;
-    if (!type.getElementType().isF32())
-      wide = arith::ExtFOp::create(
-          b, loc, VectorType::get(count, b.getF32Type()), wide);
+    Value wide = e.convertFloat(*vector, b.getF32Type());
     e.storeStorage(a, wide, point);
     return success();
   };
@@ -143,13 +140,6 @@ Value DotEmitter::elementOfA(Value row, Value k) {
   }
   return memref::LoadOp::create(
       b, loc, e.scalars.lookup<Value>(loadA.getBuffer()), index);
-}
-
-static Value widen(OpBuilder &b, Location loc, Value vector) {
-  auto type = cast<VectorType>(vector.getType());
-  if (type.getElementType().isF32())
-    return vector;
-  return arith::ExtFOp::create(b, loc, type.clone(b.getF32Type()), vector);
 }
 
 /// Rows of 8 f32 -> their transposition, in 24 shuffles.
@@ -197,7 +187,7 @@ LogicalResult DotEmitter::packRows(Value firstColumn, int64_t count) {
       e.memo.clear();
       if (failed(loaded))
         return failure();
-      vector = widen(b, loc, *loaded);
+      vector = e.convertFloat(*loaded, b.getF32Type());
     }
     vector::StoreOp::create(b, loc, vector, panel,
                             e.add(rowStart, e.constantIndex(at)));
@@ -214,7 +204,7 @@ LogicalResult DotEmitter::packTransposed(Value firstColumn, int64_t count) {
     e.memo.clear();
     if (failed(loaded))
       return failure();
-    return widen(b, loc, *loaded);
+    return e.convertFloat(*loaded, b.getF32Type());
   };
   auto eight = VectorType::get(8, b.getF32Type());
   int64_t whole = depth / 8 * 8;

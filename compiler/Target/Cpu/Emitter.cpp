@@ -64,8 +64,7 @@ Value Emitter::indexOf(OpFoldResult position) {
 
 /// An own argument of the body: LLVM then knows that it aliases nothing.
 Value Emitter::newScratch(int64_t elements, Type elementType) {
-  if (elementType.isInteger(1))
-    elementType = b.getI8Type();
+  elementType = memoryType(elementType);
   auto type = MemRefType::get({elements}, elementType);
   unsigned index = function.getNumArguments();
   (void)function.insertArgument(index, type, {}, loc);
@@ -185,9 +184,8 @@ FailureOr<int64_t> Emitter::emit() {
   SmallVector<Type> types;
   for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
     MemRefType type = kernel.getBufferType(i);
-    if (type.getElementType().isInteger(1))
-      type = MemRefType::get(type.getShape(), b.getI8Type());
-    types.push_back(type);
+    types.push_back(
+        MemRefType::get(type.getShape(), memoryType(type.getElementType())));
   }
   types.push_back(b.getIndexType());
   function = func::FuncOp::create(b, loc, (kernel.getSymName() + ".body").str(),
@@ -289,9 +287,7 @@ LogicalResult Emitter::emitScalar(Operation *op) {
     if (safe)
       value =
           arith::SelectOp::create(b, loc, safe, value, zeroOf(value.getType()));
-    if (load.getResult().getType().isInteger(1))
-      value = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, value,
-                                    zeroOf(value.getType()));
+    value = fromMemory(value, load.getResult().getType());
     scalars.map(load.getResult(), value);
     return success();
   }

@@ -44,6 +44,14 @@ struct Storage {
   int64_t rows = 1;
 };
 
+/// A float type that nothing computes in.
+bool isNarrowFloat(Type type);
+
+/// The integer that holds an element in memory, where that is not its own
+/// type: a byte for a boolean, the bits of a narrow float (LLVM takes masked
+/// vectors of these apart, with a function call for each lane).
+Type memoryType(Type elementType);
+
 class Emitter {
 public:
   Emitter(tile::KernelOp kernel, const Isa &level, mlir::ModuleOp module);
@@ -91,6 +99,11 @@ private:
   Value combine(tile::ReduceOp reduce, Value a, Value b);
   Value neutral(tile::ReduceOp reduce, int64_t lanes);
   int64_t mainLanes(int64_t extent);
+
+  // Convert.cpp: float types.
+  Value convertFloat(Value value, Type elementType);
+  Value fromMemory(Value value, Type elementType);
+  Value toMemory(Value value);
 
   // MemoryAccess.cpp: buffers and scratch.
   mlir::FailureOr<Value> loadElements(Operation *op, Value buffer,

@@ -16,28 +16,6 @@ using namespace mlir;
 using namespace tarn;
 using namespace tarn::cpu;
 
-/// Booleans are bytes in memory.
-static Type memoryType(OpBuilder &b, Type elementType) {
-  return elementType.isInteger(1) ? b.getI8Type() : elementType;
-}
-
-/// A vector as read from memory -> as computed with.
-static Value fromMemory(OpBuilder &b, Location loc, Value vector,
-                        Type elementType) {
-  if (!elementType.isInteger(1))
-    return vector;
-  auto type = cast<VectorType>(vector.getType());
-  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, vector, zero);
-}
-
-static Value toMemory(OpBuilder &b, Location loc, Value vector) {
-  auto type = cast<VectorType>(vector.getType());
-  if (!type.getElementType().isInteger(1))
-    return vector;
-  return arith::ExtUIOp::create(b, loc, type.clone(b.getI8Type()), vector);
-}
-
 namespace {
 
 /// A slice of a buffer at one point of a tile.
@@ -130,7 +108,7 @@ FailureOr<Value> Emitter::loadElements(Operation *op, Value buffer,
     }
     address.index.push_back(index);
   }
-  Type inMemory = memoryType(b, elementType);
+  Type inMemory = memoryType(elementType);
   auto vectorType = VectorType::get(point.lanes, inMemory);
   int64_t laneSize =
       address.laneDim >= 0 ? type.getDimSize(address.laneDim) : 1;
@@ -138,17 +116,13 @@ FailureOr<Value> Emitter::loadElements(Operation *op, Value buffer,
   Value mask = laneMask(b, loc, address, laneSize, point.lanes);
   Value fill;
   if (mask) {
-    if (pad && elementType != inMemory)
-      fill = arith::ConstantOp::create(b, loc, b.getZeroAttr(vectorType));
-    else if (pad)
-      fill = arith::ConstantOp::create(b, loc,
-                                       DenseElementsAttr::get(vectorType, pad));
-    else
-      fill = arith::ConstantOp::create(b, loc, b.getZeroAttr(vectorType));
+    fill = arith::ConstantOp::create(b, loc, b.getZeroAttr(vectorType));
+    if (pad)
+      fill = toMemory(arith::ConstantOp::create(
+          b, loc, DenseElementsAttr::get(vectorType.clone(elementType), pad)));
   }
   if (type.getRank() == 0)
-    return fromMemory(b, loc,
-                      vector::BroadcastOp::create(
+    return fromMemory(vector::BroadcastOp::create(
                           b, loc, vectorType,
                           memref::LoadOp::create(b, loc, memory, ValueRange())),
                       elementType);
@@ -177,7 +151,7 @@ FailureOr<Value> Emitter::loadElements(Operation *op, Value buffer,
     if (mask)
       loaded = arith::SelectOp::create(b, loc, mask, loaded, fill);
   }
-  return fromMemory(b, loc, loaded, elementType);
+  return fromMemory(loaded, elementType);
 }
 
 LogicalResult Emitter::storeElements(Operation *op, Value value, Value buffer,
@@ -215,14 +189,20 @@ LogicalResult Emitter::storeElements(Operation *op, Value value, Value buffer,
     }
     address.index.push_back(index);
   }
-  value = toMemory(b, loc, value);
+  Type elementType = type.getElementType();
+  value = toMemory(value);
   auto vectorType = cast<VectorType>(value.getType());
   int64_t laneSize =
       address.laneDim >= 0 ? type.getDimSize(address.laneDim) : 1;
   bool contiguous = point.lanes == 1 || address.laneDim == type.getRank() - 1;
   Value mask = laneMask(b, loc, address, laneSize, point.lanes);
   auto sum = [&](Value old, Value increment) -> Value {
-    return arith::AddFOp::create(b, loc, old, increment);
+    if (!isNarrowFloat(elementType))
+      return arith::AddFOp::create(b, loc, old, increment);
+    Value wide = arith::AddFOp::create(
+        b, loc, convertFloat(fromMemory(old, elementType), b.getF32Type()),
+        convertFloat(fromMemory(increment, elementType), b.getF32Type()));
+    return toMemory(convertFloat(wide, elementType));
   };
   if (type.getRank() == 0) {
     Value scalar = vector::ExtractOp::create(b, loc, value, int64_t(0));
@@ -281,15 +261,14 @@ Value Emitter::linearIndex(const Storage &storage, ArrayRef<Value> index) {
 
 Value Emitter::loadStorage(const Storage &storage, Type elementType,
                            const Point &point) {
-  auto type = VectorType::get(point.lanes, memoryType(b, elementType));
+  auto type = VectorType::get(point.lanes, memoryType(elementType));
   Value at = linearIndex(storage, point.index);
-  return fromMemory(b, loc,
-                    vector::LoadOp::create(b, loc, type, storage.memref, at),
+  return fromMemory(vector::LoadOp::create(b, loc, type, storage.memref, at),
                     elementType);
 }
 
 void Emitter::storeStorage(const Storage &storage, Value vector,
                            const Point &point) {
-  vector::StoreOp::create(b, loc, toMemory(b, loc, vector), storage.memref,
+  vector::StoreOp::create(b, loc, toMemory(vector), storage.memref,
                           linearIndex(storage, point.index));
 }

@@ -146,20 +146,35 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
   }
   if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
     return op->emitOpError("is not supported by the CPU target yet"), failure();
-  OperationState state(loc, op->getName());
+  SmallVector<Value> operands;
   for (Value operand : op->getOperands()) {
     if (!isa<RankedTensorType>(operand.getType())) {
-      state.operands.push_back(scalars.lookup(operand));
+      operands.push_back(scalars.lookup(operand));
       continue;
     }
     FailureOr<Value> vector = evaluate(operand, point);
     if (failed(vector))
       return failure();
-    state.operands.push_back(*vector);
+    operands.push_back(*vector);
   }
-  state.types.push_back(vectorType);
+  if (isa<arith::ExtFOp, arith::TruncFOp>(op))
+    return convertFloat(operands[0], elementType);
+  // Machines compute in f32 and f64; a narrower type rounds every result.
+  Type computed = elementType;
+  bool moves = isa<arith::SelectOp, arith::BitcastOp>(op);
+  if (!moves) {
+    for (Value &operand : operands)
+      if (isNarrowFloat(getElementTypeOrSelf(operand.getType())))
+        operand = convertFloat(operand, b.getF32Type());
+    if (isNarrowFloat(elementType))
+      computed = b.getF32Type();
+  }
+  OperationState state(loc, op->getName());
+  state.addOperands(operands);
+  state.types.push_back(vectorType.clone(computed));
   state.attributes = op->getAttrs();
-  return b.create(state)->getResult(0);
+  Value result = b.create(state)->getResult(0);
+  return computed == elementType ? result : convertFloat(result, elementType);
 }
 
 //===----------------------------------------------------------------------===//
@@ -287,7 +302,12 @@ Value Emitter::neutral(tile::ReduceOp reduce, int64_t lanes) {
 }
 
 Value Emitter::combine(tile::ReduceOp reduce, Value x, Value y) {
-  bool floats = isa<FloatType>(getElementTypeOrSelf(x.getType()));
+  Type element = getElementTypeOrSelf(x.getType());
+  if (isNarrowFloat(element))
+    return convertFloat(combine(reduce, convertFloat(x, b.getF32Type()),
+                                convertFloat(y, b.getF32Type())),
+                        element);
+  bool floats = isa<FloatType>(element);
   if (reduce.getKind() == tile::ReduceKind::Sum)
     return floats ? arith::AddFOp::create(b, loc, x, y).getResult()
                   : arith::AddIOp::create(b, loc, x, y).getResult();
