@@ -55,6 +55,23 @@ Value Emitter::toMemory(Value value) {
   return value;
 }
 
+/// A scalar in all lanes.
+Value Emitter::spread(Value scalar, int64_t lanes) {
+  Value bits = isNarrowFloat(scalar.getType()) ? toMemory(scalar) : scalar;
+  Value vector = vector::BroadcastOp::create(
+      b, loc, VectorType::get(lanes, bits.getType()), bits);
+  return bits == scalar ? vector : fromMemory(vector, scalar.getType());
+}
+
+Value Emitter::firstLane(Value vector) {
+  Type elementType = getElementTypeOrSelf(vector.getType());
+  if (!isNarrowFloat(elementType))
+    return vector::ExtractOp::create(b, loc, vector, int64_t(0));
+  return fromMemory(
+      vector::ExtractOp::create(b, loc, toMemory(vector), int64_t(0)),
+      elementType);
+}
+
 namespace {
 
 /// Integer arithmetic on lanes of f32 bits.

@@ -309,7 +309,10 @@ LogicalResult DotEmitter::emit() {
   // C: the accumulator's own memory when it has some.
   int64_t pitch = llvm::alignTo(columns, width);
   auto found = e.storages.find(dot.getAcc());
-  if (found != e.storages.end() && found->second.pitch == pitch) {
+  // (Not from outside of a loop: every turn starts with the same values.)
+  if (found != e.storages.end() && found->second.pitch == pitch &&
+      dot.getAcc().getParentBlock() == dot->getBlock() &&
+      !matchPattern(dot.getAcc(), m_Constant())) {
     c = found->second;
   } else {
     c = e.allocate(type, pitch);

@@ -255,12 +255,50 @@ LogicalResult Emitter::emitOp(Operation *op) {
   if (isa<tile::StoreOp, tile::StorePartialOp, tile::ScatterOp,
           tile::AccumulateOp, tile::ReduceOp>(op))
     return addRoot(op);
+  if (auto constant = dyn_cast<arith::ConstantOp>(op))
+    if (auto values = dyn_cast<DenseElementsAttr>(constant.getValue()))
+      if (!values.isSplat())
+        return emitConstant(constant), success();
   if (op->getNumResults() == 1 && isTile(op->getResult(0))) {
     if (isStored(op->getResult(0)))
       return addRoot(op->getResult(0));
     return success(); // an expression: emitted when it is asked for
   }
   return emitScalar(op);
+}
+
+/// A constant of several values lies in the object.
+void Emitter::emitConstant(arith::ConstantOp constant) {
+  auto values = cast<DenseElementsAttr>(constant.getValue());
+  Type elementType = memoryType(values.getElementType());
+  SmallVector<Attribute> elements;
+  for (Attribute element : values.getValues<Attribute>()) {
+    if (auto number = dyn_cast<FloatAttr>(element);
+        number && elementType != number.getType())
+      element =
+          b.getIntegerAttr(elementType, number.getValue().bitcastToAPInt());
+    else if (auto integer = dyn_cast<IntegerAttr>(element);
+             integer && elementType != integer.getType())
+      element = b.getIntegerAttr(elementType, !integer.getValue().isZero());
+    elements.push_back(element);
+  }
+  RankedTensorType tile = tileType(constant.getResult());
+  auto flat = RankedTensorType::get(tile.getNumElements(), elementType);
+  auto type = MemRefType::get(flat.getShape(), elementType);
+  std::string name = "constant." + std::to_string(constants++);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(module.getBody());
+  memref::GlobalOp::create(b, loc, name, b.getStringAttr("private"), type,
+                           DenseElementsAttr::get(flat, elements),
+                           /*constant=*/true, b.getI64IntegerAttr(64));
+  b.setInsertionPointToStart(&function.getBody().front());
+  Storage storage;
+  storage.memref = memref::GetGlobalOp::create(b, loc, type, name);
+  if (tile.getRank()) {
+    storage.pitch = tile.getShape().back();
+    storage.rows = tile.getRank() == 3 ? tile.getDimSize(1) : 1;
+  }
+  storages[constant.getResult()] = storage;
 }
 
 /// Scalars and indices are emitted as they come.
@@ -360,15 +398,17 @@ LogicalResult Emitter::emitFor(scf::ForOp loop) {
       if (found->second.memref != target.memref)
         copies.push_back({operand, target});
     }
-    // A carried value that is yielded to another's place is read before it is
-    // replaced only if it is copied first.
-    for (unsigned i = 0; i != copies.size(); ++i)
-      for (unsigned j = 0; j != i; ++j)
-        if (storages[copies[i].first].memref == copies[j].second.memref) {
-          return loop.emitOpError(
-              "that exchanges carried tiles is not supported by the CPU "
-              "target yet");
-        }
+    // A source that another copy overwrites is moved out of its way.
+    for (unsigned i = 1; i < copies.size(); ++i)
+      for (unsigned j = 0; j != i; ++j) {
+        Value operand = copies[i].first;
+        if (storages[operand].memref != copies[j].second.memref)
+          continue;
+        Storage aside = allocate(tileType(operand));
+        if (failed(materialize(operand, aside)))
+          return failure();
+        storages[operand] = aside;
+      }
     for (auto &[operand, target] : copies)
       if (failed(materialize(operand, target)))
         return failure();

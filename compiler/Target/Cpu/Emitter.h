@@ -14,6 +14,7 @@
 #include "compiler/Target/Cpu/CpuTarget.h"
 #include "compiler/Target/Cpu/Ranges.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -69,6 +70,7 @@ private:
   LogicalResult emitIf(mlir::scf::IfOp branch);
   LogicalResult emitDot(tile::DotOp dot);
   LogicalResult emitScalar(Operation *op);
+  void emitConstant(mlir::arith::ConstantOp constant);
   void findStored();
   bool crossesSweeps(Operation *op);
   bool isStored(Value value) { return stored.contains(value); }
@@ -102,8 +104,11 @@ private:
 
   // Convert.cpp: float types.
   Value convertFloat(Value value, Type elementType);
+  /// The value whose bits were read from memory, and back.
   Value fromMemory(Value value, Type elementType);
   Value toMemory(Value value);
+  Value spread(Value scalar, int64_t lanes);
+  Value firstLane(Value vector);
 
   // MemoryAccess.cpp: buffers and scratch.
   mlir::FailureOr<Value> loadElements(Operation *op, Value buffer,
@@ -133,6 +138,8 @@ private:
   llvm::DenseSet<Value> stored;
   llvm::DenseMap<Value, Storage> storages;
   int64_t scratchBytes = 0;
+  /// Constants placed in the module so far.
+  int64_t constants = 0;
   /// Roots waiting for a sweep: ops, or values to materialise.
   struct Root {
     Operation *op = nullptr;

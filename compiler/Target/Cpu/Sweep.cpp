@@ -39,7 +39,7 @@ FailureOr<Value> Emitter::evaluateScalar(Value tile, ArrayRef<Value> index) {
   std::swap(outer, memo);
   if (failed(vector))
     return failure();
-  return Value(vector::ExtractOp::create(b, loc, *vector, int64_t(0)));
+  return firstLane(*vector);
 }
 
 FailureOr<Value> Emitter::evaluate(Value tile, const Point &point) {
@@ -64,9 +64,6 @@ FailureOr<Value> Emitter::evaluate(Value tile, const Point &point) {
 FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
   Type elementType = tileType(op->getResult(0)).getElementType();
   auto vectorType = VectorType::get(point.lanes, elementType);
-  auto spread = [&](Value scalar) -> Value {
-    return vector::BroadcastOp::create(b, loc, vectorType, scalar);
-  };
   Attribute constant;
   if (matchPattern(op, m_Constant(&constant))) {
     auto elements = dyn_cast<DenseElementsAttr>(constant);
@@ -107,9 +104,12 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
       FailureOr<Value> element = loadAt(one);
       if (failed(element))
         return failure();
-      lanes.push_back(vector::ExtractOp::create(b, loc, *element, int64_t(0)));
+      lanes.push_back(toMemory(firstLane(*element)));
     }
-    return Value(vector::FromElementsOp::create(b, loc, vectorType, lanes));
+    return fromMemory(
+        vector::FromElementsOp::create(
+            b, loc, vectorType.clone(memoryType(elementType)), lanes),
+        elementType);
   }
   if (auto broadcast = dyn_cast<tile::BroadcastOp>(op)) {
     int64_t axis = broadcast.getAxis();
@@ -119,7 +119,7 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
       FailureOr<Value> scalar = evaluateScalar(broadcast.getOperand(), index);
       if (failed(scalar))
         return failure();
-      return spread(*scalar);
+      return spread(*scalar, point.lanes);
     }
     // Another point of another shape: elements remembered here do not apply.
     llvm::DenseMap<Value, Value> outer;
@@ -130,12 +130,12 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
     return vector;
   }
   if (auto splat = dyn_cast<tile::SplatOp>(op))
-    return spread(scalars.lookup(splat.getScalar()));
+    return spread(scalars.lookup(splat.getScalar()), point.lanes);
   if (auto iota = dyn_cast<tile::IotaOp>(op)) {
     int64_t axis = iota.getAxis();
     Value start = add(indexOf(iota.getPosition()), point.index[axis]);
-    Value first =
-        spread(arith::IndexCastOp::create(b, loc, b.getI32Type(), start));
+    Value first = spread(
+        arith::IndexCastOp::create(b, loc, b.getI32Type(), start), point.lanes);
     if (axis + 1 != int64_t(point.index.size()))
       return first;
     SmallVector<int32_t> lanes =
@@ -162,6 +162,11 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
   // Machines compute in f32 and f64; a narrower type rounds every result.
   Type computed = elementType;
   bool moves = isa<arith::SelectOp, arith::BitcastOp>(op);
+  if (isa<arith::SelectOp>(op) && isNarrowFloat(elementType))
+    return fromMemory(arith::SelectOp::create(b, loc, operands[0],
+                                              toMemory(operands[1]),
+                                              toMemory(operands[2])),
+                      elementType);
   if (!moves) {
     for (Value &operand : operands)
       if (isNarrowFloat(getElementTypeOrSelf(operand.getType())))
@@ -287,7 +292,10 @@ LogicalResult Emitter::flush() {
 //===----------------------------------------------------------------------===//
 
 Value Emitter::neutral(tile::ReduceOp reduce, int64_t lanes) {
+  // Narrow floats are summed in f32.
   Type element = tileType(reduce.getResult()).getElementType();
+  if (isNarrowFloat(element))
+    element = b.getF32Type();
   auto type = VectorType::get(lanes, element);
   if (reduce.getKind() == tile::ReduceKind::Sum)
     return arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
@@ -303,10 +311,8 @@ Value Emitter::neutral(tile::ReduceOp reduce, int64_t lanes) {
 
 Value Emitter::combine(tile::ReduceOp reduce, Value x, Value y) {
   Type element = getElementTypeOrSelf(x.getType());
-  if (isNarrowFloat(element))
-    return convertFloat(combine(reduce, convertFloat(x, b.getF32Type()),
-                                convertFloat(y, b.getF32Type())),
-                        element);
+  if (isNarrowFloat(getElementTypeOrSelf(y.getType())))
+    y = convertFloat(y, element);
   bool floats = isa<FloatType>(element);
   if (reduce.getKind() == tile::ReduceKind::Sum)
     return floats ? arith::AddFOp::create(b, loc, x, y).getResult()
@@ -490,9 +496,12 @@ LogicalResult Emitter::emitRowSweep(RankedTensorType shape) {
     at += lanes;
     left -= lanes;
   }
-  for (auto [storage, total] : llvm::zip(into, totals)) {
+  for (auto [reduce, storage, total] : llvm::zip(reduces, into, totals)) {
     ArrayRef<Value> index(point.index);
-    memref::StoreOp::create(b, loc, total, storage.memref,
+    Type element = tileType(reduce.getResult()).getElementType();
+    if (isNarrowFloat(element))
+      total = convertFloat(total, element);
+    memref::StoreOp::create(b, loc, toMemory(total), storage.memref,
                             linearIndex(storage, index.drop_back()));
   }
   return success();
@@ -504,6 +513,7 @@ LogicalResult Emitter::emitColumnReduction(tile::ReduceOp reduce) {
   {
     OpBuilder::InsertionGuard guard(b);
     RankedTensorType shape = tileType(reduce.getOperand());
+    Type element = shape.getElementType();
     int64_t axis = reduce.getAxis(), rank = shape.getRank();
     Point point;
     point.index.resize(rank);
@@ -536,7 +546,10 @@ LogicalResult Emitter::emitColumnReduction(tile::ReduceOp reduce) {
       }
       Point result = point;
       result.index.erase(result.index.begin() + axis);
-      storeStorage(into, loop.getResult(0), result);
+      Value total = loop.getResult(0);
+      if (isNarrowFloat(element))
+        total = convertFloat(total, element);
+      storeStorage(into, total, result);
       return success();
     };
     int64_t extent = shape.getShape().back();

@@ -68,7 +68,8 @@ double test::maxError(const std::vector<double> &a,
   double error =
       a.size() == b.size() ? 0 : std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (std::isnan(a[i]) && std::isnan(b[i]))
+    // Equal infinities have no difference.
+    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i])))
       continue;
     double here = std::fabs(a[i] - b[i]);
     // A NaN compares false with everything and must not get lost.

@@ -1,12 +1,8 @@
 //===- CpuTargetTest.cpp - compiled tile programs against the interpreter -===//
 
-#include "test/compiler/Target/Cpu/RunKernel.h"
-#include "test/dialects/Tile/Programs.h"
-
-#include "gtest/gtest.h"
+#include "test/compiler/Target/Cpu/CompareKernel.h"
 
 #include <array>
-#include <cmath>
 
 using namespace mlir;
 using namespace tarn;
@@ -16,66 +12,9 @@ using namespace tarn::tile::test;
 
 namespace {
 
-using Numbers = std::vector<double>;
-
 std::string str(int64_t number) { return std::to_string(number); }
 
-int64_t elements(Type type) { return cast<MemRefType>(type).getNumElements(); }
-
-class CpuTargetTest : public ::testing::Test {
-protected:
-  MLIRContext context;
-
-  /// Runs the program's kernel on every level and compares all buffers with
-  /// the interpreter's. `inputs` gives the buffers by index; others are filled
-  /// with random numbers (reads), NaN (writes) or zeros (accumulates).
-  void compare(const std::string &text, double tolerance,
-               std::map<int, Numbers> inputs = {}) {
-    OwningOpRef<ModuleOp> module = parse(context, text);
-    ASSERT_TRUE(module);
-    tile::KernelOp kernel = firstKernel(*module);
-    std::vector<Numbers> start;
-    for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
-      int64_t count = elements(kernel.getBufferType(i));
-      if (inputs.count(i))
-        start.push_back(inputs[i]);
-      else if (kernel.getBufferAccess(i) == tile::Access::Read)
-        start.push_back(randomNumbers(count, i + 1));
-      else if (kernel.getBufferAccess(i) == tile::Access::Accumulate)
-        start.push_back(Numbers(count, 0));
-      else
-        start.push_back(Numbers(count, NAN));
-      for (double &number : start.back())
-        if (isa<FloatType>(kernel.getBufferType(i).getElementType()))
-          number =
-              tile::roundTo(kernel.getBufferType(i).getElementType(), number);
-    }
-    std::vector<Numbers> expected = start;
-    std::vector<tile::HostBuffer> views;
-    for (Numbers &numbers : expected)
-      views.push_back(numbers);
-    ASSERT_TRUE(succeeded(
-        tile::interpretKernel(kernel, views, {tile::Rounding::exact64})));
-
-    for (const Isa *isa : runnableIsas()) {
-      SCOPED_TRACE(isa->name.str());
-      LoadedKernel loaded(kernel, *isa);
-      ASSERT_EQ(loaded.error(), "");
-      std::vector<RawBuffer> raw;
-      for (unsigned i = 0; i != kernel.getNumBuffers(); ++i)
-        raw.emplace_back(kernel.getBufferType(i).getElementType(), start[i]);
-      std::vector<void *> pointers;
-      for (RawBuffer &buffer : raw)
-        pointers.push_back(buffer.data());
-      loaded.run(pointers);
-      for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
-        EXPECT_TRUE(raw[i].intact()) << "wrote outside of buffer " << i;
-        EXPECT_LE(maxError(raw[i].numbers(), expected[i]), tolerance)
-            << "buffer " << i;
-      }
-    }
-  }
-};
+class CpuTargetTest : public CompareKernel {};
 
 Sizes gemmSizes(int64_t m, int64_t n, int64_t k, int64_t bm, int64_t bn,
                 int64_t bk) {

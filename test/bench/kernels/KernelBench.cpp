@@ -1,0 +1,237 @@
+//===- KernelBench.cpp - speed of compiled tile programs ------------------===//
+//
+// Times kernels of the test suite's tile programs on one core, round robin, and
+// prints the best and the median of the rounds, with the share of the peak that
+// a loop of independent FMAs reaches on the same core in the same run.
+//
+//   tarn-bench-kernels [--isa NAME] [--only TEXT] [--rounds N]
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/compiler/Target/Cpu/RunKernel.h"
+#include "test/dialects/Tile/Programs.h"
+
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+using namespace tarn;
+using namespace tarn::cpu;
+using namespace tarn::cpu::test;
+using namespace tarn::tile::test;
+
+static double now() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+/// FMA peak in GFLOPS: 12 (or 24) independent accumulators that stay in
+/// registers, so the loop is assembly.
+static double measurePeak(bool wide) {
+  double best = 0;
+  const int64_t trips = 4000000;
+  for (int round = 0; round != 5; ++round) {
+    int64_t left = trips;
+    double start = now();
+    if (wide) {
+      asm volatile("1:\n"
+#define FMA(r) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #r "\n"
+                   FMA(0) FMA(1) FMA(2) FMA(3) FMA(4) FMA(5) FMA(6) FMA(7)
+                       FMA(8) FMA(9) FMA(10) FMA(11)
+#undef FMA
+                           "dec %0\n jnz 1b\n"
+                   : "+r"(left)
+                   :
+                   : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
+                     "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
+    } else {
+      asm volatile("1:\n"
+#define FMA(r) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #r "\n"
+                   FMA(0) FMA(1) FMA(2) FMA(3) FMA(4) FMA(5) FMA(6) FMA(7)
+                       FMA(8) FMA(9) FMA(10) FMA(11)
+#undef FMA
+                           "dec %0\n jnz 1b\n"
+                   : "+r"(left)
+                   :
+                   : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
+                     "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
+    }
+    double seconds = now() - start;
+    best = std::max(best, double(trips) * 12 * (wide ? 16 : 8) * 2 / seconds);
+  }
+  asm volatile("vzeroupper");
+  return best / 1e9;
+}
+
+namespace {
+
+struct Case {
+  std::string name, program;
+  Sizes sizes;
+  double flops = 0; ///< 0: report bytes instead
+  double bytes = 0;
+};
+
+struct Running {
+  Case what;
+  std::unique_ptr<LoadedKernel> kernel;
+  std::vector<RawBuffer> buffers;
+  std::vector<void *> pointers;
+  std::vector<double> seconds;
+  double compileSeconds = 0;
+  int repeats = 1;
+};
+
+std::string str(int64_t number) { return std::to_string(number); }
+
+Case gemm(int64_t m, int64_t n, int64_t k, int64_t bm, int64_t bn, int64_t bk) {
+  Case c{"gemm+bias+gelu " + str(m) + "x" + str(n) + "x" + str(k) + " blocks " +
+             str(bm) + "x" + str(bn) + "x" + str(bk),
+         "gemm",
+         {{"M", str(m)},
+          {"N", str(n)},
+          {"K", str(k)},
+          {"BM", str(bm)},
+          {"BN", str(bn)},
+          {"BK", str(bk)}}};
+  c.flops = 2.0 * double(m) * double(n) * double(k);
+  return c;
+}
+
+Case attention(bool backward, int64_t heads, int64_t t, int64_t d, int64_t br,
+               int64_t bc) {
+  Case c{std::string("attention ") + (backward ? "backward " : "forward ") +
+             str(heads) + "x" + str(t) + "x" + str(d) + " blocks " + str(br) +
+             "x" + str(bc),
+         backward ? "attention_backward" : "attention_forward",
+         {{"H", str(heads)},
+          {"T", str(t)},
+          {"D", str(d)},
+          {"BR", str(br)},
+          {"BC", str(bc)},
+          {"SCALE", "0.125"}}};
+  // The triangle only.
+  c.flops = (backward ? 5.0 : 2.0) * double(heads * d) * double(t) * double(t);
+  return c;
+}
+
+Case rows(const std::string &program, int64_t r, int64_t c, int64_t br) {
+  Case what{program + " " + str(r) + "x" + str(c),
+            program,
+            {{"R", str(r)},
+             {"C", str(c)},
+             {"BR", str(br)},
+             {"BC", str(c)},
+             {"INV", std::to_string(1.0 / double(c))}}};
+  what.bytes = 8.0 * double(r * c);
+  return what;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  const Isa *isa = &hostIsa();
+  std::string only;
+  int rounds = 9;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (!strcmp(argv[i], "--isa"))
+      isa = lookupIsa(argv[i + 1]);
+    else if (!strcmp(argv[i], "--only"))
+      only = argv[i + 1];
+    else if (!strcmp(argv[i], "--rounds"))
+      rounds = std::max(1, atoi(argv[i + 1]));
+  }
+  if (!isa) {
+    llvm::errs() << "error: --isa is one of " << isaNames() << "\n";
+    return 1;
+  }
+  bool wide = isa->lanes == 16;
+  double peak = measurePeak(wide);
+  llvm::outs() << "level " << isa->name << ", FMA peak "
+               << llvm::format("%.1f", peak) << " GFLOPS\n";
+
+  std::vector<Case> cases = {
+      gemm(1024, 3072, 768, 128, 768, 768),
+      gemm(1024, 3072, 768, 128, 256, 768),
+      gemm(1024, 3072, 768, 128, 256, 256),
+      gemm(768, 128, 128, 64, 128, 128),
+      gemm(768, 384, 128, 64, 128, 128),
+      gemm(768, 512, 128, 128, 256, 128),
+      gemm(768, 128, 512, 64, 128, 512),
+      gemm(768, 256, 128, 64, 256, 128),
+      attention(false, 12, 1024, 64, 64, 64),
+      attention(true, 12, 1024, 64, 64, 64),
+      attention(false, 48, 64, 32, 64, 64),
+      attention(true, 48, 64, 32, 64, 64),
+      attention(false, 48, 64, 32, 32, 32),
+      attention(true, 48, 64, 32, 32, 32),
+      rows("softmax", 1024, 3072, 2),
+      rows("softmax", 768, 256, 8),
+      rows("layer_norm", 1024, 3072, 2),
+      rows("layer_norm", 768, 128, 8),
+  };
+  mlir::MLIRContext context;
+  std::vector<std::unique_ptr<Running>> running;
+  for (const Case &what : cases) {
+    if (what.name.find(only) == std::string::npos)
+      continue;
+    auto module = parse(context, instantiate(what.program, what.sizes));
+    if (!module)
+      return 1;
+    tile::KernelOp kernel = firstKernel(*module);
+    auto run = std::make_unique<Running>();
+    run->what = what;
+    double start = now();
+    run->kernel = std::make_unique<LoadedKernel>(kernel, *isa);
+    run->compileSeconds = now() - start;
+    if (!run->kernel->error().empty()) {
+      llvm::errs() << what.name << ": " << run->kernel->error() << "\n";
+      return 1;
+    }
+    for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
+      int64_t count = kernel.getBufferType(i).getNumElements();
+      // The log-sum of attention must be large enough for exp to stay finite.
+      bool sums = what.program == "attention_backward" && i == 4;
+      run->buffers.emplace_back(kernel.getBufferType(i).getElementType(),
+                                sums ? std::vector<double>(count, 4.0)
+                                     : randomNumbers(count, i + 1));
+    }
+    for (RawBuffer &buffer : run->buffers)
+      run->pointers.push_back(buffer.data());
+    run->kernel->run(run->pointers);
+    start = now();
+    run->kernel->run(run->pointers);
+    run->repeats = std::max(1, int(2e-3 / (now() - start)));
+    running.push_back(std::move(run));
+  }
+  for (int round = 0; round != rounds; ++round)
+    for (auto &run : running) {
+      double start = now();
+      for (int i = 0; i != run->repeats; ++i)
+        run->kernel->run(run->pointers);
+      run->seconds.push_back((now() - start) / run->repeats);
+    }
+  for (auto &run : running) {
+    std::sort(run->seconds.begin(), run->seconds.end());
+    double best = run->seconds.front();
+    double median = run->seconds[run->seconds.size() / 2];
+    llvm::outs() << llvm::format("%-52s %9.3f ms  med %9.3f  ",
+                                 run->what.name.c_str(), best * 1e3,
+                                 median * 1e3);
+    if (run->what.flops)
+      llvm::outs() << llvm::format("%6.1f GFLOPS %3.0f %%",
+                                   run->what.flops / best / 1e9,
+                                   run->what.flops / best / 1e7 / peak);
+    else
+      llvm::outs() << llvm::format("%6.1f GB/s       ",
+                                   run->what.bytes / best / 1e9);
+    llvm::outs() << llvm::format("  compiled in %.0f ms\n",
+                                 run->compileSeconds * 1e3);
+  }
+  return 0;
+}
