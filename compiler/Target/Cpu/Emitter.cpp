@@ -2,6 +2,8 @@
 
 #include "compiler/Target/Cpu/Emitter.h"
 
+#include "dialects/Tile/Analysis.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -175,6 +177,17 @@ void Emitter::findStored() {
   });
 }
 
+/// The plan may put a result in the place of an operand where the kernel allows
+/// it.
+void Emitter::findShared() {
+  for (unsigned i = 0; i != kernel.getNumBuffers(); ++i)
+    for (unsigned j = 0; j != kernel.getNumBuffers(); ++j)
+      if (tile::mayShareBytes(kernel, i, j)) {
+        shared.insert(i);
+        shared.insert(j);
+      }
+}
+
 //===----------------------------------------------------------------------===//
 // The walk
 //===----------------------------------------------------------------------===//
@@ -226,19 +239,29 @@ FailureOr<int64_t> Emitter::emit() {
     scalars.map(kernel.getGridPosition(dim), positions[dim]);
 
   findStored();
+  findShared();
   if (failed(emitBlock(kernel.getBody().front())))
     return failure();
   OpBuilder end = OpBuilder::atBlockEnd(&function.getBody().front());
   func::ReturnOp::create(end, loc);
   for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i)
-    if (isa<MemRefType>(function.getArgument(i).getType()))
+    if (isa<MemRefType>(function.getArgument(i).getType()) &&
+        !shared.contains(i))
       function.setArgAttr(i, "llvm.noalias", b.getUnitAttr());
   return scratchBytes;
 }
 
 LogicalResult Emitter::emitBlock(Block &block) {
-  for (Operation &op : block.without_terminator())
-    if (failed(emitOp(&op)))
+  // Where a result may lie in an operand's place, all stores come last.
+  SmallVector<Operation *> last;
+  for (Operation &op : block.without_terminator()) {
+    if (!shared.empty() && isa<tile::StoreOp>(op))
+      last.push_back(&op);
+    else if (failed(emitOp(&op)))
+      return failure();
+  }
+  for (Operation *op : last)
+    if (failed(emitOp(op)))
       return failure();
   return flush();
 }

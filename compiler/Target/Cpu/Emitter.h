@@ -72,6 +72,7 @@ private:
   LogicalResult emitScalar(Operation *op);
   void emitConstant(mlir::arith::ConstantOp constant);
   void findStored();
+  void findShared();
   bool crossesSweeps(Operation *op);
   bool isStored(Value value) { return stored.contains(value); }
   Storage allocate(RankedTensorType type, int64_t pitch = 0);
@@ -134,6 +135,8 @@ private:
   mlir::func::FuncOp function;
   /// Kernel buffers, uniform scalars and indices -> emitted values.
   mlir::IRMapping scalars;
+  /// Buffers that may be the same bytes as another one.
+  llvm::SmallDenseSet<unsigned> shared;
   /// Values that need memory, and where those emitted so far live.
   llvm::DenseSet<Value> stored;
   llvm::DenseMap<Value, Storage> storages;

@@ -117,9 +117,7 @@ static void placeScratches(ModuleOp module) {
   }
 }
 
-LogicalResult tarn::cpu::lowerToLlvm(ModuleOp module, StringRef symbol,
-                                     const Isa &isa) {
-  placeScratches(module);
+static LogicalResult runPasses(ModuleOp module) {
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   pm.enableVerifier(false);
   pm.addPass(std::make_unique<ApproximateMath>());
@@ -140,7 +138,22 @@ LogicalResult tarn::cpu::lowerToLlvm(ModuleOp module, StringRef symbol,
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  if (failed(pm.run(module)))
+  return pm.run(module);
+}
+
+LogicalResult tarn::cpu::prepareLowering(MLIRContext &context) {
+  context.loadDialect<arith::ArithDialect, cf::ControlFlowDialect,
+                      func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+                      memref::MemRefDialect, scf::SCFDialect, ub::UBDialect,
+                      vector::VectorDialect>();
+  // The first run registers what the passes need.
+  OwningOpRef<ModuleOp> empty = ModuleOp::create(UnknownLoc::get(&context));
+  return runPasses(*empty);
+}
+
+LogicalResult tarn::cpu::lowerToLlvm(ModuleOp module, StringRef symbol) {
+  placeScratches(module);
+  if (failed(runPasses(module)))
     return failure();
   return addEntry(module, symbol);
 }

@@ -7,10 +7,13 @@
 
 namespace tarn::cpu {
 
+/// Loads what `lowerToLlvm` needs; to be called once before it.
+mlir::LogicalResult prepareLowering(mlir::MLIRContext &context);
+
 /// Lowers a module of `lowerKernel` to the LLVM dialect and adds the entry
-/// function `symbol` with the kernels' calling convention.
-mlir::LogicalResult lowerToLlvm(mlir::ModuleOp module, llvm::StringRef symbol,
-                                const Isa &isa);
+/// function `symbol` with the kernels' calling convention. Safe to call from
+/// several threads on different modules.
+mlir::LogicalResult lowerToLlvm(mlir::ModuleOp module, llvm::StringRef symbol);
 
 /// Translates a module in the LLVM dialect to an ELF object. Safe to call from
 /// several threads on different modules.

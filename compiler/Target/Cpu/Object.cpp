@@ -169,22 +169,28 @@ tarn::cpu::compileKernels(ArrayRef<tile::KernelOp> kernels, const Isa &isa,
   registerLLVMDialectTranslation(registry);
   context->appendDialectRegistry(registry);
 
+  if (failed(prepareLowering(*context)))
+    return failure();
   std::vector<OwningOpRef<ModuleOp>> modules(kernels.size());
   for (size_t i = 0; i != kernels.size(); ++i) {
-    tile::KernelOp kernel = kernels[i];
-    auto module = lowerKernel(kernel, isa, compiled.kernels[i]);
+    auto module = lowerKernel(kernels[i], isa, compiled.kernels[i]);
     if (failed(module))
       return failure();
     modules[i] = std::move(*module);
-    if (failed(lowerToLlvm(*modules[i], kernel.getSymName(), isa)))
-      return kernel.emitError("could not be lowered to LLVM"), failure();
   }
   std::vector<SmallVector<char>> objects(kernels.size());
   std::atomic<bool> good = true;
+  context->enterMultiThreadedExecution();
   {
     llvm::StdThreadPool pool(llvm::hardware_concurrency(threads));
     for (size_t i = 0; i != kernels.size(); ++i)
       pool.async([&, i] {
+        tile::KernelOp kernel = kernels[i];
+        if (failed(lowerToLlvm(*modules[i], kernel.getSymName()))) {
+          kernel.emitError("could not be lowered to LLVM");
+          good = false;
+          return;
+        }
         FailureOr<SmallVector<char>> object = emitObject(*modules[i], isa);
         if (succeeded(object))
           objects[i] = std::move(*object);
@@ -193,6 +199,7 @@ tarn::cpu::compileKernels(ArrayRef<tile::KernelOp> kernels, const Isa &isa,
       });
     pool.wait();
   }
+  context->exitMultiThreadedExecution();
   if (!good)
     return failure();
   std::string error;

@@ -396,6 +396,12 @@ LogicalResult Emitter::emitRoot(Operation *op, const Point &point) {
 LogicalResult Emitter::emitPiece(const Point &point,
                                  SmallVectorImpl<Value> &sums) {
   memo.clear();
+  // All elements are read before the first is written: a buffer that is read
+  // may be the one that is written.
+  for (const Root &root : pending)
+    if (failed(
+            evaluate(root.value ? root.value : root.op->getOperand(0), point)))
+      return failure();
   unsigned reduction = 0;
   for (const Root &root : pending) {
     if (root.value) {

@@ -497,4 +497,80 @@ tile.kernel @k(%x: memref<37xf64>, %y: memref<37xf32>, %z: memref<37xf64>,
           1e-6);
 }
 
+// A result may lie in the place of an operand, also when a value in between
+// ends a sweep.
+TEST_F(SmallKernels, ResultInPlaceOfAnOperand) {
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      tarn::tile::test::parse(context, R"(
+tile.kernel @k(%x: memref<6x50xf32>, %g: memref<6x50xf32>, %r: memref<50xf32>,
+               %y: memref<6x50xf32>, %z: memref<6x50xf32>)
+    access ["read", "read", "read", "write", "write"] grid (%i = 6 by 4) {
+  %a = tile.load %x[%i, 0] : memref<6x50xf32> -> tensor<4x50xf32>
+  %b = tile.load %g[%i, 0] : memref<6x50xf32> -> tensor<4x50xf32>
+  %c = tile.load %r[0] : memref<50xf32> -> tensor<50xf32>
+  %s = arith.addf %a, %b : tensor<4x50xf32>
+  tile.store %s, %y[%i, 0] : tensor<4x50xf32>, memref<6x50xf32>
+  %e = math.exp %c : tensor<50xf32>
+  %eb = tile.broadcast %e axis 0 : tensor<50xf32> -> tensor<4x50xf32>
+  %t = arith.subf %a, %eb : tensor<4x50xf32>
+  %u = arith.mulf %t, %b : tensor<4x50xf32>
+  tile.store %u, %z[%i, 0] : tensor<4x50xf32>, memref<6x50xf32>
+  tile.return
+})");
+  ASSERT_TRUE(module);
+  tarn::tile::KernelOp kernel = tarn::tile::test::firstKernel(*module);
+  Numbers x = tarn::tile::test::randomNumbers(300, 1);
+  Numbers g = tarn::tile::test::randomNumbers(300, 2);
+  Numbers r = tarn::tile::test::randomNumbers(50, 3);
+  Numbers y(300), z(300);
+  for (int i = 0; i != 300; ++i) {
+    y[i] = x[i] + g[i];
+    z[i] = (x[i] - std::exp(r[i % 50])) * g[i];
+  }
+  mlir::Type f32 = kernel.getBufferType(0).getElementType();
+  for (const tarn::cpu::Isa *isa : runnableIsas()) {
+    SCOPED_TRACE(isa->name.str());
+    LoadedKernel loaded(kernel, *isa);
+    ASSERT_EQ(loaded.error(), "");
+    RawBuffer bx(f32, x), bg(f32, g), br(f32, r);
+    loaded.run({bx.data(), bg.data(), br.data(), bx.data(), bg.data()});
+    EXPECT_LE(tarn::tile::test::maxError(bx.numbers(), y), 1e-6);
+    EXPECT_LE(tarn::tile::test::maxError(bg.numbers(), z), 1e-6);
+  }
+}
+
+// Many kernels at once, on several threads: the same bytes every time.
+TEST_F(SmallKernels, ManyKernelsAtOnce) {
+  std::string text;
+  for (int i = 0; i != 12; ++i) {
+    std::string kernel = R"(
+tile.kernel @kN(%x: memref<40x50xf32>, %y: memref<40x50xf32>)
+    access ["read", "write"] grid (%i = 40 by 4) {
+  %a = tile.load %x[%i, 0] : memref<40x50xf32> -> tensor<4x50xf32>
+  %b = math.FUNCTION %a : tensor<4x50xf32>
+  tile.store %b, %y[%i, 0] : tensor<4x50xf32>, memref<40x50xf32>
+  tile.return
+})";
+    const char *functions[] = {"exp", "tanh", "erf", "sqrt"};
+    kernel.replace(kernel.find("kN"), 2, "k" + std::to_string(i));
+    kernel.replace(kernel.find("FUNCTION"), 8, functions[i % 4]);
+    text += kernel;
+  }
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      tarn::tile::test::parse(context, text);
+  ASSERT_TRUE(module);
+  auto kernels = llvm::to_vector(module->getOps<tarn::tile::KernelOp>());
+  std::string first;
+  for (unsigned threads : {4, 1, 0}) {
+    auto compiled =
+        tarn::cpu::compileKernels(kernels, tarn::cpu::hostIsa(), threads);
+    ASSERT_TRUE(mlir::succeeded(compiled));
+    ASSERT_EQ(compiled->kernels.size(), 12u);
+    EXPECT_EQ(compiled->kernels[3].blocks, 10);
+    if (first.empty())
+      first = compiled->object;
+    EXPECT_TRUE(first == compiled->object);
+  }
+}
+
 } // namespace
