@@ -180,6 +180,8 @@ tarn::cpu::compileKernels(ArrayRef<tile::KernelOp> kernels, const Isa &isa,
   }
   std::vector<SmallVector<char>> objects(kernels.size());
   std::atomic<bool> good = true;
+  if (!context->isMultithreadingEnabled())
+    threads = 1;
   context->enterMultiThreadedExecution();
   {
     llvm::StdThreadPool pool(llvm::hardware_concurrency(threads));
