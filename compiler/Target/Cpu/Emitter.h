@@ -111,6 +111,10 @@ private:
   Value spread(Value scalar, int64_t lanes);
   Value firstLane(Value vector);
 
+  // Math.cpp: functions on vectors.
+  Value maximum(Value x, Value y);
+  Value exponential(Value x);
+
   // MemoryAccess.cpp: buffers and scratch.
   mlir::FailureOr<Value> loadElements(Operation *op, Value buffer,
                                       llvm::ArrayRef<mlir::OpFoldResult> at,

@@ -174,6 +174,15 @@ FailureOr<Value> Emitter::evaluateOp(Operation *op, const Point &point) {
     if (isNarrowFloat(elementType))
       computed = b.getF32Type();
   }
+  if (computed.isF32() || computed.isF64()) {
+    Value result;
+    if (isa<arith::MaximumFOp>(op))
+      result = maximum(operands[0], operands[1]);
+    else if (isa<math::ExpOp>(op) && computed.isF32())
+      result = exponential(operands[0]);
+    if (result)
+      return convertFloat(result, elementType);
+  }
   OperationState state(loc, op->getName());
   state.addOperands(operands);
   state.types.push_back(vectorType.clone(computed));
@@ -317,7 +326,7 @@ Value Emitter::combine(tile::ReduceOp reduce, Value x, Value y) {
   if (reduce.getKind() == tile::ReduceKind::Sum)
     return floats ? arith::AddFOp::create(b, loc, x, y).getResult()
                   : arith::AddIOp::create(b, loc, x, y).getResult();
-  return floats ? arith::MaximumFOp::create(b, loc, x, y).getResult()
+  return floats ? maximum(x, y)
                 : arith::MaxSIOp::create(b, loc, x, y).getResult();
 }
 

@@ -80,6 +80,47 @@ tile.kernel @k(%x: memref<7xf32>, %z: memref<7xf32>)
   }
 }
 
+// Ends of the range, and the relative error in between.
+TEST_F(SmallKernels, Exponential) {
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      tarn::tile::test::parse(context, R"(
+tile.kernel @k(%x: memref<20000xf32>, %z: memref<20000xf32>)
+    access ["read", "write"] grid (%i = 20000 by 1000) {
+  %a = tile.load %x[%i] : memref<20000xf32> -> tensor<1000xf32>
+  %b = math.exp %a : tensor<1000xf32>
+  tile.store %b, %z[%i] : tensor<1000xf32>, memref<20000xf32>
+  tile.return
+})");
+  ASSERT_TRUE(module);
+  tarn::tile::KernelOp kernel = tarn::tile::test::firstKernel(*module);
+  Numbers x(20000);
+  for (int i = 0; i != 20000; ++i)
+    x[i] = float(-86.9 + (86.9 + 88.7) * i / 20000);
+  Numbers ends = {inf, -inf, NAN, 88.73, 1000, -88, -1000, 0};
+  std::copy(ends.begin(), ends.end(), x.begin());
+  for (const tarn::cpu::Isa *isa : runnableIsas()) {
+    SCOPED_TRACE(isa->name.str());
+    LoadedKernel loaded(kernel, *isa);
+    ASSERT_EQ(loaded.error(), "");
+    mlir::Type f32 = kernel.getBufferType(0).getElementType();
+    RawBuffer in(f32, x), out(f32, x);
+    loaded.run({in.data(), out.data()});
+    Numbers y = out.numbers();
+    EXPECT_EQ(y[0], inf);
+    EXPECT_EQ(y[1], 0);
+    EXPECT_TRUE(std::isnan(y[2]));
+    EXPECT_EQ(y[3], inf);
+    EXPECT_EQ(y[4], inf);
+    EXPECT_EQ(y[5], 0);
+    EXPECT_EQ(y[6], 0);
+    EXPECT_EQ(y[7], 1);
+    double worst = 0;
+    for (int i = 8; i != 20000; ++i)
+      worst = std::max(worst, std::fabs(y[i] / std::exp(x[i]) - 1));
+    EXPECT_LT(worst, 1.3e-7);
+  }
+}
+
 TEST_F(SmallKernels, NotANumberSurvivesMaximum) {
   compare(R"(
 tile.kernel @k(%x: memref<4x37xf32>, %y: memref<4xf32>, %z: memref<4x37xf32>)
