@@ -13,6 +13,9 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/Fuse/Passes.h"
+#include "passes/Layout/Passes.h"
+#include "passes/Tile/Passes.h"
 #include "passes/Train/Passes.h"
 
 #include "mlir/Transforms/Passes.h"
@@ -29,4 +32,7 @@ void tarn::registerPasses() {
   mlir::registerCSEPass();
   graph::registerGraphPasses();
   registerTarnTrainPasses();
+  registerTarnLayoutPasses();
+  registerTarnFusePasses();
+  registerTarnTilePasses();
 }

@@ -1,0 +1,62 @@
+//===- ClusterAnalysis.h - can these ops be one kernel? ---------*- C++ -*-===//
+//
+// A kernel works on blocks of one *domain*: the dims of its largest output, and
+// the dims that its reductions take away. Every value of a cluster is tied to
+// the domain through the indexing maps of the ops between it and an output. The
+// ties say which dims the grid may split and which a block must hold whole.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PASSES_FUSE_CLUSTERANALYSIS_H
+#define PASSES_FUSE_CLUSTERANALYSIS_H
+
+#include "dialects/Tarn/TarnOps.h"
+
+#include "llvm/ADT/SetVector.h"
+
+namespace tarn {
+
+/// What shapes a cluster's program.
+enum class ClusterKind {
+  elementwise, ///< every dim of the domain may be split
+  row,         ///< rows are whole, because a reduction over them is used again
+  serial,      ///< one reduction, summed block of terms after block of terms
+  dot,         ///< a product with elementwise ops behind it
+  program      ///< an op that brings its own tile program
+};
+
+llvm::StringRef clusterKindName(ClusterKind kind);
+
+/// How a cluster's values lie in its domain.
+struct ClusterInfo {
+  ClusterKind kind = ClusterKind::elementwise;
+  /// The op that shapes the program (dot, reduction, own program), or null.
+  mlir::Operation *anchor = nullptr;
+  /// Extents of the domain; first the dims of the primary output.
+  llvm::SmallVector<int64_t> domain;
+  /// Dims that a block holds whole.
+  llvm::SmallVector<bool> whole;
+  /// For each value the domain dim of each of its dims; -1 = none.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> ties;
+  /// The output whose dims the domain begins with.
+  mlir::Value primary;
+};
+
+/// Ops that cost nothing inside a kernel: they are repeated in every cluster
+/// that needs them.
+bool isFree(mlir::Operation *op);
+
+/// Ops that are no kernel's work: reshapes (an alias) and constants of several
+/// values (in the artifact).
+bool isAlias(mlir::Operation *op);
+
+/// Analyses `ops` (of one block, in program order, with the free ops between
+/// them) as a cluster with these outputs. Nothing, with `reason` set, when they
+/// cannot be one kernel.
+std::optional<ClusterInfo> analyzeCluster(llvm::ArrayRef<mlir::Operation *> ops,
+                                          llvm::ArrayRef<mlir::Value> outputs,
+                                          std::string &reason);
+
+} // namespace tarn
+
+#endif // PASSES_FUSE_CLUSTERANALYSIS_H

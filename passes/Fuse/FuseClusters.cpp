@@ -1,0 +1,338 @@
+//===- FuseClusters.cpp - group ops into kernels --------------------------===//
+//
+// Kernels grow upwards from their outputs: ops are visited from the last to the
+// first, and each joins a kernel that uses it, if the two can be one program.
+// Joining never makes two kernels wait for each other. What remains apart is a
+// border, and its reason can be reported.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Fuse/Passes.h"
+
+#include "passes/Fuse/ClusterAnalysis.h"
+
+#include "mlir/IR/IRMapping.h"
+
+namespace tarn {
+#define GEN_PASS_DEF_TARNFUSECLUSTERS
+#include "passes/Fuse/Passes.h.inc"
+} // namespace tarn
+
+using namespace mlir;
+using namespace tarn;
+
+namespace {
+
+/// A kernel in the making.
+struct Cluster {
+  /// Ops that are this kernel's work, in the order of the block.
+  SmallVector<Operation *> ops;
+  /// An op was moved to another cluster, or this one merged into it.
+  bool dead = false;
+};
+
+/// How an op's results are used.
+struct Uses {
+  /// Clusters that read them, through free ops.
+  llvm::SmallSetVector<Cluster *, 4> clusters;
+  /// They must exist in memory whatever the clusters do.
+  bool escapes = false;
+};
+
+class Fuser {
+public:
+  Fuser(func::FuncOp function, bool explain)
+      : function(function), block(function.getBody().front()),
+        explain(explain) {}
+  void run();
+
+private:
+  void visit(Operation *op);
+  bool join(Operation *op, const Uses &uses);
+  Uses usesOf(Operation *op);
+  SmallVector<Operation *> withFreeOps(ArrayRef<Operation *> ops);
+  SmallVector<Value> outputsOf(ArrayRef<Operation *> ops);
+  bool leadsTo(Cluster *from, Cluster *to);
+  void replace();
+  void border(Operation *op, Cluster *cluster, StringRef reason);
+
+  func::FuncOp function;
+  Block &block;
+  bool explain;
+  llvm::DenseMap<Operation *, unsigned> order;
+  std::vector<std::unique_ptr<Cluster>> clusters;
+  llvm::DenseMap<Operation *, Cluster *> home;
+};
+
+} // namespace
+
+/// Clusters that use the results of `op`, and whether anything else does. A
+/// free op that is used by no kernel's work (but by a return, or a reshape) is
+/// work itself and has a cluster of its own.
+Uses Fuser::usesOf(Operation *op) {
+  Uses uses;
+  SmallVector<Operation *> work{op};
+  llvm::DenseSet<Operation *> seen{op};
+  while (!work.empty()) {
+    Operation *next = work.pop_back_val();
+    for (Operation *user : next->getUsers()) {
+      if (Cluster *cluster = home.lookup(user))
+        uses.clusters.insert(cluster);
+      else if (!isFree(user))
+        uses.escapes = true;
+      if (isFree(user) && !home.lookup(user) && seen.insert(user).second)
+        work.push_back(user);
+    }
+  }
+  return uses;
+}
+
+/// `ops` and the free ops that they need, in the order of the block.
+SmallVector<Operation *> Fuser::withFreeOps(ArrayRef<Operation *> ops) {
+  llvm::SetVector<Operation *> all(ops.begin(), ops.end());
+  for (size_t i = 0; i != all.size(); ++i)
+    for (Value operand : all[i]->getOperands())
+      if (Operation *source = operand.getDefiningOp())
+        if (isFree(source) && !llvm::is_contained(all, source))
+          all.insert(source);
+  SmallVector<Operation *> sorted(all.begin(), all.end());
+  llvm::sort(sorted, [&](Operation *x, Operation *y) {
+    return order.lookup(x) < order.lookup(y);
+  });
+  return sorted;
+}
+
+/// Results of `ops` that something outside of them needs.
+SmallVector<Value> Fuser::outputsOf(ArrayRef<Operation *> ops) {
+  llvm::SmallDenseSet<Operation *> inside(ops.begin(), ops.end());
+  SmallVector<Value> outputs;
+  for (Operation *op : ops)
+    for (Value result : op->getResults()) {
+      bool needed = false;
+      SmallVector<Value> work{result};
+      while (!work.empty() && !needed)
+        for (Operation *user : work.pop_back_val().getUsers()) {
+          if (inside.contains(user))
+            continue;
+          if (isFree(user) && !home.lookup(user))
+            llvm::append_range(work, user->getResults());
+          else
+            needed = true;
+        }
+      if (needed)
+        outputs.push_back(result);
+    }
+  return outputs;
+}
+
+/// Whether a kernel waits for another, directly or through others.
+bool Fuser::leadsTo(Cluster *from, Cluster *to) {
+  SmallVector<Operation *> work(from->ops);
+  llvm::DenseSet<Operation *> seen(work.begin(), work.end());
+  unsigned last = 0;
+  for (Operation *op : to->ops)
+    last = std::max(last, order.lookup(op));
+  while (!work.empty()) {
+    Operation *op = work.pop_back_val();
+    for (Operation *user : op->getUsers()) {
+      if (!seen.insert(user).second)
+        continue;
+      Cluster *cluster = home.lookup(user);
+      if (cluster == to)
+        return true;
+      if (order.lookup(user) < last || (cluster && cluster != from))
+        work.push_back(user);
+      // All of a kernel waits for what any of it waits for.
+      if (cluster && cluster != from)
+        for (Operation *other : cluster->ops)
+          if (seen.insert(other).second)
+            work.push_back(other);
+    }
+  }
+  return false;
+}
+
+void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
+  if (!explain)
+    return;
+  op->emitRemark() << "border before "
+                   << cluster->ops.back()->getName().getStringRef() << ": "
+                   << reason;
+}
+
+/// Puts `op` into a cluster that uses it; false when none takes it.
+bool Fuser::join(Operation *op, const Uses &uses) {
+  SmallVector<Cluster *> users(uses.clusters.begin(), uses.clusters.end());
+  // Kernels side by side that share this op may be one kernel.
+  auto attempt = [&](ArrayRef<Cluster *> chosen, std::string &reason) {
+    for (Cluster *cluster : chosen)
+      for (Cluster *other : users)
+        if (other != cluster && leadsTo(other, cluster)) {
+          reason = "another kernel that uses it comes in between";
+          return false;
+        }
+    SmallVector<Operation *> ops{op};
+    for (Cluster *cluster : chosen)
+      llvm::append_range(ops, cluster->ops);
+    llvm::sort(ops, [&](Operation *x, Operation *y) {
+      return order.lookup(x) < order.lookup(y);
+    });
+    SmallVector<Value> outputs = outputsOf(ops);
+    if (!analyzeCluster(withFreeOps(ops), outputs, reason))
+      return false;
+    Cluster *target = chosen[0];
+    target->ops = ops;
+    for (Cluster *cluster : chosen.drop_front())
+      cluster->dead = true;
+    for (Operation *member : ops)
+      home[member] = target;
+    return true;
+  };
+  std::string reason;
+  if (users.size() > 1 && attempt(users, reason))
+    return true;
+  // The first user in the order of the block waits for the least.
+  llvm::sort(users, [&](Cluster *x, Cluster *y) {
+    return order.lookup(x->ops.front()) < order.lookup(y->ops.front());
+  });
+  for (Cluster *user : users) {
+    if (attempt(user, reason))
+      return true;
+    border(op, user, reason);
+  }
+  return false;
+}
+
+void Fuser::visit(Operation *op) {
+  if (isAlias(op) || op->hasTrait<OpTrait::IsTerminator>())
+    return;
+  Uses uses = usesOf(op);
+  if (isFree(op)) {
+    // Work only where its result itself must lie in memory.
+    bool direct = llvm::any_of(op->getUsers(), [&](Operation *user) {
+      return !isFree(user) && !home.lookup(user);
+    });
+    if (!direct)
+      return;
+  } else if (!uses.clusters.empty() && join(op, uses)) {
+    return;
+  }
+  auto cluster = std::make_unique<Cluster>();
+  cluster->ops.push_back(op);
+  home[op] = cluster.get();
+  clusters.push_back(std::move(cluster));
+}
+
+/// Writes the clusters into the function, each after what it needs.
+void Fuser::replace() {
+  // A depth-first walk from the outputs gives an order in which every kernel
+  // comes after those that it waits for.
+  SmallVector<Operation *> sequence;
+  llvm::DenseMap<void *, bool> done;
+  llvm::DenseMap<Cluster *, SmallVector<Operation *>> members;
+  for (auto &cluster : clusters)
+    if (!cluster->dead)
+      members[cluster.get()] = withFreeOps(cluster->ops);
+  OpBuilder b(function.getContext());
+  Operation *terminator = block.getTerminator();
+  b.setInsertionPoint(terminator);
+  IRMapping outer;
+  SmallVector<Operation *> old;
+  for (Operation &op : block.without_terminator())
+    old.push_back(&op);
+
+  std::function<void(Value)> provide = [&](Value value) {
+    Operation *source = value.getDefiningOp();
+    if (!source || outer.contains(value))
+      return;
+    Cluster *cluster = home.lookup(source);
+    if (!cluster) { // an alias
+      for (Value operand : source->getOperands())
+        provide(operand);
+      b.clone(*source, outer);
+      return;
+    }
+    ArrayRef<Operation *> ops = members[cluster];
+    llvm::SmallDenseSet<Operation *> inside(ops.begin(), ops.end());
+    llvm::SetVector<Value> inputs;
+    for (Operation *op : ops) {
+      for (Value operand : op->getOperands())
+        if (!operand.getDefiningOp() ||
+            !inside.contains(operand.getDefiningOp()))
+          inputs.insert(operand);
+    }
+    for (Value input : inputs)
+      provide(input);
+    SmallVector<Value> outputs = outputsOf(cluster->ops), mapped;
+    SmallVector<Type> types;
+    for (Value input : inputs)
+      mapped.push_back(outer.lookupOrDefault(input));
+    for (Value output : outputs)
+      types.push_back(output.getType());
+    SmallVector<Location> locations;
+    for (Operation *op : cluster->ops)
+      locations.push_back(op->getLoc());
+    // The kernel is known by the place of its most telling op.
+    std::string ignored;
+    std::optional<ClusterInfo> info = analyzeCluster(ops, outputs, ignored);
+    Location loc =
+        info && info->anchor ? info->anchor->getLoc() : locations.back();
+    auto kernel =
+        graph::ClusterOp::create(b, loc, types, mapped, DictionaryAttr());
+    Block *body = b.createBlock(&kernel.getBody(), {},
+                                ValueRange(inputs.getArrayRef()).getTypes(),
+                                SmallVector<Location>(inputs.size(), loc));
+    IRMapping inner;
+    for (auto [input, argument] : llvm::zip(inputs, body->getArguments()))
+      inner.map(input, argument);
+    for (Operation *op : ops)
+      b.clone(*op, inner);
+    SmallVector<Value> yielded;
+    for (Value output : outputs)
+      yielded.push_back(inner.lookup(output));
+    graph::YieldOp::create(b, loc, yielded);
+    b.setInsertionPoint(terminator);
+    for (auto [output, result] : llvm::zip(outputs, kernel.getResults()))
+      outer.map(output, result);
+  };
+  // In the order of the block where nothing else is asked: users of memory
+  // know what that order means for its peak.
+  for (Operation *op : old) {
+    Cluster *cluster = home.lookup(op);
+    if (!cluster || op != cluster->ops.back())
+      continue;
+    for (Value output : outputsOf(cluster->ops))
+      provide(output);
+  }
+  for (OpOperand &operand : terminator->getOpOperands()) {
+    provide(operand.get());
+    operand.set(outer.lookupOrDefault(operand.get()));
+  }
+  for (Operation *op : llvm::reverse(old))
+    op->erase();
+}
+
+void Fuser::run() {
+  unsigned next = 0;
+  SmallVector<Operation *> ops;
+  for (Operation &op : block) {
+    order[&op] = next++;
+    ops.push_back(&op);
+  }
+  for (Operation *op : llvm::reverse(ops))
+    visit(op);
+  replace();
+}
+
+namespace {
+
+struct FuseClusters : tarn::impl::TarnFuseClustersBase<FuseClusters> {
+  using Base::Base;
+  void runOnOperation() override {
+    if (getOperation().isExternal())
+      return;
+    Fuser(getOperation(), explain).run();
+  }
+};
+
+} // namespace

@@ -1,0 +1,38 @@
+//===- Passes.td - phase `fuse`: which ops share a kernel -----------------===//
+
+#ifndef PASSES_FUSE_PASSES_TD
+#define PASSES_FUSE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
+  let summary = "Group ops into kernels";
+  let description = [{
+    What: every op but reshapes and constants of several values goes into a
+    `tarn.cluster`, which becomes one kernel. From the last op to the first, an
+    op joins the kernel that uses its result where the two can be one program
+    (see ClusterAnalysis.h) and no other kernel comes between them; else it
+    begins its own. Ops that cost nothing (broadcasts, transposes, slices,
+    splat constants, index numbers) are repeated in every kernel that needs
+    them. No rule names an op.
+
+    When: phase fuse, on a graph of loop nests (composites decomposed but for
+    those with programs of their own).
+
+    Remarks (category `tarn-fuse`): `border`, with the ops on its two sides and
+    the reason.
+
+    Example: see test/passes/Fuse/fuse-clusters.mlir.
+
+    Limits: a product takes no ops in front of it but free ones.
+
+    Numerics: exact.
+  }];
+  let dependentDialects = ["::tarn::graph::TarnDialect"];
+  let options = [
+    Option<"explain", "explain", "bool", /*default=*/"false",
+           "report every border as a remark at its op">
+  ];
+}
+
+#endif // PASSES_FUSE_PASSES_TD

@@ -1,0 +1,286 @@
+//===- SinkReshapes.cpp - move reshapes below the ops that do not care ----===//
+//
+// Two shapes of one row-major buffer are compared as groups of dims with equal
+// products. An op over one of them is rewritten over the other when its own
+// dims (reduced, new, counted) do not cut through a group. Only ever downwards,
+// so the rewriting ends.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Layout/Passes.h"
+
+#include "dialects/Tarn/TarnOps.h"
+
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace tarn {
+#define GEN_PASS_DEF_TARNSINKRESHAPES
+#include "passes/Layout/Passes.h.inc"
+} // namespace tarn
+
+using namespace mlir;
+using namespace tarn;
+using namespace tarn::graph;
+
+namespace {
+
+/// Dims [outerBegin, outerEnd) of one shape hold the same elements as
+/// [innerBegin, innerEnd) of the other.
+struct DimGroup {
+  int64_t outerBegin, outerEnd, innerBegin, innerEnd;
+};
+
+} // namespace
+
+/// The finest groups of `outer` and `inner`, two shapes of one buffer.
+static SmallVector<DimGroup> groupDims(ArrayRef<int64_t> outer,
+                                       ArrayRef<int64_t> inner) {
+  SmallVector<DimGroup> groups;
+  int64_t i = 0, j = 0, n = outer.size(), m = inner.size();
+  while (i < n || j < m) {
+    DimGroup group{i, i, j, j};
+    int64_t p = 1, q = 1;
+    if (i < n)
+      p = outer[i++];
+    if (j < m)
+      q = inner[j++];
+    while (p != q) {
+      if ((p < q || j == m) && i < n)
+        p *= outer[i++];
+      else
+        q *= inner[j++];
+    }
+    // Ones at the end belong to the last group.
+    if (i == n)
+      while (j < m && inner[j] == 1)
+        ++j;
+    if (j == m)
+      while (i < n && outer[i] == 1)
+        ++i;
+    group.outerEnd = i;
+    group.innerEnd = j;
+    groups.push_back(group);
+  }
+  return groups;
+}
+
+/// `value` seen as `shape`: without a reshape op where there is a direct way.
+static Value reshaped(OpBuilder &b, Location loc, Value value,
+                      ArrayRef<int64_t> shape) {
+  auto type = tensorType(value);
+  if (type.getShape() == shape)
+    return value;
+  if (auto reshape = value.getDefiningOp<ReshapeOp>())
+    if (tensorType(reshape.getX()).getShape() == shape)
+      return reshape.getX();
+  if (auto constant = value.getDefiningOp<ConstantOp>())
+    if (constant.getValue().isSplat())
+      return ConstantOp::create(b, loc,
+                                cast<DenseElementsAttr>(constant.getValue())
+                                    .resizeSplat(type.clone(shape)));
+  return ReshapeOp::create(b, loc, value, shape);
+}
+
+/// An op whose operands and results all have one shape and whose body does not
+/// look at indices.
+static bool isPlainElementwise(Operation *op) {
+  auto indexed = dyn_cast<IndexedOp>(op);
+  if (!indexed || indexed.getTileKind() != TileKind::elementwise ||
+      op->getNumOperands() == 0 || op->getNumResults() != 1)
+    return false;
+  ArrayRef<int64_t> shape = tensorType(op->getResult(0)).getShape();
+  for (Value operand : op->getOperands())
+    if (tensorType(operand).getShape() != shape)
+      return false;
+  return llvm::all_of(indexed.getIndexingMaps(),
+                      [](AffineMap map) { return map && map.isIdentity(); });
+}
+
+namespace {
+
+/// exp(reshape x) -> reshape(exp x).
+struct SinkBelowElementwise : RewritePattern {
+  SinkBelowElementwise(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (!isPlainElementwise(op))
+      return rewriter.notifyMatchFailure(op, "is not plainly elementwise");
+    ArrayRef<int64_t> target;
+    for (Value operand : op->getOperands())
+      if (auto reshape = operand.getDefiningOp<ReshapeOp>()) {
+        ArrayRef<int64_t> shape = tensorType(reshape.getX()).getShape();
+        // Of several the one with the fewest dims, which loops like best.
+        if (target.empty() || shape.size() < target.size())
+          target = shape;
+      }
+    ArrayRef<int64_t> own = tensorType(op->getResult(0)).getShape();
+    if (target.empty() || target.size() >= own.size())
+      return rewriter.notifyMatchFailure(op, "no operand has fewer dims");
+    SmallVector<int64_t> shape(target);
+    OperationState state(op->getLoc(), op->getName());
+    for (Value operand : op->getOperands())
+      state.operands.push_back(
+          reshaped(rewriter, op->getLoc(), operand, shape));
+    state.attributes = op->getAttrs();
+    state.types.push_back(tensorType(op->getResult(0)).clone(shape));
+    Operation *moved = rewriter.create(state);
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, moved->getResult(0), own);
+    return success();
+  }
+};
+
+/// reduce(reshape x) -> reshape(reduce x), where the reduced dims are whole
+/// groups.
+template <typename ReduceOpTy>
+struct SinkBelowReduce : OpRewritePattern<ReduceOpTy> {
+  using OpRewritePattern<ReduceOpTy>::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReduceOpTy op,
+                                PatternRewriter &rewriter) const override {
+    auto reshape = op.getX().template getDefiningOp<ReshapeOp>();
+    if (!reshape)
+      return rewriter.notifyMatchFailure(op, "no reshape above");
+    auto source = tensorType(reshape.getX());
+    ArrayRef<int64_t> own = tensorType(op.getX()).getShape();
+    if (source.getRank() >= int64_t(own.size()))
+      return rewriter.notifyMatchFailure(op, "the reshape has no fewer dims");
+    SmallVector<int64_t> dims;
+    for (const DimGroup &group : groupDims(own, source.getShape())) {
+      int64_t reduced = 0;
+      for (int64_t d = group.outerBegin; d != group.outerEnd; ++d)
+        reduced += llvm::is_contained(op.getDims(), d) || own[d] == 1;
+      bool any = llvm::any_of(
+          llvm::seq(group.outerBegin, group.outerEnd),
+          [&](int64_t d) { return llvm::is_contained(op.getDims(), d); });
+      if (!any)
+        continue;
+      if (reduced != group.outerEnd - group.outerBegin)
+        return rewriter.notifyMatchFailure(op, "reduces part of a group");
+      for (int64_t d = group.innerBegin; d != group.innerEnd; ++d)
+        dims.push_back(d);
+    }
+    Value moved =
+        ReduceOpTy::create(rewriter, op.getLoc(), reshape.getX(), dims);
+    rewriter.replaceOpWithNewOp<ReshapeOp>(
+        op, moved, tensorType(op.getResult()).getShape());
+    return success();
+  }
+};
+
+/// broadcast(reshape x) -> reshape(broadcast x), merging the dims of x that the
+/// reshape split where they stay side by side.
+struct SinkBelowBroadcast : OpRewritePattern<BroadcastOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BroadcastOp op,
+                                PatternRewriter &rewriter) const override {
+    auto reshape = op.getX().getDefiningOp<ReshapeOp>();
+    if (!reshape)
+      return rewriter.notifyMatchFailure(op, "no reshape above");
+    auto source = tensorType(reshape.getX());
+    ArrayRef<int64_t> middle = tensorType(op.getX()).getShape();
+    if (source.getRank() >= int64_t(middle.size()))
+      return rewriter.notifyMatchFailure(op, "the reshape has no fewer dims");
+    ArrayRef<int64_t> own = tensorType(op.getResult()).getShape();
+    SmallVector<int64_t> shape, dims;
+    int64_t next = 0;
+    auto copyNewDims = [&](int64_t until) {
+      for (; next < until; ++next)
+        shape.push_back(own[next]);
+    };
+    for (const DimGroup &group : groupDims(middle, source.getShape())) {
+      if (group.outerBegin == group.outerEnd)
+        return rewriter.notifyMatchFailure(op, "a dim of one element appears");
+      int64_t first = op.getDims()[group.outerBegin];
+      copyNewDims(first);
+      for (int64_t d = group.outerBegin; d != group.outerEnd; ++d)
+        if (op.getDims()[d] != first + d - group.outerBegin)
+          return rewriter.notifyMatchFailure(op, "splits a group");
+      for (int64_t d = group.innerBegin; d != group.innerEnd; ++d) {
+        dims.push_back(shape.size());
+        shape.push_back(source.getDimSize(d));
+      }
+      next = first + (group.outerEnd - group.outerBegin);
+    }
+    copyNewDims(own.size());
+    Value moved = BroadcastOp::create(
+        rewriter, op.getLoc(), source.clone(shape), reshape.getX(), dims);
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, moved, own);
+    return success();
+  }
+};
+
+/// reshape(broadcast x) -> broadcast(x or reshape x), where each group of the
+/// reshape is new, or one dim of x, or dims of x side by side.
+struct FoldIntoBroadcast : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReshapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto broadcast = op.getX().getDefiningOp<BroadcastOp>();
+    if (!broadcast)
+      return rewriter.notifyMatchFailure(op, "no broadcast above");
+    ArrayRef<int64_t> from = tensorType(op.getX()).getShape();
+    ArrayRef<int64_t> to = tensorType(op.getResult()).getShape();
+    ArrayRef<int64_t> old = broadcast.getDims();
+    SmallVector<int64_t> dims, shape;
+    for (const DimGroup &group : groupDims(from, to)) {
+      int64_t kept = llvm::count_if(old, [&](int64_t d) {
+        return d >= group.outerBegin && d < group.outerEnd;
+      });
+      if (kept == 0)
+        continue;
+      int64_t others = 1;
+      for (int64_t d = group.outerBegin; d != group.outerEnd; ++d)
+        if (!llvm::is_contained(old, d))
+          others *= from[d];
+      if (others != 1)
+        return rewriter.notifyMatchFailure(op, "a group is new in part");
+      for (int64_t d = group.innerBegin; d != group.innerEnd; ++d) {
+        dims.push_back(d);
+        shape.push_back(to[d]);
+      }
+    }
+    Value x = reshaped(rewriter, op.getLoc(), broadcast.getX(), shape);
+    rewriter.replaceOpWithNewOp<BroadcastOp>(op, op.getResult().getType(), x,
+                                             dims);
+    return success();
+  }
+};
+
+/// reshape(iota along d) -> iota, where d is a group of its own.
+struct FoldIntoIota : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReshapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto iota = op.getX().getDefiningOp<IotaOp>();
+    if (!iota)
+      return rewriter.notifyMatchFailure(op, "no iota above");
+    for (const DimGroup &group :
+         groupDims(tensorType(op.getX()).getShape(),
+                   tensorType(op.getResult()).getShape()))
+      if (group.outerBegin == int64_t(iota.getDim()) &&
+          group.outerEnd == group.outerBegin + 1 &&
+          group.innerEnd == group.innerBegin + 1) {
+        rewriter.replaceOpWithNewOp<IotaOp>(op, op.getResult().getType(),
+                                            group.innerBegin);
+        return success();
+      }
+    return rewriter.notifyMatchFailure(op, "the counted dim is merged");
+  }
+};
+
+struct SinkReshapes : tarn::impl::TarnSinkReshapesBase<SinkReshapes> {
+  using Base::Base;
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<SinkBelowElementwise, SinkBelowReduce<ReduceSumOp>,
+                 SinkBelowReduce<ReduceMaxOp>, SinkBelowBroadcast,
+                 FoldIntoBroadcast, FoldIntoIota>(&getContext());
+    GreedyRewriteConfig config;
+    config.setMaxIterations(GreedyRewriteConfig::kNoLimit);
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+      signalPassFailure();
+  }
+};
+
+} // namespace

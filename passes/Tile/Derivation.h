@@ -1,0 +1,95 @@
+//===- Derivation.h - tiles of values, on demand ----------------*- C++ -*-===//
+//
+// Builds the tile program of a cluster backwards: whoever needs a slice of a
+// value asks for it, and gets a load when the value is an input, or else the
+// body of the op that makes it, on the slices of its operands that the op's
+// indexing maps name. A slice asked for twice is built once.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PASSES_TILE_DERIVATION_H
+#define PASSES_TILE_DERIVATION_H
+
+#include "dialects/Tarn/TarnOps.h"
+#include "dialects/Tile/TileOps.h"
+
+#include <map>
+
+namespace tarn {
+
+/// A box of a value. `order` lists the dims that the tile spans, in the order
+/// of the tile's dims; every other dim is one element at its offset.
+struct TileSlice {
+  llvm::SmallVector<mlir::OpFoldResult> offsets;
+  llvm::SmallVector<int64_t> sizes;
+  llvm::SmallVector<int64_t> order;
+
+  /// The whole of a value of this shape, its dims in order.
+  static TileSlice whole(mlir::OpBuilder &b, llvm::ArrayRef<int64_t> shape);
+};
+
+class TileDeriver {
+public:
+  /// Derives tiles in `kernel`, whose buffers are the cluster's inputs and
+  /// then its outputs, at the insertion point of `b`.
+  TileDeriver(mlir::OpBuilder &b, graph::ClusterOp cluster,
+              tile::KernelOp kernel);
+
+  /// The tile of a slice of `value`.
+  mlir::FailureOr<mlir::Value> tile(mlir::Value value, const TileSlice &slice);
+
+  /// Stores a tile of an output of the cluster at its slice.
+  mlir::LogicalResult store(mlir::Value output, mlir::Value tile,
+                            const TileSlice &slice);
+
+  /// Tiles asked for between these are forgotten again: they were built inside
+  /// a loop.
+  void enterLoop() { memo.emplace_back(); }
+  void leaveLoop() { memo.pop_back(); }
+
+  /// Says that `tile` is the slice of `value`.
+  void remember(mlir::Value value, const TileSlice &slice, mlir::Value tile);
+
+  /// The buffer of an input of the cluster (a body argument), or null.
+  mlir::Value bufferOf(mlir::Value input);
+  /// The number that an input holds at a position (loaded block-uniformly).
+  mlir::FailureOr<mlir::Value> scalar(mlir::Value input,
+                                      llvm::ArrayRef<mlir::OpFoldResult> at);
+
+  /// `offset + constant`.
+  mlir::OpFoldResult add(mlir::OpFoldResult offset, int64_t constant);
+  mlir::OpFoldResult add(mlir::OpFoldResult x, mlir::OpFoldResult y);
+  mlir::Value asValue(mlir::OpFoldResult index);
+
+  /// The dim of `value` along which memory is contiguous, seen through free
+  /// ops; -1 = unknown (it is computed here).
+  int64_t contiguousDim(mlir::Value value);
+
+  mlir::OpBuilder &b;
+  mlir::Location loc;
+
+private:
+  using Key = std::tuple<void *, std::vector<void *>, std::vector<int64_t>,
+                         std::vector<int64_t>>;
+  static Key keyOf(mlir::Value value, const TileSlice &slice);
+  mlir::FailureOr<mlir::Value> build(mlir::Value value, const TileSlice &slice);
+  mlir::FailureOr<mlir::Value> buildIndexed(graph::IndexedOp op,
+                                            const TileSlice &slice);
+  mlir::FailureOr<mlir::Value> buildGather(graph::IndexedOp op,
+                                           const TileSlice &slice);
+  mlir::FailureOr<mlir::Value> buildUpdate(graph::UpdateSliceOp op,
+                                           const TileSlice &slice);
+  mlir::FailureOr<mlir::Value>
+  operandTile(graph::IndexedOp op, unsigned operand, const TileSlice &loops);
+
+  graph::ClusterOp cluster;
+  tile::KernelOp kernel;
+  std::vector<std::map<Key, mlir::Value>> memo;
+};
+
+/// The type of a slice's tile.
+mlir::RankedTensorType tileTypeOf(mlir::Value value, const TileSlice &slice);
+
+} // namespace tarn
+
+#endif // PASSES_TILE_DERIVATION_H

@@ -1,0 +1,32 @@
+//===- Passes.td - phase `tile`: clusters become tile programs ------------===//
+
+#ifndef PASSES_TILE_PASSES_TD
+#define PASSES_TILE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
+  let summary = "Write the tile program of every cluster";
+  let description = [{
+    What: each `tarn.cluster` gets an attribute `kernel`, the symbol of a
+    `tile.kernel` whose buffers are the cluster's inputs and then its outputs.
+    Clusters with equal programs share one kernel. Programs are derived from
+    the ops' indexing maps and tile bodies (Derivation.h); attention and
+    scatter bring their own. Block sizes fit the caches of a CPU level.
+
+    When: phase tile, after fuse.
+
+    Example: see test/passes/Tile/materialize.mlir.
+
+    Limits: a tile has at most three dims; a gather spans at most one dim of its
+    indices.
+
+    Numerics: reassociates (the order of sums is the program's from here on).
+  }];
+  let dependentDialects = ["::tarn::tile::TileDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+#endif // PASSES_TILE_PASSES_TD

@@ -1,0 +1,47 @@
+//===- Programs.h - ops with tile programs of their own ---------*- C++ -*-===//
+
+#ifndef PASSES_TILE_PROGRAMS_H
+#define PASSES_TILE_PROGRAMS_H
+
+#include "passes/Tile/Derivation.h"
+
+namespace tarn {
+
+/// A grid, before the kernel exists.
+struct Grid {
+  llvm::SmallVector<int64_t> sizes, tiles;
+  llvm::SmallVector<bool> sequential;
+  /// Adds a dim; returns its number.
+  unsigned add(int64_t size, int64_t tile, bool inOrder = false) {
+    sizes.push_back(size);
+    tiles.push_back(tile);
+    sequential.push_back(inOrder);
+    return sizes.size() - 1;
+  }
+};
+
+/// A tile program that an op brings.
+class TileProgram {
+public:
+  virtual ~TileProgram() = default;
+  virtual Grid grid() = 0;
+  /// What the kernel does with output `i`.
+  virtual tile::Access access(unsigned output) { return tile::Access::Write; }
+  /// Writes the program; `positions` are the block's, one per grid dim.
+  virtual mlir::LogicalResult build(TileDeriver &deriver,
+                                    mlir::ValueRange positions) = 0;
+};
+
+/// The program of the cluster's anchor; null with an error if it has none.
+std::unique_ptr<TileProgram> createProgram(graph::ClusterOp cluster,
+                                           mlir::Operation *anchor);
+
+std::unique_ptr<TileProgram> createAttention(graph::AttentionOp op);
+std::unique_ptr<TileProgram>
+createAttentionBackward(graph::AttentionBackwardOp op);
+std::unique_ptr<TileProgram> createScatterAdd(graph::ScatterAddOp op);
+std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op);
+
+} // namespace tarn
+
+#endif // PASSES_TILE_PROGRAMS_H

@@ -1,0 +1,76 @@
+//===- TileSizes.cpp - how large a block is -------------------------------===//
+
+#include "passes/Tile/TileSizes.h"
+
+#include <algorithm>
+
+using namespace tarn;
+
+/// Elements of a block of elementwise work: large against the cost of a task
+/// (some microseconds), small against the second cache level.
+static constexpr int64_t blockElements = 16384;
+
+llvm::SmallVector<int64_t> tarn::chooseBlock(llvm::ArrayRef<int64_t> domain,
+                                             llvm::ArrayRef<bool> whole,
+                                             int64_t held) {
+  llvm::SmallVector<int64_t> block(domain.size(), 1);
+  int64_t spanned = 0;
+  for (size_t d = 0; d != domain.size(); ++d)
+    if (whole[d] && domain[d] > 1) {
+      block[d] = domain[d];
+      held *= domain[d];
+      ++spanned;
+    }
+  // From the innermost split dim outwards, while the block has room.
+  for (size_t i = domain.size(); i-- > 0 && spanned < 2;) {
+    if (whole[i] || domain[i] == 1)
+      continue;
+    int64_t room = std::max<int64_t>(blockElements / held, 1);
+    block[i] = std::min(domain[i], room);
+    held *= block[i];
+    ++spanned;
+    if (block[i] < domain[i])
+      break;
+  }
+  return block;
+}
+
+/// The largest of `sizes` that divides `extent`, else the first.
+static int64_t divisorOf(int64_t extent, llvm::ArrayRef<int64_t> sizes) {
+  for (int64_t size : sizes)
+    if (extent % size == 0)
+      return size;
+  return sizes.front();
+}
+
+DotBlock tarn::chooseDotBlock(int64_t batch, int64_t rows, int64_t columns,
+                              int64_t depth) {
+  DotBlock block{rows, columns, depth};
+  if (columns > 256)
+    block.columns = divisorOf(columns, {256, 192, 128});
+  if (rows > 128)
+    block.rows = divisorOf(rows, {128, 96, 112, 64});
+  // Enough blocks for a few threads, while a block is worth a task.
+  auto blocks = [&] {
+    return batch * ((rows + block.rows - 1) / block.rows) *
+           ((columns + block.columns - 1) / block.columns);
+  };
+  while (blocks() < 8 && block.rows >= 64 && block.rows % 2 == 0)
+    block.rows /= 2;
+  while (blocks() < 8 && block.columns >= 128 && block.columns % 2 == 0)
+    block.columns /= 2;
+  if (depth > 1024)
+    block.depth = divisorOf(depth, {768, 512, 640, 1024});
+  return block;
+}
+
+int64_t tarn::chooseChunk(int64_t extent, int64_t most) {
+  for (int64_t chunk = std::min(extent, most); chunk > 1; --chunk)
+    if (extent % chunk == 0)
+      return chunk;
+  return 1;
+}
+
+AttentionBlock tarn::chooseAttentionBlock(int64_t queries, int64_t keys) {
+  return {std::min<int64_t>(queries, 64), std::min<int64_t>(keys, 64)};
+}
