@@ -6,14 +6,17 @@
 #include "compiler/Driver/Targets.h"
 #include "compiler/Package/Package.h"
 #include "compiler/Pipeline/Phases.h"
-#include "compiler/Reference/VerifyNumerics.h"
 #include "frontends/TarnLanguage/Import.h"
 
-#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
+#include <cstring>
+#include <set>
 
 using namespace mlir;
 using namespace tarn;
@@ -39,3 +42,123 @@ private:
 };
 
 } // namespace
+
+static CompileStatus fail(const Twine &error, const Twine &help = "") {
+  llvm::errs() << "error: " << error << "\n";
+  if (!help.isTriviallyEmpty())
+    llvm::errs() << "help: " << help << "\n";
+  return CompileStatus::userError;
+}
+
+CompileStatus tarn::importModel(const CompileRequest &request,
+                                MLIRContext &context,
+                                OwningOpRef<ModuleOp> &module) {
+  context.loadAllAvailableDialects();
+  if (StringRef(request.model).ends_with(".tarn")) {
+    lang::ImportOptions options;
+    options.set = request.set;
+    options.shape = request.shape;
+    module = lang::importTarn(context, request.model, options, llvm::errs());
+    return module ? CompileStatus::success : CompileStatus::userError;
+  }
+  if (StringRef(request.model).ends_with(".mlir")) {
+    auto file = llvm::MemoryBuffer::getFile(request.model);
+    if (!file)
+      return fail("cannot read `" + request.model +
+                  "`: " + file.getError().message());
+    llvm::SourceMgr sources;
+    sources.AddNewSourceBuffer(std::move(*file), llvm::SMLoc());
+    module = parseSourceFile<ModuleOp>(sources, &context);
+    return module ? CompileStatus::success : CompileStatus::userError;
+  }
+  return fail("`" + request.model + "` is no model",
+              "models are .tarn files (or .mlir files of the tarn dialect)");
+}
+
+/// Elements of all parameters, each once.
+static uint64_t countParameters(ModuleOp module) {
+  std::set<std::string> seen;
+  uint64_t elements = 0;
+  module.walk([&](FunctionOpInterface function) {
+    for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i) {
+      auto role = function.getArgAttrOfType<StringAttr>(i, "tarn.role");
+      auto name = function.getArgAttrOfType<StringAttr>(i, "tarn.name");
+      auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[i]);
+      if (role && name && type && role.getValue() == "parameter" &&
+          seen.insert(name.str()).second)
+        elements += type.getNumElements();
+    }
+  });
+  return elements;
+}
+
+CompileStatus tarn::compile(const CompileRequest &request,
+                            CompileResult &result) {
+  Stopwatch watch(result);
+  std::optional<Phase> last = Phase::Package;
+  if (!request.to.empty())
+    last = phaseFromFlag(request.to);
+  if (!last)
+    return fail("unknown phase `" + request.to + "`",
+                "phases are " + phaseFlags());
+  PackageOptions package;
+  std::string error, help;
+  if (!resolveTargets(request.targets, package.levels, error, help))
+    return fail(error, help);
+
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry);
+  OwningOpRef<ModuleOp> module;
+  if (CompileStatus status = importModel(request, context, module);
+      status != CompileStatus::success)
+    return status;
+  result.parameters = countParameters(*module);
+  watch.lap("import");
+
+  // Errors from here on carry the model's places.
+  bool reported = false;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    lang::renderDiagnostic(diagnostic, llvm::errs());
+    return success();
+  });
+  PipelineOptions options;
+  options.gradientOf = request.gradientOf;
+  for (unsigned i = 1; i != phaseCount && Phase(i) <= *last; ++i) {
+    if (Phase(i) == Phase::Package)
+      break;
+    PassManager pm(&context);
+    buildPhase(pm, Phase(i), options);
+    if (!request.dump.empty()) {
+      if (std::error_code code = llvm::sys::fs::create_directories(request.dump))
+        return fail("cannot write into `" + request.dump +
+                    "`: " + code.message());
+      context.disableMultithreading();
+      pm.enableIRPrintingToFileTree(
+          [](Pass *, Operation *) { return false; },
+          [](Pass *, Operation *) { return true; }, false, true, false,
+          request.dump);
+    }
+    if (failed(pm.run(*module)))
+      // Phases up to train judge the model; what fails later is ours.
+      return Phase(i) <= Phase::Precision && reported
+                 ? CompileStatus::userError
+                 : CompileStatus::internalError;
+    watch.lap(phaseFlag(Phase(i)));
+  }
+  if (*last != Phase::Package) {
+    llvm::raw_string_ostream stream(result.ir);
+    module->print(stream);
+    stream << "\n";
+    return CompileStatus::success;
+  }
+  PackageResult packaged;
+  if (failed(packageModule(*module, package, packaged)))
+    return CompileStatus::internalError;
+  result.artifact.assign(packaged.artifact.begin(), packaged.artifact.end());
+  result.kernels = packaged.kernels;
+  result.arenaBytes = packaged.arenaBytes;
+  watch.lap("package");
+  return CompileStatus::success;
+}

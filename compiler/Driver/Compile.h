@@ -36,6 +36,8 @@ struct CompileRequest {
   /// Stop after this phase (flag name of compiler/Pipeline); empty = package.
   std::string to;
   bool verifyEachNumerics = false;
+  /// Compile this function with its gradients instead of a training step.
+  std::string gradientOf;
 };
 
 /// What came out.
@@ -48,6 +50,9 @@ struct CompileResult {
   std::vector<std::pair<std::string, double>> seconds;
   /// Trainable and frozen parameters together, in elements.
   uint64_t parameters = 0;
+  /// Distinct kernels, and the arena of the training step.
+  unsigned kernels = 0;
+  int64_t arenaBytes = 0;
 };
 
 /// How a compilation ended. Messages were printed to stderr already.

@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/Fuse/Passes.h"
 #include "passes/Layout/Passes.h"
+#include "passes/Plan/Passes.h"
 #include "passes/Tile/Passes.h"
 #include "passes/Train/Passes.h"
 
@@ -35,4 +36,5 @@ void tarn::registerPasses() {
   registerTarnLayoutPasses();
   registerTarnFusePasses();
   registerTarnTilePasses();
+  registerTarnPlanPasses();
 }

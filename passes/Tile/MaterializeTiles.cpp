@@ -468,7 +468,7 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
   Grid grid = program->grid();
   OpBuilder b(module.getContext());
   b.setInsertionPointToEnd(module.getBody());
-  std::string name = nameOf(cluster, *info);
+  std::string name = "k_" + nameOf(cluster, *info);
   auto kernel =
       tile::KernelOp::create(b, cluster.getLoc(), "kernel", buffers, access,
                              grid.sizes, grid.tiles, grid.sequential);

@@ -1,0 +1,355 @@
+//===- Package.cpp - phase `package`: one file from code and plan ---------===//
+
+#include "compiler/Package/Package.h"
+
+#include "compiler/Target/Cpu/CpuTarget.h"
+#include "dialects/Step/StepOps.h"
+#include "dialects/Tarn/TarnOps.h"
+#include "dialects/Tile/TileOps.h"
+#include "passes/Train/Roles.h"
+#include "runtime/Artifact.h"
+#include "runtime/Manifest.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <map>
+#include <set>
+
+using namespace mlir;
+using namespace tarn;
+
+namespace {
+
+class Packager {
+public:
+  Packager(ModuleOp module, const PackageOptions &options)
+      : module(module), options(options) {}
+  LogicalResult run(PackageResult &result);
+
+private:
+  void describeModel();
+  void describeState();
+  rt::Function describe(step::ProgramOp program);
+  void describeSteps(Block &block, std::vector<rt::Op> &ops);
+  rt::Kernel describe(tile::KernelOp kernel);
+  LogicalResult addTarget(const cpu::Isa &isa, rt::ArtifactWriter &writer);
+  std::string constants();
+  int64_t locationOf(Location loc);
+
+  ModuleOp module;
+  const PackageOptions &options;
+  rt::Manifest manifest;
+  std::vector<tile::KernelOp> kernels;
+  llvm::StringMap<uint32_t> kernelIndex;
+  std::map<std::tuple<std::string, int64_t, int64_t>, int64_t> locations;
+};
+
+} // namespace
+
+static rt::DType dtypeOf(Type type) {
+  if (type.isBF16())
+    return rt::DType::BF16;
+  if (type.isF16())
+    return rt::DType::F16;
+  if (type.isF64())
+    return rt::DType::F64;
+  if (type.isInteger(1))
+    return rt::DType::I1;
+  if (type.isInteger(8))
+    return rt::DType::U8;
+  if (type.isInteger(32))
+    return rt::DType::I32;
+  if (type.isInteger(64))
+    return rt::DType::I64;
+  return rt::DType::F32;
+}
+
+static rt::Slice sliceOf(step::SliceAttr slice) {
+  rt::Slice result;
+  result.space = static_cast<rt::Space>(slice.getSpace());
+  result.offset = slice.getOffset();
+  result.stride = slice.getStride();
+  return result;
+}
+
+static rt::TensorDesc tensorOf(step::BindOp bind) {
+  auto type = cast<RankedTensorType>(bind.getType());
+  rt::TensorDesc tensor;
+  tensor.name = bind.getName().str();
+  tensor.role = bind.getRole().str();
+  tensor.dtype = dtypeOf(type.getElementType());
+  tensor.shape.assign(type.getShape().begin(), type.getShape().end());
+  tensor.offset = bind.getSlice().getOffset();
+  tensor.bytes = bind.getSlice().getBytes();
+  return tensor;
+}
+
+/// The model's line of an op, behind whatever wraps it.
+static FileLineColLoc fileLocation(Location loc) {
+  FileLineColLoc found;
+  loc->walk([&](Location inner) {
+    if (auto file = dyn_cast<FileLineColLoc>(inner)) {
+      found = file;
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return found;
+}
+
+int64_t Packager::locationOf(Location loc) {
+  FileLineColLoc file = fileLocation(loc);
+  if (!file)
+    return -1;
+  auto key = std::make_tuple(file.getFilename().str(), int64_t(file.getLine()),
+                             int64_t(file.getColumn()));
+  auto [found, isNew] = locations.insert({key, manifest.locations.size()});
+  if (isNew)
+    manifest.locations.push_back(
+        {std::get<0>(key), std::get<1>(key), std::get<2>(key)});
+  return found->second;
+}
+
+/// Numbers and words of a dictionary attribute, as JSON.
+static rt::Json jsonOf(DictionaryAttr dictionary) {
+  rt::Json json = rt::Json::object();
+  for (NamedAttribute entry :
+       dictionary ? dictionary.getValue() : ArrayRef<NamedAttribute>()) {
+    std::string name = entry.getName().str();
+    if (auto boolean = dyn_cast<BoolAttr>(entry.getValue()))
+      json.set(name, boolean.getValue());
+    else if (auto integer = dyn_cast<IntegerAttr>(entry.getValue()))
+      json.set(name, integer.getInt());
+    else if (auto number = dyn_cast<FloatAttr>(entry.getValue()))
+      json.set(name, number.getValueAsDouble());
+    else if (auto text = dyn_cast<StringAttr>(entry.getValue()))
+      json.set(name, text.getValue().str());
+  }
+  return json;
+}
+
+void Packager::describeModel() {
+  manifest.model =
+      module.getSymName() ? module.getSymName()->str() : std::string("model");
+  manifest.hyper = jsonOf(module->getAttrOfType<DictionaryAttr>("tarn.hyper"));
+  manifest.shape = jsonOf(module->getAttrOfType<DictionaryAttr>("tarn.shape"));
+}
+
+void Packager::describeState() {
+  std::set<std::string> trained;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto kind = function->getAttrOfType<StringAttr>("tarn.kind");
+    if (!kind || kind.getValue() != "train")
+      continue;
+    for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i)
+      if (isTrainable(function, i))
+        trained.insert(argumentName(function, i).str());
+  }
+  std::map<uint64_t, rt::TensorDesc> byOffset;
+  for (auto program : module.getOps<step::ProgramOp>()) {
+    manifest.stateBytes = program.getStateBytes();
+    manifest.constantBytes = program.getConstantBytes();
+    for (auto bind : program.getBody().getOps<step::BindOp>()) {
+      if (bind.getSlice().getSpace() != step::Space::State)
+        continue;
+      rt::TensorDesc tensor = tensorOf(bind);
+      // Caches and sums of a step in progress are no part of a checkpoint.
+      tensor.save = tensor.role != "cache" && tensor.role != "accumulator";
+      tensor.trainable =
+          tensor.role == "parameter" && trained.count(tensor.name);
+      byOffset.emplace(tensor.offset, tensor);
+    }
+  }
+  for (auto &[offset, tensor] : byOffset)
+    manifest.state.push_back(tensor);
+}
+
+rt::Kernel Packager::describe(tile::KernelOp kernel) {
+  rt::Kernel result;
+  result.symbol = kernel.getSymName().str();
+  result.name = kernel.getSymName().str();
+  if (StringRef(result.name).starts_with("k_"))
+    result.name = result.name.substr(2);
+  result.location = locationOf(kernel.getLoc());
+  for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
+    MemRefType type = kernel.getBufferType(i);
+    rt::KernelArg argument;
+    argument.bytes = type.getNumElements() *
+                     std::max<int64_t>(type.getElementTypeBitWidth() / 8, 1);
+    result.bytes += argument.bytes;
+    switch (kernel.getBufferAccess(i)) {
+    case tile::Access::Read:
+      argument.access = rt::KernelArg::Access::Read;
+      break;
+    case tile::Access::Write:
+      argument.access = rt::KernelArg::Access::Write;
+      break;
+    case tile::Access::Accumulate:
+      argument.access = rt::KernelArg::Access::ReadWrite;
+      break;
+    case tile::Access::Partial:
+      argument.access = rt::KernelArg::Access::Partial;
+      break;
+    }
+    result.args.push_back(argument);
+  }
+  // Products count; the rest is small beside them.
+  kernel.walk([&](tile::DotOp dot) {
+    int64_t times = kernel.getNumBlocks();
+    for (Operation *parent = dot->getParentOp(); parent != kernel;
+         parent = parent->getParentOp())
+      if (auto loop = dyn_cast<scf::ForOp>(parent)) {
+        auto from = getConstantIntValue(loop.getLowerBound());
+        auto to = getConstantIntValue(loop.getUpperBound());
+        auto step = getConstantIntValue(loop.getStep());
+        if (from && to && step && *step > 0)
+          times *= llvm::divideCeil(*to - *from, *step);
+      }
+    result.flops +=
+        2 * times * dot.getResult().getType().getNumElements() * dot.getK();
+  });
+  return result;
+}
+
+void Packager::describeSteps(Block &block, std::vector<rt::Op> &ops) {
+  for (Operation &op : block) {
+    rt::Op entry;
+    entry.location = locationOf(op.getLoc());
+    if (auto launch = dyn_cast<step::LaunchOp>(op)) {
+      entry.kind = rt::Op::Kind::Launch;
+      entry.kernel = kernelIndex.lookup(launch.getKernel());
+      entry.blocks = launch.getBlocks();
+      for (unsigned i = 0, e = launch.getSlices().size(); i != e; ++i)
+        entry.args.push_back(sliceOf(launch.getSlice(i)));
+    } else if (auto copy = dyn_cast<step::CopyOp>(op)) {
+      entry.kind = rt::Op::Kind::Copy;
+      entry.to = sliceOf(copy.getTo());
+      entry.from = sliceOf(copy.getFrom());
+      entry.bytes = copy.getTo().getBytes();
+    } else if (auto fill = dyn_cast<step::FillOp>(op)) {
+      entry.kind = rt::Op::Kind::Fill;
+      entry.to = sliceOf(fill.getTo());
+      entry.bytes = fill.getTo().getBytes();
+    } else if (auto repeat = dyn_cast<step::RepeatOp>(op)) {
+      entry.kind = rt::Op::Kind::Repeat;
+      entry.count = repeat.getCount();
+      describeSteps(repeat.getBody().front(), entry.body);
+    } else {
+      continue; // names and lives
+    }
+    ops.push_back(std::move(entry));
+  }
+}
+
+rt::Function Packager::describe(step::ProgramOp program) {
+  rt::Function function;
+  function.name =
+      program->getAttrOfType<StringAttr>("tarn.function").getValue().str();
+  function.kind =
+      program->getAttrOfType<StringAttr>("tarn.kind").getValue().str();
+  function.arenaBytes = program.getArenaBytes();
+  function.inputBytes = program.getInputBytes();
+  function.outputBytes = program.getOutputBytes();
+  for (auto bind : program.getBody().getOps<step::BindOp>()) {
+    if (bind.getSlice().getSpace() == step::Space::Input)
+      function.inputs.push_back(tensorOf(bind));
+    else if (bind.getSlice().getSpace() == step::Space::Output)
+      function.outputs.push_back(tensorOf(bind));
+  }
+  for (auto live : program.getBody().getOps<step::LiveOp>()) {
+    rt::PlanValue value;
+    value.name = live.getName().str();
+    value.role = live.getRole().str();
+    value.space = static_cast<rt::Space>(live.getSlice().getSpace());
+    value.offset = live.getSlice().getOffset();
+    value.bytes = live.getSlice().getBytes();
+    value.first = live.getFirst();
+    value.last = live.getLast();
+    value.location = locationOf(live.getLoc());
+    function.values.push_back(value);
+  }
+  describeSteps(program.getBody().front(), function.program);
+  return function;
+}
+
+/// The bytes of all constants of several values, each at its offset.
+std::string Packager::constants() {
+  std::string bytes(manifest.constantBytes, '\0');
+  for (auto function : module.getOps<func::FuncOp>())
+    for (auto constant : function.getBody().getOps<graph::ConstantOp>()) {
+      auto offset =
+          constant->getAttrOfType<IntegerAttr>("tarn.constant_offset");
+      auto elements = dyn_cast<DenseElementsAttr>(constant.getValue());
+      if (!offset || !elements)
+        continue;
+      ArrayRef<char> raw = elements.getRawData();
+      if (elements.getElementType().isInteger(1)) {
+        int64_t at = offset.getInt();
+        for (bool value : elements.getValues<bool>())
+          bytes[at++] = value;
+      } else if (elements.isSplat()) {
+        for (int64_t i = 0, n = elements.getNumElements(); i != n; ++i)
+          std::copy(raw.begin(), raw.end(),
+                    bytes.begin() + offset.getInt() + i * raw.size());
+      } else {
+        std::copy(raw.begin(), raw.end(), bytes.begin() + offset.getInt());
+      }
+    }
+  return bytes;
+}
+
+LogicalResult Packager::addTarget(const cpu::Isa &isa,
+                                  rt::ArtifactWriter &writer) {
+  FailureOr<cpu::CompiledKernels> code =
+      cpu::compileKernels(kernels, isa, options.threads);
+  if (failed(code))
+    return failure();
+  rt::Target target;
+  target.isa = isa.name.str();
+  target.code = "code." + std::to_string(manifest.targets.size());
+  for (auto [kernel, info] : llvm::zip(kernels, code->kernels)) {
+    target.kernels.push_back(describe(kernel));
+    target.kernels.back().scratch = info.scratchBytes;
+  }
+  for (auto program : module.getOps<step::ProgramOp>())
+    target.functions.push_back(describe(program));
+  writer.add(target.code, code->object);
+  manifest.targets.push_back(std::move(target));
+  return success();
+}
+
+LogicalResult Packager::run(PackageResult &result) {
+  describeModel();
+  describeState();
+  for (auto kernel : module.getOps<tile::KernelOp>()) {
+    kernelIndex[kernel.getSymName()] = kernels.size();
+    kernels.push_back(kernel);
+  }
+  rt::ArtifactWriter writer;
+  for (const std::string &name : options.levels)
+    if (failed(addTarget(*cpu::lookupIsa(name), writer)))
+      return failure();
+  if (rt::Status status = rt::validate(manifest); !status.ok())
+    return module.emitError("the plan breaks a rule of the artifact: ")
+           << status.message();
+  writer.add("manifest", rt::writeManifest(manifest));
+  if (manifest.constantBytes)
+    writer.add("constants", constants());
+  rt::Result<std::string> file = writer.finish();
+  if (!file.ok())
+    return module.emitError(file.status().message());
+  result.artifact = file.take();
+  result.kernels = kernels.size();
+  for (const rt::Function &function : manifest.targets.front().functions)
+    if (function.kind == "train" || result.arenaBytes == 0)
+      result.arenaBytes = function.arenaBytes;
+  return success();
+}
+
+LogicalResult tarn::packageModule(ModuleOp module,
+                                  const PackageOptions &options,
+                                  PackageResult &result) {
+  return Packager(module, options).run(result);
+}

@@ -1,0 +1,35 @@
+//===- Package.h - phase `package`: one file from code and plan -*- C++ -*-===//
+
+#ifndef COMPILER_PACKAGE_PACKAGE_H
+#define COMPILER_PACKAGE_PACKAGE_H
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <string>
+#include <vector>
+
+namespace tarn {
+
+struct PackageOptions {
+  /// Instruction-set levels to make code for, by name; each known.
+  std::vector<std::string> levels;
+  /// Threads that compile; 0 = all.
+  unsigned threads = 0;
+};
+
+struct PackageResult {
+  /// The artifact's bytes.
+  std::string artifact;
+  unsigned kernels = 0;
+  int64_t arenaBytes = 0;
+};
+
+/// Compiles the kernels of a planned module for every level and writes the
+/// artifact (runtime/README.md has its format).
+mlir::LogicalResult packageModule(mlir::ModuleOp module,
+                                  const PackageOptions &options,
+                                  PackageResult &result);
+
+} // namespace tarn
+
+#endif // COMPILER_PACKAGE_PACKAGE_H

@@ -1,0 +1,84 @@
+//===- Phases.cpp - the way a model takes ---------------------------------===//
+
+#include "compiler/Pipeline/Phases.h"
+
+#include "passes/Fuse/Passes.h"
+#include "passes/Graph/Passes.h"
+#include "passes/Layout/Passes.h"
+#include "passes/Plan/Passes.h"
+#include "passes/Tile/Passes.h"
+#include "passes/Train/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace tarn;
+
+static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> table[] = {
+#define TARN_PHASE(enumerator, flag, text) {flag, text},
+#include "compiler/Pipeline/Phases.def"
+};
+
+StringRef tarn::phaseFlag(Phase phase) { return table[unsigned(phase)].first; }
+
+StringRef tarn::phaseText(Phase phase) { return table[unsigned(phase)].second; }
+
+std::optional<Phase> tarn::phaseFromFlag(StringRef flag) {
+  for (unsigned i = 0; i != phaseCount; ++i)
+    if (table[i].first == flag)
+      return Phase(i);
+  return std::nullopt;
+}
+
+std::string tarn::phaseFlags() {
+  std::string all;
+  for (auto &[flag, text] : table)
+    all += (all.empty() ? "" : ", ") + flag.str();
+  return all;
+}
+
+void tarn::buildPhase(OpPassManager &pm, Phase phase,
+                      const PipelineOptions &options) {
+  switch (phase) {
+  case Phase::Import:
+  case Phase::Package:
+    return;
+  case Phase::Graph:
+    // Before gradients: what is equal is differentiated once.
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    return;
+  case Phase::Train:
+    if (options.gradientOf.empty())
+      pm.addPass(createTarnBuildStep());
+    else
+      pm.addPass(createTarnBuildGradient(
+          TarnBuildGradientOptions{options.gradientOf}));
+    pm.addPass(createTarnVerifyStep());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    return;
+  case Phase::Precision:
+    return;
+  case Phase::Layout:
+    pm.addPass(graph::createDecompose());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createTarnSinkReshapes());
+    // Reshapes that met are one now, or none; equal ops have one shape.
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    return;
+  case Phase::Fuse:
+    pm.addNestedPass<func::FuncOp>(createTarnFuseClusters());
+    return;
+  case Phase::Tile:
+    pm.addPass(createTarnMaterializeTiles());
+    // Constants and index arithmetic of the tile programs.
+    pm.addPass(createCSEPass());
+    return;
+  case Phase::Plan:
+    pm.addPass(createTarnPlanMemory());
+    return;
+  }
+}

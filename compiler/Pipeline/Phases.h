@@ -1,0 +1,44 @@
+//===- Phases.h - the way a model takes -------------------------*- C++ -*-===//
+
+#ifndef COMPILER_PIPELINE_PHASES_H
+#define COMPILER_PIPELINE_PHASES_H
+
+#include "mlir/Pass/PassManager.h"
+
+#include <optional>
+#include <string>
+
+namespace tarn {
+
+enum class Phase {
+#define TARN_PHASE(enumerator, flag, text) enumerator,
+#include "compiler/Pipeline/Phases.def"
+};
+
+constexpr unsigned phaseCount = 0
+#define TARN_PHASE(enumerator, flag, text) +1
+#include "compiler/Pipeline/Phases.def"
+    ;
+
+/// The word for a phase on the command line.
+llvm::StringRef phaseFlag(Phase phase);
+/// What it does, in a few words.
+llvm::StringRef phaseText(Phase phase);
+/// The phase that a word names.
+std::optional<Phase> phaseFromFlag(llvm::StringRef flag);
+/// All words, for messages.
+std::string phaseFlags();
+
+struct PipelineOptions {
+  /// Instead of a training step: this function and its gradients.
+  std::string gradientOf;
+};
+
+/// Adds the passes of a phase between import and package to `pm`, which runs on
+/// a module.
+void buildPhase(mlir::OpPassManager &pm, Phase phase,
+                const PipelineOptions &options);
+
+} // namespace tarn
+
+#endif // COMPILER_PIPELINE_PHASES_H

@@ -1,0 +1,31 @@
+//===- ArenaPacking.h - offsets for values with lifetimes -------*- C++ -*-===//
+
+#ifndef PASSES_PLAN_ARENAPACKING_H
+#define PASSES_PLAN_ARENAPACKING_H
+
+#include "llvm/ADT/SmallVector.h"
+
+#include <cstdint>
+
+namespace tarn {
+
+/// A value that owns `bytes` from step `first` to step `last`, both included.
+struct PackedValue {
+  int64_t bytes = 0;
+  int64_t first = 0, last = 0;
+  /// Chosen by packArena; a multiple of 64.
+  int64_t offset = 0;
+};
+
+/// The bytes that live at the fullest step (each value rounded up to 64): no
+/// packing needs less.
+int64_t maxLive(llvm::ArrayRef<PackedValue> values);
+
+/// Gives each value an offset such that values that live together are apart.
+/// Returns the bytes of the arena. Deterministic; tries several orders of
+/// placing, and stops at the first that reaches maxLive.
+int64_t packArena(llvm::MutableArrayRef<PackedValue> values);
+
+} // namespace tarn
+
+#endif // PASSES_PLAN_ARENAPACKING_H

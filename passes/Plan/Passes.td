@@ -1,0 +1,30 @@
+//===- Passes.td - phase `plan`: when kernels run and where values lie ----===//
+
+#ifndef PASSES_PLAN_PASSES_TD
+#define PASSES_PLAN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def TarnPlanMemory : Pass<"tarn-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Turn functions of kernels into programs on memory slices";
+  let description = [{
+    What: every function with `tarn.kind` becomes a `step.program` of the same
+    name: launches in order, every value at an offset of a memory space. All
+    functions share one layout of the state. A new state is written over the
+    old one where every read of the old one comes before (or happens in the same
+    elementwise kernel at the same place); else it is copied at the end. A
+    function of kind `micro` goes into a `step.repeat` of the step that names
+    it.
+
+    When: phase plan, after materialize-tiles.
+
+    Example: see test/passes/Plan/plan-memory.mlir.
+
+    Limits: values are kept from their kernel to their last use (keep-all).
+
+    Numerics: exact.
+  }];
+  let dependentDialects = ["::tarn::step::StepDialect"];
+}
+
+#endif // PASSES_PLAN_PASSES_TD
