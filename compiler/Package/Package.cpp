@@ -327,6 +327,20 @@ LogicalResult Packager::run(PackageResult &result) {
     kernelIndex[kernel.getSymName()] = kernels.size();
     kernels.push_back(kernel);
   }
+  if (kernels.empty()) {
+    // A model that only copies still has a code section.
+    OpBuilder b(module.getContext());
+    b.setInsertionPointToEnd(module.getBody());
+    auto nothing = tile::KernelOp::create(
+        b, module.getLoc(), "k_nothing", TypeRange(), ArrayRef<tile::Access>(),
+        ArrayRef<int64_t>{1}, ArrayRef<int64_t>{1});
+    Block &body = nothing.getBody().front();
+    if (body.empty()) {
+      b.setInsertionPointToEnd(&body);
+      tile::ReturnOp::create(b, module.getLoc());
+    }
+    kernels.push_back(nothing);
+  }
   rt::ArtifactWriter writer;
   for (const std::string &name : options.levels)
     if (failed(addTarget(*cpu::lookupIsa(name), writer)))

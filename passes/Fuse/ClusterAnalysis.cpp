@@ -46,6 +46,20 @@ bool tarn::isFree(Operation *op) {
          op->getNumOperands() == 0;
 }
 
+/// Whether a free op moves elements of another value.
+static bool isView(Operation *op) {
+  return isFree(op) && op->getNumOperands() == 1;
+}
+
+/// Whether a gather picks one element of each row of its operand.
+static bool isPicking(IndexedOp op) {
+  for (AffineMap map : op.getIndexingMaps())
+    if (map && map.getNumSymbols() != 0)
+      return map.getNumDims() != 0 && map.getNumResults() > 1 &&
+             isa<AffineSymbolExpr>(map.getResults().back());
+  return false;
+}
+
 namespace {
 
 class Analyzer {
@@ -63,6 +77,7 @@ private:
     return false;
   }
   bool findAnchor();
+  bool checkPositions();
   void tieBackward();
   bool tieForward();
   bool assignRoles();
@@ -121,6 +136,41 @@ bool Analyzer::findAnchor() {
       return fail("a product beside a reduction");
     info.kind = ClusterKind::dot;
     info.anchor = dot;
+  }
+  return true;
+}
+
+/// What is read at a run-time position must lie in memory, and so must the
+/// position: it steers addresses.
+bool Analyzer::checkPositions() {
+  for (Operation *op : ops) {
+    auto indexed = cast<IndexedOp>(op);
+    bool moves = indexed.getTileKind() == TileKind::gather ||
+                 indexed.getTileKind() == TileKind::scatter;
+    SmallVector<AffineMap> maps = indexed.getIndexingMaps();
+    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+      Operation *source = operand.getDefiningOp();
+      if (!source || i >= maps.size() || !members.contains(source))
+        continue;
+      while (isFree(source) && source->getNumOperands() == 1 &&
+             source->getOperand(0).getDefiningOp() &&
+             members.contains(source->getOperand(0).getDefiningOp()))
+        source = source->getOperand(0).getDefiningOp();
+      if (isFree(source) && (!maps[i] || maps[i].getNumSymbols() == 0))
+        continue; // views and constants are seen through
+      if (!maps[i])
+        return fail("a key must lie in memory");
+      if (!moves)
+        continue;
+      if (maps[i].getNumSymbols() != 0) {
+        // One element of each row is a masked sum along the row.
+        if (!isPicking(indexed) && !isView(source))
+          return fail("a table must lie in memory");
+      } else if (indexed.getTileKind() == TileKind::gather && !isFree(source) &&
+                 !isPicking(indexed)) {
+        return fail("a position must lie in memory");
+      }
+    }
   }
   return true;
 }
@@ -310,7 +360,7 @@ bool Analyzer::checkOutputs() {
 }
 
 std::optional<ClusterInfo> Analyzer::run() {
-  if (!findAnchor())
+  if (!findAnchor() || !checkPositions())
     return std::nullopt;
   if (info.kind == ClusterKind::program) {
     info.primary = outputs[0];

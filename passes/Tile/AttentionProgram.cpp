@@ -111,6 +111,10 @@ public:
 
   /// Evaluates a region on a tile; `first` are its leading tile arguments.
   FailureOr<Value> apply(Region &region, ValueRange first, const Place &place);
+  FailureOr<Value> readElement(graph::ElementOp element, Value capture,
+                               Block &block,
+                               const llvm::DenseMap<Value, Value> &uniform,
+                               const Place &place, unsigned queryArgument);
   /// The keys that count, as a tile of i1; null = all.
   FailureOr<Value> mask(Region &region, const Place &place, int64_t keys,
                         int64_t keyBlock);
@@ -177,23 +181,12 @@ FailureOr<Value> AttentionBuilder::apply(Region &region, ValueRange first,
   RegionContext context(place.type.getShape());
   for (Operation &inner : block.without_terminator()) {
     if (auto element = dyn_cast<graph::ElementOp>(inner)) {
-      SmallVector<OpFoldResult> at;
-      for (Value position : element.getPositions()) {
-        Value known = positions.lookup(position);
-        if (!known)
-          return inner.emitOpError("reads at a position that differs inside a "
-                                   "tile, which is not supported yet"),
-                 failure();
-        at.push_back(known);
-      }
-      FailureOr<Value> scalar =
-          deriver.scalar(capturedBy.lookup(element.getX()), at);
-      if (failed(scalar))
+      FailureOr<Value> read = readElement(
+          element, capturedBy.lookup(element.getX()), block, positions, place,
+          /*queryArgument=*/first.size() + 2);
+      if (failed(read))
         return failure();
-      tiles[element.getResult()] = tile::SplatOp::create(
-          b, loc,
-          place.of(graph::tensorType(element.getResult()).getElementType()),
-          *scalar);
+      tiles[element.getResult()] = *read;
       continue;
     }
     SmallVector<Value> operands;
@@ -207,6 +200,58 @@ FailureOr<Value> AttentionBuilder::apply(Region &region, ValueRange first,
       tiles[result] = tile;
   }
   return tiles.lookup(block.getTerminator()->getOperand(0));
+}
+
+/// What a region reads of a captured tensor, as a tile of scores: positions are
+/// uniform in the tile, or those of the query or the key.
+FailureOr<Value>
+AttentionBuilder::readElement(graph::ElementOp element, Value capture,
+                              Block &block,
+                              const llvm::DenseMap<Value, Value> &uniform,
+                              const Place &place, unsigned queryArgument) {
+  TileSlice slice;
+  int64_t dimOf[2] = {-1, -1}; // of the query, of the key
+  for (auto [d, position] : llvm::enumerate(element.getPositions())) {
+    Value known = uniform.lookup(position);
+    int64_t axis = 0;
+    if (!known) {
+      auto argument = dyn_cast<BlockArgument>(position);
+      unsigned number = argument ? argument.getArgNumber() : 0;
+      if (!argument || number < queryArgument || number > queryArgument + 1 ||
+          dimOf[number - queryArgument] >= 0)
+        return element.emitOpError("reads at a position computed from the "
+                                   "query's or the key's, which is not "
+                                   "supported yet"),
+               failure();
+      bool isKey = number == queryArgument + 1;
+      known = isKey ? place.key : place.query;
+      axis = isKey ? 1 - place.queryAxis : place.queryAxis;
+      dimOf[isKey] = d;
+    }
+    bool spans = position == block.getArgument(queryArgument) ||
+                 position == block.getArgument(queryArgument + 1);
+    slice.offsets.push_back(known);
+    slice.sizes.push_back(spans ? place.type.getDimSize(axis) : 1);
+  }
+  if (dimOf[0] < 0 && dimOf[1] < 0) {
+    FailureOr<Value> scalar = deriver.scalar(capture, slice.offsets);
+    if (failed(scalar))
+      return failure();
+    return Value(tile::SplatOp::create(
+        b, loc,
+        place.of(graph::tensorType(element.getResult()).getElementType()),
+        *scalar));
+  }
+  for (int64_t axis : {0, 1}) {
+    int64_t dim = dimOf[axis == place.queryAxis ? 0 : 1];
+    if (dim >= 0)
+      slice.order.push_back(dim);
+  }
+  FailureOr<Value> tile = deriver.tile(capture, slice);
+  if (failed(tile) || slice.order.size() == 2)
+    return tile;
+  int64_t newAxis = dimOf[0] < 0 ? place.queryAxis : 1 - place.queryAxis;
+  return spread(*tile, newAxis, place.type.getDimSize(newAxis));
 }
 
 FailureOr<Value> AttentionBuilder::mask(Region &region, const Place &place,

@@ -78,12 +78,55 @@ Value TileDeriver::bufferOf(Value input) {
 }
 
 FailureOr<Value> TileDeriver::scalar(Value input, ArrayRef<OpFoldResult> at) {
-  Value buffer = bufferOf(input);
-  if (!buffer) // computed here, from inputs
-    return cluster.emitError("a position that a kernel reads must be in memory "
-                             "before it"),
-           failure();
-  return Value(tile::LoadScalarOp::create(b, loc, buffer, at));
+  if (Value buffer = bufferOf(input))
+    return Value(tile::LoadScalarOp::create(b, loc, buffer, at));
+  // Free ops are seen through; anything else is a border (ClusterAnalysis).
+  Operation *op = input.getDefiningOp();
+  if (auto constant = dyn_cast_or_null<graph::ConstantOp>(op))
+    if (auto value = dyn_cast<SplatElementsAttr>(constant.getValue()))
+      return Value(arith::ConstantOp::create(
+          b, loc, cast<TypedAttr>(value.getSplatValue<Attribute>())));
+  if (auto iota = dyn_cast_or_null<graph::IotaOp>(op))
+    if (auto type = dyn_cast<IntegerType>(
+            graph::tensorType(iota.getResult()).getElementType()))
+      return Value(
+          arith::IndexCastOp::create(b, loc, type, asValue(at[iota.getDim()])));
+  SmallVector<OpFoldResult> below;
+  if (op && seeThrough(op, at, below))
+    return scalar(op->getOperand(0), below);
+  return cluster.emitError("a position that a kernel reads must be in memory "
+                           "before it"),
+         failure();
+}
+
+bool TileDeriver::seeThrough(Operation *op, ArrayRef<OpFoldResult> at,
+                             SmallVectorImpl<OpFoldResult> &below,
+                             SmallVectorImpl<int64_t> *dimOf) {
+  auto indexed = dyn_cast<IndexedOp>(op);
+  if (!indexed || indexed.getTileKind() != TileKind::view ||
+      op->getNumOperands() != 1)
+    return false;
+  SmallVector<AffineMap> maps = indexed.getIndexingMaps();
+  if (maps.size() != 2 || !maps[1].isIdentity())
+    return false;
+  if (dimOf)
+    dimOf->assign(at.size(), -1);
+  for (auto [d, result] : llvm::enumerate(maps[0].getResults())) {
+    AffineExpr expr = result;
+    int64_t shift = 0;
+    if (auto sum = dyn_cast<AffineBinaryOpExpr>(expr))
+      if (auto constant = dyn_cast<AffineConstantExpr>(sum.getRHS())) {
+        shift = constant.getValue();
+        expr = sum.getLHS();
+      }
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim)
+      return false;
+    below.push_back(add(at[dim.getPosition()], shift));
+    if (dimOf)
+      (*dimOf)[dim.getPosition()] = d;
+  }
+  return true;
 }
 
 int64_t TileDeriver::contiguousDim(Value value) {
@@ -339,18 +382,29 @@ FailureOr<Value> TileDeriver::buildGather(IndexedOp op,
     return Value(
         tile::ReduceOp::create(b, loc, kept, tile::ReduceKind::Sum, axis));
   }
+  if (auto element = dyn_cast<graph::ElementOp>(op.getOperation())) {
+    SmallVector<OpFoldResult> at;
+    for (Value position : element.getPositions()) {
+      FailureOr<Value> number = scalar(position, {});
+      if (failed(number))
+        return failure();
+      at.push_back(arith::IndexCastOp::create(b, loc, b.getIndexType(), *number)
+                       .getResult());
+    }
+    FailureOr<Value> number = scalar(element.getX(), at);
+    if (failed(number))
+      return failure();
+    return Value(tile::SplatOp::create(
+        b, loc, tileTypeOf(op->getResult(0), slice), *number));
+  }
   auto gather = dyn_cast<graph::GatherOp>(op.getOperation());
   if (!gather)
     return op->emitOpError("has no tile program yet"), failure();
-  Value table = bufferOf(gather.getTable());
-  if (!table)
-    return op->emitOpError("gathers from a value that is not in memory"),
-           failure();
   int64_t indexRank = graph::tensorType(gather.getIndices()).getRank();
   TileSlice indices;
   SmallVector<OpFoldResult> positions{b.getIndexAttr(0)};
   SmallVector<int64_t> dims;
-  int64_t spanned = 0;
+  int64_t spanned = 0, rowDim = 0;
   for (int64_t d = 0, e = slice.sizes.size(); d != e; ++d) {
     if (d < indexRank) {
       indices.offsets.push_back(slice.offsets[d]);
@@ -374,6 +428,25 @@ FailureOr<Value> TileDeriver::buildGather(IndexedOp op,
   if (spanned > 1)
     return op->emitOpError("gathers along two dims of its tile"), failure();
   RankedTensorType type = tileTypeOf(op->getResult(0), slice);
+  // The table's own place behind views of it.
+  Value source = gather.getTable();
+  while (!bufferOf(source) && source.getDefiningOp()) {
+    SmallVector<OpFoldResult> below;
+    SmallVector<int64_t> dimOf;
+    if (!seeThrough(source.getDefiningOp(), positions, below, &dimOf))
+      break;
+    for (int64_t &dim : dims)
+      dim = dimOf[dim];
+    if (llvm::is_contained(dims, -1) || dimOf[rowDim] < 0)
+      break;
+    rowDim = dimOf[rowDim];
+    positions = below;
+    source = source.getDefiningOp()->getOperand(0);
+  }
+  Value table = bufferOf(source);
+  if (!table)
+    return op->emitOpError("gathers from a value that is not in memory"),
+           failure();
   if (spanned == 1) {
     FailureOr<Value> rows = tile(gather.getIndices(), indices);
     if (failed(rows))
@@ -384,8 +457,9 @@ FailureOr<Value> TileDeriver::buildGather(IndexedOp op,
   FailureOr<Value> row = scalar(gather.getIndices(), indices.offsets);
   if (failed(row))
     return failure();
-  positions[0] =
-      arith::IndexCastOp::create(b, loc, b.getIndexType(), *row).getResult();
+  positions[rowDim] = add(
+      positions[rowDim],
+      arith::IndexCastOp::create(b, loc, b.getIndexType(), *row).getResult());
   return Value(tile::LoadOp::create(b, loc, type, table, positions, dims));
 }
 
@@ -393,17 +467,13 @@ FailureOr<Value> TileDeriver::buildGather(IndexedOp op,
 FailureOr<Value> TileDeriver::buildUpdate(graph::UpdateSliceOp op,
                                           const TileSlice &slice) {
   FailureOr<Value> base = tile(op.getBase(), slice);
-  Value buffer = bufferOf(op.getUpdate());
   if (failed(base))
     return failure();
-  if (!buffer)
-    return op->emitOpError("updates by a value that is not in memory"),
-           failure();
   auto type = cast<RankedTensorType>((*base).getType());
   auto numbers = type.clone(b.getI32Type());
   ArrayRef<int64_t> whole = graph::tensorType(op.getBase()).getShape();
   ArrayRef<int64_t> box = graph::tensorType(op.getUpdate()).getShape();
-  SmallVector<OpFoldResult> positions;
+  TileSlice moved = slice;
   Value inside;
   for (auto [d, position] : llvm::enumerate(op.getPositions())) {
     // Clamped, so that the box always lies inside.
@@ -415,7 +485,7 @@ FailureOr<Value> TileDeriver::buildUpdate(graph::UpdateSliceOp op,
     at = arith::MinSIOp::create(b, loc, at,
                                 asValue(b.getIndexAttr(whole[d] - box[d])));
     Value offset = arith::SubIOp::create(b, loc, asValue(slice.offsets[d]), at);
-    positions.push_back(offset);
+    moved.offsets[d] = offset;
     if (whole[d] == box[d])
       continue;
     Value relative;
@@ -435,11 +505,10 @@ FailureOr<Value> TileDeriver::buildUpdate(graph::UpdateSliceOp op,
     inside =
         inside ? arith::AndIOp::create(b, loc, inside, here).getResult() : here;
   }
-  Value update =
-      tile::LoadOp::create(b, loc, type, buffer, positions, slice.order);
-  if (!inside)
+  FailureOr<Value> update = tile(op.getUpdate(), moved);
+  if (failed(update) || !inside)
     return update;
-  return Value(arith::SelectOp::create(b, loc, inside, update, *base));
+  return Value(arith::SelectOp::create(b, loc, inside, *update, *base));
 }
 
 LogicalResult TileDeriver::store(Value output, Value tile,

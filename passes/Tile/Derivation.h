@@ -52,7 +52,8 @@ public:
 
   /// The buffer of an input of the cluster (a body argument), or null.
   mlir::Value bufferOf(mlir::Value input);
-  /// The number that an input holds at a position (loaded block-uniformly).
+  /// The number that an input, or a free op on one, holds at a position (loaded
+  /// block-uniformly).
   mlir::FailureOr<mlir::Value> scalar(mlir::Value input,
                                       llvm::ArrayRef<mlir::OpFoldResult> at);
 
@@ -71,6 +72,12 @@ public:
 private:
   using Key = std::tuple<void *, std::vector<void *>, std::vector<int64_t>,
                          std::vector<int64_t>>;
+  /// The place in the operand of a view that a place in its result is: its
+  /// positions, and for each dim of the result the operand's (-1 = none). False
+  /// when `op` is no such view.
+  bool seeThrough(mlir::Operation *op, llvm::ArrayRef<mlir::OpFoldResult> at,
+                  llvm::SmallVectorImpl<mlir::OpFoldResult> &below,
+                  llvm::SmallVectorImpl<int64_t> *dimOf = nullptr);
   static Key keyOf(mlir::Value value, const TileSlice &slice);
   mlir::FailureOr<mlir::Value> build(mlir::Value value, const TileSlice &slice);
   mlir::FailureOr<mlir::Value> buildIndexed(graph::IndexedOp op,

@@ -301,6 +301,11 @@ private:
                        bool sum) {
     if (sum)
       return arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    if (auto integers = dyn_cast<IntegerType>(type.getElementType()))
+      return arith::ConstantOp::create(
+          b, loc,
+          DenseElementsAttr::get(
+              type, llvm::APInt::getSignedMinValue(integers.getWidth())));
     auto floats = cast<FloatType>(type.getElementType());
     return arith::ConstantOp::create(
         b, loc,
@@ -383,6 +388,8 @@ private:
       return Value(arith::AddFOp::create(b, loc, start, value));
     if (sum)
       return Value(arith::AddIOp::create(b, loc, start, value));
+    if (isa<IntegerType>(getElementTypeOrSelf(value.getType())))
+      return Value(arith::MaxSIOp::create(b, loc, start, value));
     return Value(arith::MaximumFOp::create(b, loc, start, value));
   }
 

@@ -1,0 +1,324 @@
+//===- CompareCompiled.cpp - machine code against the reference -----------===//
+
+#include "CompareCompiled.h"
+
+#include "compiler/Driver/Registry.h"
+#include "compiler/Package/Package.h"
+#include "compiler/Pipeline/Phases.h"
+#include "compiler/Reference/Interpreter.h"
+#include "compiler/Target/Cpu/Isa.h"
+#include "dialects/Tarn/TarnOps.h"
+#include "passes/Train/Roles.h"
+#include "runtime/Model.h"
+#include "runtime/Session.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+using namespace mlir;
+using namespace tarn;
+using namespace tarn::test;
+
+MLIRContext &tarn::test::context() {
+  static MLIRContext *context = [] {
+    DialectRegistry registry;
+    registerDialects(registry);
+    auto *made = new MLIRContext(registry, MLIRContext::Threading::DISABLED);
+    made->loadAllAvailableDialects();
+    return made;
+  }();
+  return *context;
+}
+
+//===----------------------------------------------------------------------===//
+// Tensors as bytes
+//===----------------------------------------------------------------------===//
+
+template <typename T> static void put(std::string &bytes, T value) {
+  bytes.append(reinterpret_cast<const char *>(&value), sizeof(T));
+}
+
+static std::string toBytes(const HostTensor &tensor) {
+  std::string bytes;
+  Type type = tensor.type.getElementType();
+  for (double value : tensor.data) {
+    if (auto floats = dyn_cast<FloatType>(type)) {
+      llvm::APFloat number(value);
+      bool lost;
+      number.convert(floats.getFloatSemantics(),
+                     llvm::APFloat::rmNearestTiesToEven, &lost);
+      uint64_t raw = number.bitcastToAPInt().getZExtValue();
+      bytes.append(reinterpret_cast<const char *>(&raw), floats.getWidth() / 8);
+    } else if (type.isInteger(1)) {
+      put<uint8_t>(bytes, value != 0);
+    } else if (type.isInteger(64)) {
+      put<int64_t>(bytes, int64_t(value));
+    } else {
+      put<int32_t>(bytes, int32_t(value));
+    }
+  }
+  return bytes;
+}
+
+static HostTensor fromBytes(RankedTensorType tensorType, const char *bytes) {
+  HostTensor tensor(tensorType);
+  Type type = tensorType.getElementType();
+  for (double &value : tensor.data) {
+    if (auto floats = dyn_cast<FloatType>(type)) {
+      uint64_t raw = 0;
+      std::memcpy(&raw, bytes, floats.getWidth() / 8);
+      llvm::APFloat number(floats.getFloatSemantics(),
+                           llvm::APInt(floats.getWidth(), raw));
+      bool lost;
+      number.convert(llvm::APFloat::IEEEdouble(),
+                     llvm::APFloat::rmNearestTiesToEven, &lost);
+      value = number.convertToDouble();
+      bytes += floats.getWidth() / 8;
+    } else if (type.isInteger(1)) {
+      value = *bytes++ != 0;
+    } else if (type.isInteger(64)) {
+      int64_t raw;
+      std::memcpy(&raw, bytes, 8);
+      value = double(raw);
+      bytes += 8;
+    } else {
+      int32_t raw;
+      std::memcpy(&raw, bytes, 4);
+      value = raw;
+      bytes += 4;
+    }
+  }
+  return tensor;
+}
+
+static HostTensor randomTensor(func::FuncOp function, unsigned argument,
+                               std::mt19937 &random) {
+  HostTensor tensor(
+      cast<RankedTensorType>(function.getArgumentTypes()[argument]));
+  auto below = function.getArgAttrOfType<IntegerAttr>(argument, "test.below");
+  std::normal_distribution<double> normal;
+  for (double &value : tensor.data) {
+    if (isa<FloatType>(tensor.type.getElementType()))
+      value = normal(random);
+    else if (tensor.type.getElementType().isInteger(1))
+      value = random() % 2;
+    else
+      value = random() % (below ? below.getInt() : 4);
+  }
+  roundToElementType(tensor);
+  return tensor;
+}
+
+//===----------------------------------------------------------------------===//
+// Comparing
+//===----------------------------------------------------------------------===//
+
+/// The first difference of two tensors, or nothing.
+static std::string difference(const HostTensor &wanted, const HostTensor &given,
+                              double tolerance) {
+  double scale = 1;
+  for (double value : wanted.data)
+    if (std::isfinite(value))
+      scale = std::max(scale, std::abs(value));
+  if (!isa<FloatType>(wanted.type.getElementType()))
+    tolerance = 0;
+  for (int64_t i = 0; i != wanted.size(); ++i) {
+    double x = wanted.data[i], y = given.data[i];
+    if (x == y || (std::isnan(x) && std::isnan(y)))
+      continue;
+    // A row without keys: any score far below all others.
+    if (x <= -1e29 && y <= -1e29)
+      continue;
+    if (std::abs(x - y) <= tolerance * scale)
+      continue;
+    return "element " + std::to_string(i) + " is " + std::to_string(y) +
+           " instead of " + std::to_string(x);
+  }
+  return "";
+}
+
+/// Runs the plan checker on a manifest; what it complains about, or nothing.
+static std::string checkPlan(StringRef manifest) {
+  SmallString<64> path, report;
+  int file;
+  if (llvm::sys::fs::createTemporaryFile("manifest", "json", file, path) ||
+      llvm::sys::fs::createTemporaryFile("report", "txt", report))
+    return "cannot make a temporary file";
+  llvm::raw_fd_ostream(file, /*shouldClose=*/true) << manifest;
+  std::optional<StringRef> redirects[] = {std::nullopt, StringRef(report),
+                                          StringRef(report)};
+  int code = llvm::sys::ExecuteAndWait(
+      TARN_PYTHON, {TARN_PYTHON, TARN_PLAN_CHECKER, path}, std::nullopt,
+      redirects, /*SecondsToWait=*/60);
+  std::string message;
+  if (code != 0) {
+    auto text = llvm::MemoryBuffer::getFile(report);
+    message = "the plan checker says: " +
+              (text ? (*text)->getBuffer().str() : std::string("nothing"));
+  }
+  llvm::sys::fs::remove(path);
+  llvm::sys::fs::remove(report);
+  return message;
+}
+
+namespace {
+
+/// Runs one function both ways.
+class Comparer {
+public:
+  Comparer(const CompareOptions &options, rt::Session &session,
+           CompareResult &result)
+      : options(options), session(session), result(result),
+        random(options.seed) {}
+
+  std::string run(func::FuncOp function);
+
+private:
+  const rt::TensorDesc *stateOf(StringRef role, StringRef name) {
+    for (const rt::TensorDesc &tensor : session.manifest().state)
+      if (StringRef(tensor.name) == name && StringRef(tensor.role) == role)
+        return &tensor;
+    return nullptr;
+  }
+
+  const CompareOptions &options;
+  rt::Session &session;
+  CompareResult &result;
+  std::mt19937 random;
+};
+
+} // namespace
+
+std::string Comparer::run(func::FuncOp function) {
+  std::string name = function.getName().str();
+  SmallVector<HostTensor> arguments;
+  for (unsigned i = 0; i != function.getNumArguments(); ++i)
+    arguments.push_back(randomTensor(function, i, random));
+  graph::ReferenceOptions reference;
+  reference.typed = options.typed;
+  FailureOr<SmallVector<HostTensor>> wanted =
+      evaluateFunction(function, arguments, reference);
+  if (failed(wanted))
+    return name + ": no reference";
+
+  std::optional<size_t> index = session.findFunction(name);
+  if (!index)
+    return name + ": is not in the artifact";
+  const rt::Function &compiled = session.functions()[*index];
+  std::vector<std::string> inputs(compiled.inputs.size()),
+      outputs(compiled.outputs.size());
+  for (auto [i, argument] : llvm::enumerate(arguments)) {
+    std::string bytes = toBytes(argument);
+    StringRef role = argumentRole(function, i);
+    if (role == "input") {
+      for (auto [k, input] : llvm::enumerate(compiled.inputs))
+        if (StringRef(input.name) == argumentName(function, i))
+          inputs[k] = bytes;
+      continue;
+    }
+    const rt::TensorDesc *state = stateOf(role, argumentName(function, i));
+    if (!state || state->bytes != bytes.size())
+      return name + ": no state " + argumentName(function, i).str();
+    std::memcpy(session.stateData(*state), bytes.data(), bytes.size());
+  }
+  std::vector<const void *> in;
+  std::vector<void *> out;
+  for (const std::string &bytes : inputs)
+    in.push_back(bytes.data());
+  for (auto [i, output] : llvm::enumerate(compiled.outputs)) {
+    outputs[i].resize(output.bytes);
+    out.push_back(outputs[i].data());
+  }
+  if (rt::Status status = session.run(*index, in.data(), out.data());
+      !status.ok())
+    return name + ": " + status.message();
+
+  for (auto [i, tensor] : llvm::enumerate(*wanted)) {
+    StringRef role = resultRole(function, i), called = resultName(function, i);
+    const char *bytes = nullptr;
+    if (const rt::TensorDesc *state = stateOf(role, called))
+      bytes = reinterpret_cast<const char *>(session.stateData(*state));
+    for (auto [k, output] : llvm::enumerate(compiled.outputs))
+      if (!bytes && StringRef(output.name) == called)
+        bytes = outputs[k].data();
+    if (!bytes)
+      return name + ": no result " + called.str();
+    HostTensor given = fromBytes(tensor.type, bytes);
+    result.bits.append(bytes, toBytes(given).size());
+    std::string error = difference(tensor, given, options.tolerance);
+    if (!error.empty())
+      return name + ": result " + called.str() + ": " + error;
+  }
+  return "";
+}
+
+static std::string run(ModuleOp module, const CompareOptions &options,
+                       CompareResult &result) {
+  PipelineOptions pipeline;
+  auto runPhases = [&](Phase from, Phase to) {
+    PassManager pm(&context());
+    for (unsigned i = unsigned(from); i <= unsigned(to); ++i)
+      buildPhase(pm, Phase(i), pipeline);
+    return pm.run(module);
+  };
+  if (failed(runPhases(Phase::Graph, Phase::Train)))
+    return "fails before the middle end";
+  OwningOpRef<ModuleOp> before = module.clone();
+  if (failed(runPhases(Phase::Precision, Phase::Plan)))
+    return "fails in the middle end";
+  module.walk([&](graph::ClusterOp) { ++result.launches; });
+  PackageOptions package;
+  package.levels = {cpu::hostIsa().name.str()};
+  package.threads = options.threads;
+  PackageResult packaged;
+  if (failed(packageModule(module, package, packaged)))
+    return "cannot be packaged";
+  result.kernels = packaged.kernels;
+  result.arenaBytes = packaged.arenaBytes;
+  auto model =
+      rt::Model::parse(packaged.artifact.data(), packaged.artifact.size());
+  if (!model.ok())
+    return "artifact: " + model.status().message();
+  if (options.checkPlan)
+    if (std::string error = checkPlan((*model)->manifestText()); !error.empty())
+      return error;
+  rt::SessionOptions sessionOptions;
+  sessionOptions.threads = options.threads;
+  sessionOptions.poison = true;
+  auto session = rt::Session::create(*model, sessionOptions);
+  if (!session.ok())
+    return "session: " + session.status().message();
+  Comparer comparer(options, **session, result);
+  for (auto function : before->getOps<func::FuncOp>())
+    if (function->hasAttr("tarn.kind"))
+      if (std::string error = comparer.run(function); !error.empty())
+        return error;
+  return "";
+}
+
+CompareResult tarn::test::compareCompiled(ModuleOp module,
+                                          const CompareOptions &options) {
+  CompareResult result;
+  result.error = run(module, options, result);
+  return result;
+}
+
+CompareResult tarn::test::compareCompiled(StringRef text,
+                                          const CompareOptions &options) {
+  auto module = parseSourceString<ModuleOp>(text, &context());
+  if (!module) {
+    CompareResult result;
+    result.error = "cannot be parsed";
+    return result;
+  }
+  return compareCompiled(*module, options);
+}
