@@ -4,7 +4,10 @@
 // prints the best and the median of the rounds, with the share of the peak that
 // a loop of independent FMAs reaches on the same core in the same run.
 //
-//   tarn-bench-kernels [--isa NAME] [--only TEXT] [--rounds N]
+//   tarn-bench-kernels [--isa NAME] [--only TEXT] [--rounds N] [--file KERNELS]
+//
+// With --file the kernels of a file of tile programs are timed instead, and
+// compared with the interpreter.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,11 +15,14 @@
 #include "test/dialects/Tile/Programs.h"
 
 #include "llvm/Support/Format.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 using namespace tarn;
@@ -134,15 +140,99 @@ Case rows(const std::string &program, int64_t r, int64_t c, int64_t br) {
 
 } // namespace
 
+/// Numbers for a buffer: row numbers and masks have a use in most kernels.
+static std::vector<double> fill(tile::KernelOp kernel, unsigned i) {
+  mlir::MemRefType type = kernel.getBufferType(i);
+  int64_t count = type.getNumElements();
+  if (kernel.getBufferAccess(i) == tile::Access::Accumulate)
+    return std::vector<double>(count, 0.0);
+  std::vector<double> numbers = randomNumbers(count, i + 1);
+  for (int64_t k = 0; k != count; ++k) {
+    if (type.getElementType().isInteger(1))
+      numbers[k] = k % 3 != 0;
+    else if (type.getElementType().isInteger())
+      numbers[k] = double(k * 7 % 60);
+  }
+  return numbers;
+}
+
+static int timeFile(const std::string &path, const Isa &isa,
+                    const std::string &only, int rounds) {
+  auto text = llvm::MemoryBuffer::getFile(path);
+  mlir::MLIRContext context;
+  auto module = text ? parse(context, (*text)->getBuffer().str()) : nullptr;
+  if (!module) {
+    llvm::errs() << "error: cannot read kernels of " << path << "\n";
+    return 1;
+  }
+  for (tile::KernelOp kernel : module->getOps<tile::KernelOp>()) {
+    if (kernel.getSymName().str().find(only) == std::string::npos)
+      continue;
+    double start = now();
+    LoadedKernel loaded(kernel, isa);
+    double compile = now() - start;
+    if (!loaded.error().empty()) {
+      llvm::errs() << kernel.getSymName() << ": " << loaded.error() << "\n";
+      continue;
+    }
+    std::vector<std::vector<double>> numbers;
+    std::vector<RawBuffer> buffers;
+    std::vector<void *> pointers;
+    double bytes = 0;
+    for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
+      mlir::Type element = kernel.getBufferType(i).getElementType();
+      numbers.push_back(fill(kernel, i));
+      buffers.emplace_back(element, numbers.back());
+      numbers.back() = buffers.back().numbers();
+      bytes += double(numbers.back().size()) *
+               std::max(8u, element.getIntOrFloatBitWidth()) / 8;
+    }
+    for (RawBuffer &buffer : buffers)
+      pointers.push_back(buffer.data());
+    loaded.run(pointers);
+    std::vector<tile::HostBuffer> views;
+    for (auto &buffer : numbers)
+      views.push_back(buffer);
+    double error = std::numeric_limits<double>::infinity();
+    if (mlir::succeeded(
+            tile::interpretKernel(kernel, views, {tile::Rounding::exact64}))) {
+      error = 0;
+      for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
+        double scale = 1;
+        for (double number : numbers[i])
+          if (std::isfinite(number))
+            scale = std::max(scale, std::fabs(number));
+        error =
+            std::max(error, maxError(buffers[i].numbers(), numbers[i]) / scale);
+      }
+    }
+    double best = 1e9;
+    for (int round = 0; round != rounds; ++round) {
+      start = now();
+      loaded.run(pointers);
+      best = std::min(best, now() - start);
+    }
+    llvm::outs() << llvm::format(
+        "%-28s %9.1f us  %6.1f GB/s  blocks %5d  scratch %7d  error %.1e  "
+        "compiled in %3.0f ms\n",
+        kernel.getSymName().str().c_str(), best * 1e6, bytes / best / 1e9,
+        int(loaded.info().blocks), int(loaded.info().scratchBytes), error,
+        compile * 1e3);
+  }
+  return 0;
+}
+
 int main(int argc, char **argv) {
   const Isa *isa = &hostIsa();
-  std::string only;
+  std::string only, file;
   int rounds = 9;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!strcmp(argv[i], "--isa"))
       isa = lookupIsa(argv[i + 1]);
     else if (!strcmp(argv[i], "--only"))
       only = argv[i + 1];
+    else if (!strcmp(argv[i], "--file"))
+      file = argv[i + 1];
     else if (!strcmp(argv[i], "--rounds"))
       rounds = std::max(1, atoi(argv[i + 1]));
   }
@@ -150,6 +240,8 @@ int main(int argc, char **argv) {
     llvm::errs() << "error: --isa is one of " << isaNames() << "\n";
     return 1;
   }
+  if (!file.empty())
+    return timeFile(file, *isa, only, rounds);
   bool wide = isa->lanes == 16;
   double peak = measurePeak(wide);
   llvm::outs() << "level " << isa->name << ", FMA peak "
