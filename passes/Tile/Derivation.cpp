@@ -289,7 +289,7 @@ FailureOr<Value> TileDeriver::buildIndexed(IndexedOp op,
   SmallVector<AffineMap> maps = op.getIndexingMaps();
   if (maps.empty())
     return op->emitOpError("has no tile program"), failure();
-  // The box of loops behind the slice of the result; reduced loops whole, last.
+  // The box of loops behind the slice of the result; reduced loops whole.
   TileSlice loops;
   loops.offsets.assign(bounds.size(), b.getIndexAttr(0));
   loops.sizes = bounds;
@@ -305,12 +305,26 @@ FailureOr<Value> TileDeriver::buildIndexed(IndexedOp op,
   }
   for (int64_t dim : slice.order)
     loops.order.push_back(loopOfDim[dim]);
-  unsigned reduced = 0;
-  for (auto [loop, kind] : llvm::enumerate(op.getLoopKinds()))
-    if (kind == utils::IteratorType::reduction) {
-      loops.order.push_back(loop);
-      ++reduced;
-    }
+  // A reduced loop lies where an operand has it: the tile of the terms then is
+  // the one that other results of the cluster need, and lanes run along memory.
+  SmallVector<int64_t> reduced;
+  auto placeOf = [&](int64_t loop) -> int64_t {
+    for (unsigned i = 0; i != op->getNumOperands(); ++i)
+      if (maps[i])
+        for (auto [at, expr] : llvm::enumerate(maps[i].getResults()))
+          if (expr == b.getAffineDimExpr(loop))
+            return at;
+    return bounds.size();
+  };
+  for (auto [loop, kind] : llvm::enumerate(op.getLoopKinds())) {
+    if (kind != utils::IteratorType::reduction)
+      continue;
+    auto *after = llvm::find_if(loops.order, [&](int64_t other) {
+      return placeOf(other) > placeOf(loop);
+    });
+    loops.order.insert(after, loop);
+    reduced.push_back(loop);
+  }
   if (loops.order.size() > 3)
     return op->emitOpError("needs a tile of more than three dims"), failure();
 
@@ -337,10 +351,12 @@ FailureOr<Value> TileDeriver::buildIndexed(IndexedOp op,
     result = (*body)[0];
   }
   std::optional<arith::AtomicRMWKind> combiner = op.getCombiner();
-  for (unsigned i = 0; i != reduced; ++i) {
+  SmallVector<int64_t> left(loops.order);
+  for (int64_t loop : llvm::reverse(reduced)) {
     bool sum = combiner == arith::AtomicRMWKind::addf ||
                combiner == arith::AtomicRMWKind::addi;
-    int64_t axis = cast<RankedTensorType>(result.getType()).getRank() - 1;
+    int64_t axis = llvm::find(left, loop) - left.begin();
+    left.erase(left.begin() + axis);
     result = tile::ReduceOp::create(
         b, op->getLoc(), result,
         sum ? tile::ReduceKind::Sum : tile::ReduceKind::Max, axis);
@@ -348,7 +364,7 @@ FailureOr<Value> TileDeriver::buildIndexed(IndexedOp op,
   // Terms are summed in f32; the value is what its type can hold.
   Type element = graph::tensorType(op->getResult(0)).getElementType();
   auto type = cast<RankedTensorType>(result.getType());
-  if (reduced && type.getElementType() != element)
+  if (!reduced.empty() && type.getElementType() != element)
     result =
         arith::TruncFOp::create(b, op->getLoc(), type.clone(element), result);
   loc = outer;

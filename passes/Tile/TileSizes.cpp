@@ -26,6 +26,9 @@ llvm::SmallVector<int64_t> tarn::chooseBlock(llvm::ArrayRef<int64_t> domain,
     if (whole[i] || domain[i] == 1)
       continue;
     int64_t room = std::max<int64_t>(blockElements / held, 1);
+    // Lanes run along the innermost dim: whole vectors, four at least.
+    if (i + 1 == domain.size())
+      room = std::max<int64_t>(room / 64 * 64, 64);
     block[i] = std::min(domain[i], room);
     held *= block[i];
     ++spanned;
