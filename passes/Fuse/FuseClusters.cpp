@@ -52,7 +52,7 @@ private:
   Uses usesOf(Operation *op);
   SmallVector<Operation *> withFreeOps(ArrayRef<Operation *> ops);
   SmallVector<Value> outputsOf(ArrayRef<Operation *> ops);
-  bool leadsTo(Cluster *from, Cluster *to);
+  bool reenters(ArrayRef<Operation *> ops);
   void replace();
   void border(Operation *op, Cluster *cluster, StringRef reason);
 
@@ -78,9 +78,10 @@ Uses Fuser::usesOf(Operation *op) {
     for (Operation *user : next->getUsers()) {
       if (Cluster *cluster = home.lookup(user))
         uses.clusters.insert(cluster);
-      else if (!isFree(user))
+      else if (!isFree(user) && (next == op || !home.lookup(next)))
         uses.escapes = true;
-      if (isFree(user) && !home.lookup(user) && seen.insert(user).second)
+      // Kernels repeat a free op, also one that is work somewhere.
+      if (isFree(user) && seen.insert(user).second)
         work.push_back(user);
     }
   }
@@ -110,44 +111,54 @@ SmallVector<Value> Fuser::outputsOf(ArrayRef<Operation *> ops) {
     for (Value result : op->getResults()) {
       bool needed = false;
       SmallVector<Value> work{result};
-      while (!work.empty() && !needed)
-        for (Operation *user : work.pop_back_val().getUsers()) {
-          if (inside.contains(user))
-            continue;
-          if (isFree(user) && !home.lookup(user))
+      while (!work.empty() && !needed) {
+        Value value = work.pop_back_val();
+        // Whoever reads a free op that is work reads its result, but for
+        // kernels, which repeat it.
+        bool inMemory = value != result && home.lookup(value.getDefiningOp());
+        for (Operation *user : value.getUsers()) {
+          bool isInside = inside.contains(user);
+          if (isFree(user)) {
+            needed |= !isInside && home.lookup(user);
             llvm::append_range(work, user->getResults());
-          else
-            needed = true;
+          } else if (!isInside) {
+            needed |= !inMemory || home.lookup(user);
+          }
         }
+      }
       if (needed)
         outputs.push_back(result);
     }
   return outputs;
 }
 
-/// Whether a kernel waits for another, directly or through others.
-bool Fuser::leadsTo(Cluster *from, Cluster *to) {
-  SmallVector<Operation *> work(from->ops);
-  llvm::DenseSet<Operation *> seen(work.begin(), work.end());
-  unsigned last = 0;
-  for (Operation *op : to->ops)
-    last = std::max(last, order.lookup(op));
+/// Whether something outside of `ops` waits for one of them and another waits
+/// for it: then they cannot be one kernel.
+bool Fuser::reenters(ArrayRef<Operation *> ops) {
+  llvm::SmallDenseSet<Operation *> inside(ops.begin(), ops.end());
+  // Free ops on results of `ops` are repeated by whoever needs them.
+  SmallVector<Operation *> near(ops.begin(), ops.end()), work;
+  llvm::DenseSet<Operation *> seen(ops.begin(), ops.end());
+  while (!near.empty())
+    for (Operation *user : near.pop_back_val()->getUsers())
+      if (seen.insert(user).second)
+        (isFree(user) ? near : work).push_back(user);
+  llvm::DenseSet<Cluster *> waiting;
   while (!work.empty()) {
     Operation *op = work.pop_back_val();
-    for (Operation *user : op->getUsers()) {
-      if (!seen.insert(user).second)
-        continue;
-      Cluster *cluster = home.lookup(user);
-      if (cluster == to)
+    auto push = [&](Operation *next) {
+      if (seen.insert(next).second)
+        work.push_back(next);
+      return inside.contains(next);
+    };
+    // All of a kernel waits for what any of it waits for.
+    Cluster *cluster = home.lookup(op);
+    if (cluster && waiting.insert(cluster).second)
+      for (Operation *other : cluster->ops)
+        push(other);
+    for (Operation *user : op->getUsers())
+      if (push(user))
         return true;
-      if (order.lookup(user) < last || (cluster && cluster != from))
-        work.push_back(user);
-      // All of a kernel waits for what any of it waits for.
-      if (cluster && cluster != from)
-        for (Operation *other : cluster->ops)
-          if (seen.insert(other).second)
-            work.push_back(other);
-    }
   }
   return false;
 }
@@ -165,18 +176,16 @@ bool Fuser::join(Operation *op, const Uses &uses) {
   SmallVector<Cluster *> users(uses.clusters.begin(), uses.clusters.end());
   // Kernels side by side that share this op may be one kernel.
   auto attempt = [&](ArrayRef<Cluster *> chosen, std::string &reason) {
-    for (Cluster *cluster : chosen)
-      for (Cluster *other : users)
-        if (other != cluster && leadsTo(other, cluster)) {
-          reason = "another kernel that uses it comes in between";
-          return false;
-        }
     SmallVector<Operation *> ops{op};
     for (Cluster *cluster : chosen)
       llvm::append_range(ops, cluster->ops);
     llvm::sort(ops, [&](Operation *x, Operation *y) {
       return order.lookup(x) < order.lookup(y);
     });
+    if (reenters(ops)) {
+      reason = "another kernel that uses it comes in between";
+      return false;
+    }
     SmallVector<Value> outputs = outputsOf(ops);
     if (!analyzeCluster(withFreeOps(ops), outputs, reason))
       return false;

@@ -239,6 +239,11 @@ struct FoldIntoBroadcast : OpRewritePattern<ReshapeOp> {
         shape.push_back(to[d]);
       }
     }
+    // More dims only where x keeps its own: SinkBelowBroadcast goes the other
+    // way.
+    if (to.size() >= from.size() &&
+        ArrayRef<int64_t>(shape) != tensorType(broadcast.getX()).getShape())
+      return rewriter.notifyMatchFailure(op, "would split dims of x");
     Value x = reshaped(rewriter, op.getLoc(), broadcast.getX(), shape);
     rewriter.replaceOpWithNewOp<BroadcastOp>(op, op.getResult().getType(), x,
                                              dims);

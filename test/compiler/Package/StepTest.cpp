@@ -1,0 +1,50 @@
+//===- StepTest.cpp - a whole training step as machine code ---------------===//
+
+#include "CompareCompiled.h"
+#include "GptText.h"
+
+#include "gtest/gtest.h"
+
+using namespace tarn::test;
+
+static GptSizes sizesOf(int64_t layers, int64_t heads, int64_t width,
+                        int64_t context, int64_t batch, int64_t vocabulary) {
+  GptSizes sizes;
+  sizes.layers = layers;
+  sizes.heads = heads;
+  sizes.width = width;
+  sizes.context = context;
+  sizes.batch = batch;
+  sizes.vocabulary = vocabulary;
+  return sizes;
+}
+
+TEST(Step, EqualsReference) {
+  CompareOptions options;
+  options.tolerance = 1e-4;
+  CompareResult result = compareCompiled(gptText(GptSizes()), options);
+  EXPECT_EQ(result.error, "");
+}
+
+TEST(Step, EqualsReferenceAtOddSizes) {
+  CompareOptions options;
+  options.tolerance = 1e-4;
+  CompareResult result =
+      compareCompiled(gptText(sizesOf(1, 3, 33, 67, 2, 101)), options);
+  EXPECT_EQ(result.error, "");
+}
+
+TEST(Step, SameBitsOnAnyNumberOfThreads) {
+  CompareOptions options;
+  options.tolerance = 1e-4;
+  std::string first;
+  for (unsigned threads : {1, 2, 3, 8}) {
+    options.threads = threads;
+    options.checkPlan = false;
+    CompareResult result = compareCompiled(gptText(GptSizes()), options);
+    ASSERT_EQ(result.error, "");
+    if (first.empty())
+      first = result.bits;
+    EXPECT_TRUE(first == result.bits) << threads << " threads";
+  }
+}
