@@ -1,0 +1,80 @@
+//===- Source.cpp - a file's text, and errors that point into it ----------===//
+
+#include "frontends/TarnLanguage/Source.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <algorithm>
+
+using namespace tarn::lang;
+
+std::pair<unsigned, unsigned> Range::lineAndColumn() const {
+  llvm::StringRef before = llvm::StringRef(file->text).take_front(begin);
+  size_t lineStart = before.rfind('\n') + 1; // npos + 1 = 0
+  return {unsigned(before.count('\n') + 1), unsigned(begin - lineStart + 1)};
+}
+
+/// The line that holds byte `at`.
+static llvm::StringRef lineAt(llvm::StringRef text, size_t at) {
+  at = std::min(at, text.size());
+  size_t from = text.take_front(at).rfind('\n') + 1;
+  return text.substr(from).split('\n').first;
+}
+
+void tarn::lang::renderSnippet(llvm::raw_ostream &out, llvm::StringRef kind,
+                               llvm::StringRef message, llvm::StringRef file,
+                               llvm::StringRef line, unsigned number,
+                               unsigned column, unsigned length) {
+  std::string digits = std::to_string(number);
+  std::string margin(digits.size(), ' ');
+  out << kind << ": " << message << "\n";
+  out << margin << "--> " << file << ":" << number << ":" << column << "\n";
+  out << margin << " |\n" << digits << " | ";
+  // Control characters would move the carets, or the terminal.
+  for (char c : line)
+    out << (llvm::isPrint(c) || (c & 0x80) ? c : ' ');
+  size_t start = std::min<size_t>(column ? column - 1 : 0, line.size());
+  length =
+      std::clamp<unsigned>(length, 1, std::max<size_t>(line.size() - start, 1));
+  out << "\n"
+      << margin << " | " << std::string(start, ' ') << std::string(length, '^')
+      << "\n";
+}
+
+void Diagnostics::render(llvm::raw_ostream &out) const {
+  std::vector<const Diagnostic *> sorted;
+  for (const auto &diagnostic : all)
+    sorted.push_back(diagnostic.get());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Diagnostic *x, const Diagnostic *y) {
+                     return x->range.begin < y->range.begin &&
+                            x->range.file == y->range.file;
+                   });
+  constexpr size_t most = 20;
+  for (size_t i = 0; i != std::min(sorted.size(), most); ++i) {
+    const Diagnostic &d = *sorted[i];
+    if (i)
+      out << "\n";
+    if (d.range.file) {
+      auto [line, column] = d.range.lineAndColumn();
+      renderSnippet(out, "error", d.message, d.range.file->name,
+                    lineAt(d.range.file->text, d.range.begin), line, column,
+                    d.range.end - d.range.begin);
+    } else {
+      out << "error: " << d.message << "\n";
+    }
+    for (const Diagnostic::Note &note : d.notes) {
+      out << "note: " << note.message;
+      if (note.range.file) {
+        auto [line, column] = note.range.lineAndColumn();
+        out << "  " << note.range.file->name << ":" << line << ":" << column;
+      }
+      out << "\n";
+    }
+    if (!d.help.empty())
+      out << "help: " << d.help << "\n";
+  }
+  if (sorted.size() > most)
+    out << "\n" << sorted.size() - most << " more errors\n";
+}
