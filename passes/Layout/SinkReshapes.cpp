@@ -220,6 +220,9 @@ struct FoldIntoBroadcast : OpRewritePattern<ReshapeOp> {
       return rewriter.notifyMatchFailure(op, "no broadcast above");
     ArrayRef<int64_t> from = tensorType(op.getX()).getShape();
     ArrayRef<int64_t> to = tensorType(op.getResult()).getShape();
+    // Only towards fewer dims: the other way is what sinking undoes.
+    if (to.size() >= from.size())
+      return rewriter.notifyMatchFailure(op, "has no fewer dims");
     ArrayRef<int64_t> old = broadcast.getDims();
     SmallVector<int64_t> dims, shape;
     for (const DimGroup &group : groupDims(from, to)) {
@@ -259,6 +262,8 @@ struct FoldIntoIota : OpRewritePattern<ReshapeOp> {
     auto iota = op.getX().getDefiningOp<IotaOp>();
     if (!iota)
       return rewriter.notifyMatchFailure(op, "no iota above");
+    if (tensorType(op.getResult()).getRank() >= tensorType(op.getX()).getRank())
+      return rewriter.notifyMatchFailure(op, "has no fewer dims");
     for (const DimGroup &group :
          groupDims(tensorType(op.getX()).getShape(),
                    tensorType(op.getResult()).getShape()))
