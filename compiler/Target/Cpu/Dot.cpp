@@ -30,6 +30,8 @@ public:
 
 private:
   LogicalResult findA();
+  bool scattersPages();
+  LogicalResult packA();
   Value elementOfA(Value row, Value k);
   LogicalResult packRows(Value firstColumn, int64_t columns);
   LogicalResult packTransposed(Value firstColumn, int64_t columns);
@@ -47,6 +49,10 @@ private:
   /// A in scratch, or in a buffer.
   Storage a;
   tile::LoadOp loadA;
+  /// A packed in panels of a register tile's rows: [panel][k][row].
+  Value panelsOfA;
+  /// Rows of the higher panels, their number, and the number of lower ones.
+  int64_t tall, talls, lows;
   Value panel;
 };
 
@@ -121,6 +127,56 @@ LogicalResult DotEmitter::findA() {
       return failure();
   }
   return success();
+}
+
+/// A is read in place and transposed, and nearly each k is in a page of its
+/// own: more than the translation buffer holds.
+bool DotEmitter::scattersPages() {
+  if (!loadA || !dot.getTransposeA() || columns <= 2 * width)
+    return false;
+  auto shape = cast<MemRefType>(loadA.getBuffer().getType()).getShape();
+  int64_t stride = 1;
+  for (int64_t extent : shape.drop_front(loadA.getTileDims()[0] + 1))
+    stride *= extent;
+  return stride * int64_t(sizeof(float)) > 2048 && depth >= 64;
+}
+
+/// A is stored as [k, row]: its rows are cut into the panels' pieces.
+LogicalResult DotEmitter::packA() {
+  panelsOfA = e.newScratch(rows * depth, b.getF32Type());
+  OpBuilder::InsertionGuard guard(b);
+  auto loop = scf::ForOp::create(b, loc, e.constantIndex(0),
+                                 e.constantIndex(depth), e.constantIndex(1));
+  b.setInsertionPointToStart(loop.getBody());
+  Value k = loop.getInductionVar();
+  auto strip = [&](int64_t height, int64_t from,
+                   int64_t number) -> LogicalResult {
+    if (number == 0)
+      return success();
+    OpBuilder::InsertionGuard inner(b);
+    auto each = scf::ForOp::create(b, loc, e.constantIndex(from),
+                                   e.constantIndex(from + number * height),
+                                   e.constantIndex(height));
+    b.setInsertionPointToStart(each.getBody());
+    Value row = each.getInductionVar();
+    Value to = e.add(e.scale(row, depth), e.scale(k, height));
+    for (int64_t at = 0, lanes = e.level.lanes; at != height; at += lanes) {
+      while (lanes > height - at)
+        lanes /= 2;
+      e.memo.clear();
+      FailureOr<Value> piece = e.evaluate(
+          dot.getA(), Point{{k, e.add(row, e.constantIndex(at))}, lanes});
+      e.memo.clear();
+      if (failed(piece))
+        return failure();
+      vector::StoreOp::create(b, loc, *piece, panelsOfA,
+                              e.add(to, e.constantIndex(at)));
+    }
+    return success();
+  };
+  if (failed(strip(tall, 0, talls)))
+    return failure();
+  return strip(tall - 1, talls * tall, lows);
 }
 
 /// Element (row, k) of op(A).
@@ -255,6 +311,7 @@ LogicalResult DotEmitter::packTransposed(Value firstColumn, int64_t count) {
 void DotEmitter::emitTile(int64_t height, Value firstRow, Value firstColumn) {
   auto vectorType = VectorType::get(e.level.lanes, b.getF32Type());
   SmallVector<Value> zeros(height * vectors, e.zeroOf(vectorType));
+  Value panelStart = e.scale(firstRow, depth);
   auto loop =
       scf::ForOp::create(b, loc, e.constantIndex(0), e.constantIndex(depth),
                          e.constantIndex(1), zeros);
@@ -269,7 +326,14 @@ void DotEmitter::emitTile(int64_t height, Value firstRow, Value firstColumn) {
           b, loc, vectorType, panel,
           e.add(rowStart, e.constantIndex(v * e.level.lanes))));
     for (int64_t i = 0; i != height; ++i) {
-      Value scalar = elementOfA(e.add(firstRow, e.constantIndex(i)), k);
+      Value scalar;
+      if (panelsOfA)
+        scalar = memref::LoadOp::create(
+            b, loc, panelsOfA,
+            ValueRange{e.add(e.add(panelStart, e.scale(k, height)),
+                             e.constantIndex(i))});
+      else
+        scalar = elementOfA(e.add(firstRow, e.constantIndex(i)), k);
       Value spread = vector::BroadcastOp::create(b, loc, vectorType, scalar);
       for (int64_t v = 0; v != vectors; ++v) {
         Value &sum = sums[i * vectors + v];
@@ -319,15 +383,18 @@ LogicalResult DotEmitter::emit() {
     if (!start && failed(e.materialize(dot.getAcc(), c)))
       return failure();
   }
-  if (failed(findA()))
-    return failure();
-  panel = e.newScratch(depth * width, b.getF32Type());
-
   // Two heights that differ by one and fill the rows exactly.
   int64_t most = e.level.registers == 32 ? 28 / vectors : 12 / vectors;
   most = std::min<int64_t>(most, e.level.registers == 32 ? 14 : 6);
   int64_t panels = llvm::divideCeil(rows, most);
-  int64_t low = rows / panels, tall = rows % panels;
+  tall = rows / panels + 1;
+  talls = rows % panels;
+  lows = panels - talls;
+  if (failed(findA()))
+    return failure();
+  if (scattersPages() && failed(packA()))
+    return failure();
+  panel = e.newScratch(depth * width, b.getF32Type());
 
   auto column = [&](Value first, int64_t count) -> LogicalResult {
     if (failed(dot.getTransposeB() ? packTransposed(first, count)
@@ -343,8 +410,8 @@ LogicalResult DotEmitter::emit() {
       b.setInsertionPointToStart(loop.getBody());
       emitTile(height, loop.getInductionVar(), first);
     };
-    strip(low + 1, 0, tall);
-    strip(low, tall * (low + 1), panels - tall);
+    strip(tall, 0, talls);
+    strip(tall - 1, talls * tall, lows);
     return success();
   };
   int64_t whole = columns / width * width;

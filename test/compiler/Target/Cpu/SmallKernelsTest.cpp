@@ -481,6 +481,23 @@ tile.kernel @k(%a: memref<19x9xf32>, %b: memref<37x19xf32>, %y: memref<9x37xf32>
           1e-5);
 }
 
+// A left operand whose rows lie far apart is packed first.
+TEST_F(SmallKernels, TransposedLeftOperandOfAWideBuffer) {
+  compare(R"(
+tile.kernel @k(%a: memref<70x600xf32>, %b: memref<70x200xf32>,
+               %y: memref<600x200xf32>)
+    access ["read", "read", "write"] grid (%i = 600 by 40) {
+  %zero = arith.constant dense<0.0> : tensor<40x200xf32>
+  %at = tile.load %a[0, %i] : memref<70x600xf32> -> tensor<70x40xf32>
+  %bt = tile.load %b[0, 0] : memref<70x200xf32> -> tensor<70x200xf32>
+  %d = tile.dot %at, %bt, %zero {transpose_a}
+      : tensor<70x40xf32>, tensor<70x200xf32> -> tensor<40x200xf32>
+  tile.store %d, %y[%i, 0] : tensor<40x200xf32>, memref<600x200xf32>
+  tile.return
+})",
+          1e-4);
+}
+
 // Operands that are computed, on both sides, and used elsewhere too.
 TEST_F(SmallKernels, ComputedDotOperands) {
   compare(R"(
