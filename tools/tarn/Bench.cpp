@@ -79,8 +79,7 @@ int tarn::cli::runBench(const Invocation &in) {
   Bindings bindings(artifact.get(), step);
   fillInputs(bindings, vocabulary);
   auto runOnce = [&] {
-    return tarn_run(session.get(), step, bindings.inputs(),
-                    bindings.outputs());
+    return tarn_run(session.get(), step, bindings.inputs(), bindings.outputs());
   };
   if (tarn_status status = runOnce()) // pages in, threads awake
     return reportRuntimeError(status);
@@ -94,9 +93,9 @@ int tarn::cli::runBench(const Invocation &in) {
     auto start = std::chrono::steady_clock::now();
     if (tarn_status status = runOnce())
       return reportRuntimeError(status);
-    seconds.push_back(std::chrono::duration<double>(
-                          std::chrono::steady_clock::now() - start)
-                          .count());
+    seconds.push_back(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count());
   }
   progress.clear();
   std::sort(seconds.begin(), seconds.end());
@@ -106,14 +105,15 @@ int tarn::cli::runBench(const Invocation &in) {
   int threads = tarn_session_threads(session.get());
   const char *isa = tarn_session_isa(session.get());
   if (in.output.json)
-    std::printf("{\"model\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"steps\":%lld,"
-                "\"step_seconds_min\":%.6f,\"step_seconds_median\":%.6f,"
-                "\"compile_seconds\":%.3f,\"arena_bytes\":%llu,"
-                "\"state_bytes\":%llu,\"launches\":%lld}\n",
-                tarn_artifact_model(artifact.get()), isa, threads,
-                (long long)in.bench.steps, least, median, compileSeconds,
-                (unsigned long long)arena, (unsigned long long)state,
-                (long long)launches);
+    std::printf(
+        "{\"model\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"steps\":%lld,"
+        "\"step_seconds_min\":%.6f,\"step_seconds_median\":%.6f,"
+        "\"compile_seconds\":%.3f,\"arena_bytes\":%llu,"
+        "\"state_bytes\":%llu,\"launches\":%lld}\n",
+        tarn_artifact_model(artifact.get()), isa, threads,
+        (long long)in.bench.steps, least, median, compileSeconds,
+        (unsigned long long)arena, (unsigned long long)state,
+        (long long)launches);
   else
     std::printf(" %s  %s  %d threads\n"
                 " step      %.2f ms min   %.2f ms median   (%lld steps)\n"

@@ -18,8 +18,7 @@ int tarn::cli::runCheck(const Invocation &in) {
   registerDialects(registry);
   mlir::MLIRContext context(registry);
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  CompileStatus status =
-      importModel(requestFor(in.model), context, module);
+  CompileStatus status = importModel(requestFor(in.model), context, module);
   if (status != CompileStatus::success)
     return exitCodeFor(status);
   uint64_t parameters = countParameters(*module);

@@ -87,7 +87,7 @@ void tarn::cli::installCrashGuard(const std::vector<std::string> &words,
   stack.ss_sp = handlerStack.data();
   stack.ss_size = handlerStack.size();
   sigaltstack(&stack, nullptr);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = onFatalSignal;
   action.sa_flags = SA_ONSTACK | SA_RESETHAND;
   for (int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS})

@@ -43,9 +43,8 @@ int tarn::cli::runInspect(const Invocation &in) {
       ++tensors;
     }
   std::printf(" state      %s in %zu tensors; %s parameters in %llu\n",
-              formatBytes(manifest->stateBytes).c_str(),
-              manifest->state.size(), formatCount(parameters).c_str(),
-              (unsigned long long)tensors);
+              formatBytes(manifest->stateBytes).c_str(), manifest->state.size(),
+              formatCount(parameters).c_str(), (unsigned long long)tensors);
   for (const rt::Target &target : manifest->targets) {
     std::printf(" %-10s %zu kernels\n", target.isa.c_str(),
                 target.kernels.size());

@@ -3,6 +3,7 @@
 #include "tools/tarn/Model.h"
 
 #include "compiler/Driver/Cache.h"
+#include "compiler/Driver/Registry.h"
 #include "tools/tarn/CrashGuard.h"
 #include "tools/tarn/Terminal.h"
 
@@ -25,6 +26,7 @@ CompileRequest tarn::cli::requestFor(const ModelOptions &options) {
   request.shape = options.shape;
   request.targets = options.targets;
   request.policy = options.policy;
+  request.gradientOf = options.gradientOf;
   request.dump = options.dump;
   request.verifyEachNumerics = options.verifyEachNumerics;
   return request;
@@ -64,16 +66,14 @@ static std::string systemError(const char *what, const std::string &path) {
 }
 
 bool tarn::cli::writeWhole(const std::string &path,
-                           const std::vector<char> &bytes,
-                           std::string &error) {
+                           const std::vector<char> &bytes, std::string &error) {
   std::string part = path + ".part-" + std::to_string(getpid());
   std::FILE *file = std::fopen(part.c_str(), "wbx");
   if (!file) {
     error = systemError("cannot write", path);
     return false;
   }
-  bool good =
-      std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  bool good = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   good = std::fflush(file) == 0 && good;
   good = fsync(fileno(file)) == 0 && good;
   if (!good)
@@ -110,7 +110,7 @@ int tarn::cli::obtainArtifact(const ModelOptions &options,
                               std::vector<char> &artifact, double &seconds) {
   seconds = 0;
   std::string error;
-  if (!options.model.ends_with(".tarn")) {
+  if (!options.model.ends_with(".tarn") && !options.model.ends_with(".mlir")) {
     if (readWhole(options.model, artifact, error))
       return success;
     printError(error);
@@ -118,8 +118,8 @@ int tarn::cli::obtainArtifact(const ModelOptions &options,
   }
   CompileRequest request = requestFor(options);
   // A dump or a check of numerics is asked for its own sake: compile.
-  bool cached = !options.noCache && options.dump.empty() &&
-                !options.verifyEachNumerics;
+  bool cached =
+      !options.noCache && options.dump.empty() && !options.verifyEachNumerics;
   ArtifactCache cache;
   if (cached && cache.lookup(request, artifact))
     return success;
@@ -128,11 +128,29 @@ int tarn::cli::obtainArtifact(const ModelOptions &options,
   CompileStatus status = compile(request, result);
   if (status != CompileStatus::success)
     return exitCodeFor(status);
-  seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() -
-                                          start)
-                .count();
+  seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
   artifact = std::move(result.artifact);
   if (cached)
     cache.store(request, artifact);
   return success;
+}
+
+std::string tarn::cli::defaultFunction(const ModelOptions &options) {
+  mlir::DialectRegistry registry;
+  registerDialects(registry);
+  mlir::MLIRContext context(registry);
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  if (importModel(requestFor(options), context, module) !=
+      CompileStatus::success)
+    return "";
+  for (const char *wanted : {"forward", "eval", "train"})
+    for (auto function : module->getOps<mlir::func::FuncOp>()) {
+      auto kind = function->getAttrOfType<mlir::StringAttr>("tarn.kind");
+      if (kind && kind.getValue() == wanted)
+        return function.getName().str();
+    }
+  printError("the model has no function to run");
+  return "";
 }

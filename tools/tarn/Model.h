@@ -36,6 +36,9 @@ bool readWhole(const std::string &path, std::vector<char> &bytes,
 int obtainArtifact(const ModelOptions &options, std::vector<char> &artifact,
                    double &seconds);
 
+/// The function that `run` runs when none is named; empty after an error.
+std::string defaultFunction(const ModelOptions &options);
+
 } // namespace tarn::cli
 
 #endif // TOOLS_TARN_MODEL_H

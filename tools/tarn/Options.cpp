@@ -20,8 +20,7 @@ void splitPairs(const std::vector<std::string> &words, const char *option,
                 std::map<std::string, std::string> &pairs) {
   for (const std::string &word : words) {
     size_t equals = word.find('=');
-    if (equals == 0 || equals == std::string::npos ||
-        equals + 1 == word.size())
+    if (equals == 0 || equals == std::string::npos || equals + 1 == word.size())
       throw CLI::ValidationError(option, "`" + word +
                                              "` is not of the form NAME=VALUE");
     std::string name = word.substr(0, equals);
@@ -99,7 +98,8 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   auto *compile = app.add_subcommand("compile", "compile a model");
   addModelOptions(compile, in, raw);
   addOutputOptions(compile, in);
-  compile->add_option("-o,--output", in.compile.output, "the artifact to write");
+  compile->add_option("-o,--output", in.compile.output,
+                      "the artifact to write");
   compile->add_option("--to", in.compile.to,
                       "stop after this phase and print its IR");
 
@@ -108,8 +108,9 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   addOutputOptions(train, in);
   train->add_option("DATA", in.train.data,
                     "text files (as bytes) or one file of tokens (.bin)");
-  train->add_option("--token-bytes", in.train.tokenBytes,
-                    "bytes a token takes in a .bin file")
+  train
+      ->add_option("--token-bytes", in.train.tokenBytes,
+                   "bytes a token takes in a .bin file")
       ->check(CLI::IsMember({2, 4}));
   const auto positive = CLI::Range(int64_t(1), int64_t(1) << 40);
   const auto notNegative = CLI::Range(int64_t(0), int64_t(1) << 40);
@@ -118,14 +119,16 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   train->add_option("--seed", in.train.seed, "of weights, data and dropout");
   train->add_option("--eval-every", in.train.evalEvery, "steps; 0 = never")
       ->check(notNegative);
-  train->add_option("--eval-batches", in.train.evalBatches,
-                    "batches a validation takes")
+  train
+      ->add_option("--eval-batches", in.train.evalBatches,
+                   "batches a validation takes")
       ->check(positive);
   train->add_option("--save-every", in.train.saveEvery, "steps; 0 = at the end")
       ->check(notNegative);
   train->add_option("--log-every", in.train.logEvery, "steps")->check(positive);
-  train->add_option("--held-out", in.train.heldOut,
-                    "share of the data kept for validation")
+  train
+      ->add_option("--held-out", in.train.heldOut,
+                   "share of the data kept for validation")
       ->check(CLI::Range(0.0, 0.9));
   train->add_option("--out", in.train.out,
                     "the run's folder (default runs/MODEL-N)");
@@ -179,7 +182,8 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   } catch (const CLI::ParseError &error) {
     std::string word = argc > 1 ? argv[1] : "";
     std::cerr << "error: " << error.what() << "\n"
-              << "help: tarn " << (app.get_subcommands().empty() ? "" : word + " ")
+              << "help: tarn "
+              << (app.get_subcommands().empty() ? "" : word + " ")
               << "--help lists the options\n";
     return usageError;
   }

@@ -11,7 +11,12 @@
 namespace tarn::cli {
 
 /// Exit codes of every command.
-enum ExitCode { success = 0, userError = 1, usageError = 2, internalError = 70 };
+enum ExitCode {
+  success = 0,
+  userError = 1,
+  usageError = 2,
+  internalError = 70
+};
 
 /// What names a model and how it is compiled; shared by most commands.
 struct ModelOptions {
@@ -31,6 +36,8 @@ struct ModelOptions {
   bool verifyEachNumerics = false;
   /// Compile again even if the cache holds the artifact.
   bool noCache = false;
+  /// Compile this function with its gradients instead of a step; no option.
+  std::string gradientOf;
 };
 
 /// Where and how results are printed.

@@ -98,10 +98,9 @@ void tarn::cli::printProfile(const tarn_session *session) {
     if (time.launches == 0)
       continue;
     double seconds = time.nanoseconds * 1e-9;
-    std::string where = time.file && *time.file
-                            ? std::string(time.file) + ":" +
-                                  std::to_string(time.line)
-                            : "";
+    std::string where = time.file && *time.file ? std::string(time.file) + ":" +
+                                                      std::to_string(time.line)
+                                                : "";
     if (size_t slash = where.rfind('/'); slash != std::string::npos)
       where.erase(0, slash + 1);
     std::printf(" %4.1f%% %9llu %9.2f %8.1f %7.1f  %.20s %s\n",

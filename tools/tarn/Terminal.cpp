@@ -48,8 +48,7 @@ std::string tarn::cli::formatSeconds(double seconds) {
   if (whole < 60)
     return format("%llds", (long long)whole);
   if (whole < 3600)
-    return format("%lldm%02llds", (long long)whole / 60,
-                  (long long)whole % 60);
+    return format("%lldm%02llds", (long long)whole / 60, (long long)whole % 60);
   return format("%lldh%02lldm", (long long)whole / 3600,
                 (long long)whole / 60 % 60);
 }
