@@ -51,7 +51,11 @@ DotBlock tarn::chooseDotBlock(int64_t batch, int64_t rows, int64_t columns,
   DotBlock block{rows, columns, depth};
   if (columns > 256)
     block.columns = divisorOf(columns, {256, 192, 128});
-  if (rows > 128)
+  // A deep product reads its operands from memory: higher blocks read the right
+  // one less often.
+  if (rows > 256 && depth > 4096)
+    block.rows = divisorOf(rows, {256, 192, 128});
+  else if (rows > 128)
     block.rows = divisorOf(rows, {128, 96, 112, 64});
   // Enough blocks for a few threads, while a block is worth a task.
   auto blocks = [&] {
@@ -62,8 +66,13 @@ DotBlock tarn::chooseDotBlock(int64_t batch, int64_t rows, int64_t columns,
     block.rows /= 2;
   while (blocks() < 8 && block.columns >= 128 && block.columns % 2 == 0)
     block.columns /= 2;
-  if (depth > 1024)
-    block.depth = divisorOf(depth, {768, 512, 640, 1024});
+  // The depth in equal steps: an operand that reaches outside is copied.
+  if (depth > 1024) {
+    block.depth = 768;
+    for (int64_t step = 256; step <= 1024; ++step)
+      if (depth % step == 0)
+        block.depth = step;
+  }
   return block;
 }
 
