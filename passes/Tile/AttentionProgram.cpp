@@ -329,7 +329,7 @@ public:
     batch = q[0], heads = q[1], queries = q[2];
     group = heads / k[1], keys = k[2];
     columns = graph::tensorType(op.getV()).getShape()[3];
-    block = chooseAttentionBlock(queries, keys);
+    block = chooseAttentionBlock(queries, keys, isCausal(op.getMask()));
   }
   Grid grid() override {
     Grid grid;
@@ -438,7 +438,7 @@ public:
     keyHeads = k[1], keys = k[2];
     group = heads / keyHeads;
     columns = graph::tensorType(op.getV()).getShape()[3];
-    block = chooseAttentionBlock(queries, keys);
+    block = chooseAttentionBlock(queries, keys, isCausal(op.getMask()));
   }
   Grid grid() override {
     Grid grid;

@@ -37,7 +37,7 @@ int64_t chooseChunk(int64_t extent, int64_t most);
 struct AttentionBlock {
   int64_t queries, keys;
 };
-AttentionBlock chooseAttentionBlock(int64_t queries, int64_t keys);
+AttentionBlock chooseAttentionBlock(int64_t queries, int64_t keys, bool causal);
 
 } // namespace tarn
 
