@@ -1,4 +1,5 @@
 import os
+import sys
 
 import lit.formats
 import lit.llvm
@@ -16,6 +17,7 @@ llvm = lit.llvm.llvm_config
 llvm.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm.with_environment("PATH", config.tarn_tools_dir, append_path=True)
 llvm.with_environment("FILECHECK_OPTS", "--enable-var-scope")
+config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%examples", os.path.join(config.tarn_source_root, "examples")))
 llvm.add_tool_substitutions(
     ["tarn-opt", "FileCheck", "not", "split-file"],
