@@ -62,10 +62,15 @@ DotBlock tarn::chooseDotBlock(int64_t batch, int64_t rows, int64_t columns,
     return batch * ((rows + block.rows - 1) / block.rows) *
            ((columns + block.columns - 1) / block.columns);
   };
-  while (blocks() < 8 && block.rows >= 64 && block.rows % 2 == 0)
-    block.rows /= 2;
-  while (blocks() < 8 && block.columns >= 128 && block.columns % 2 == 0)
-    block.columns /= 2;
+  // Columns first: packing the right operand pays off by the rows.
+  auto halve = [&](int64_t &extent, int64_t least) {
+    while (blocks() < 8 && extent >= 2 * least && extent % 2 == 0)
+      extent /= 2;
+  };
+  for (int64_t least : {64, 32}) {
+    halve(block.columns, least);
+    halve(block.rows, least);
+  }
   // The depth in equal steps: an operand that reaches outside is copied.
   if (depth > 1024) {
     block.depth = 768;
