@@ -1,5 +1,6 @@
 //===- GradientsContraction.cpp - gradients of products, norms, losses --===//
 
+#include "dialects/Tarn/Differentiate.h"
 #include "dialects/Tarn/GradientMath.h"
 
 #include "llvm/ADT/Sequence.h"
@@ -156,13 +157,34 @@ LogicalResult RatioOp::buildGradient(OpBuilder &builder, ValueRange grads,
   return success();
 }
 
+/// Writes g * d score / d s into `target`: the score region again, with g in
+/// front of its arguments, and its derivative behind it.
+static LogicalResult differentiateScore(OpBuilder &builder, Region &score,
+                                        Region &target) {
+  OpBuilder::InsertionGuard guard(builder);
+  Block &source = score.front();
+  Block *block = builder.createBlock(&target);
+  Location loc = source.getArgument(0).getLoc();
+  Value g = block->addArgument(source.getArgument(0).getType(), loc);
+  IRMapping mapping;
+  for (BlockArgument argument : source.getArguments())
+    mapping.map(argument, block->addArgument(argument.getType(), loc));
+  for (Operation &op : source.without_terminator())
+    builder.clone(op, mapping);
+  Value result = mapping.lookupOrDefault(source.getTerminator()->getOperand(0));
+  SmallVector<Value> slope;
+  if (failed(differentiate(builder, result, block->getArgument(1), slope)))
+    return failure();
+  Value product = MulOp::create(builder, loc, g, slope[0]);
+  YieldOp::create(builder, loc, product);
+  return success();
+}
+
 LogicalResult
 AttentionOp::buildGradient(OpBuilder &builder, ValueRange grads,
                            SmallVectorImpl<Value> &operandGradients) {
   if (grads[1])
     return emitOpError("has no gradient for its log-sum-exp");
-  if (!getScore().empty())
-    return emitOpError("has no gradient for a score region");
   auto backward = AttentionBackwardOp::create(
       builder, getLoc(),
       TypeRange{getQ().getType(), getK().getType(), getV().getType()}, getQ(),
@@ -170,6 +192,12 @@ AttentionOp::buildGradient(OpBuilder &builder, ValueRange grads,
       getScaleAttr());
   IRMapping mapping;
   getMask().cloneInto(&backward.getMask(), mapping);
+  if (!getScore().empty()) {
+    getScore().cloneInto(&backward.getScore(), mapping);
+    if (failed(differentiateScore(builder, getScore(),
+                                  backward.getScoreGradient())))
+      return failure();
+  }
   operandGradients.assign(getNumOperands(), Value());
   operandGradients[0] = backward.getDq();
   operandGradients[1] = backward.getDk();

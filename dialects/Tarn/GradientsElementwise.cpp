@@ -135,11 +135,12 @@ LogicalResult CosOp::buildGradient(OpBuilder &builder, ValueRange grads,
 LogicalResult ErfOp::buildGradient(OpBuilder &builder, ValueRange grads,
                                    SmallVectorImpl<Value> &operandGradients) {
   GradientMath m(builder, *this);
-  Value g = grads[0];
   // d erf(x) = 2 / sqrt(pi) exp(-x^2)
-  Value slope = m.scale(m.exp(m.neg(m.mul(getX(), getX()))),
-                        2 * std::numbers::inv_sqrtpi);
-  operandGradients.assign({m.mul(g, slope)});
+  Value x = m.widen(getX());
+  Value slope =
+      m.scale(m.exp(m.neg(m.mul(x, x))), 2 * std::numbers::inv_sqrtpi);
+  operandGradients.assign({m.cast(m.mul(m.widen(grads[0]), slope),
+                                  tensorType(getX()).getElementType())});
   return success();
 }
 
@@ -238,10 +239,10 @@ SelectOp::buildGradient(OpBuilder &builder, ValueRange grads,
 LogicalResult CastOp::buildGradient(OpBuilder &builder, ValueRange grads,
                                     SmallVectorImpl<Value> &operandGradients) {
   GradientMath m(builder, *this);
-  Value g = grads[0];
   Type source = tensorType(getX()).getElementType();
-  // No gradient flows into integers.
-  operandGradients.assign(
-      {isa<FloatType>(source) ? m.cast(g, source) : Value()});
+  Type target = tensorType(getResult()).getElementType();
+  // No gradient flows into integers, nor through them.
+  bool smooth = isa<FloatType>(source) && isa<FloatType>(target);
+  operandGradients.assign({smooth ? m.cast(grads[0], source) : Value()});
   return success();
 }

@@ -96,6 +96,9 @@ double tarn::roundToElementType(double value, Type type) {
     return roundFloat(value, 11, -14, 65504);
   if (type.isInteger(1))
     return value != 0;
+  // An integer divided by zero is 0.
+  if (isa<IntegerType>(type) && !std::isfinite(value))
+    return 0;
   if (type.isInteger(32)) {
     if (value >= -0x1p31 && value < 0x1p31)
       return std::trunc(value);

@@ -10,7 +10,7 @@
 #include "passes/Train/Passes.h"
 
 #include "dialects/Tarn/TarnOps.h"
-#include "passes/Train/Differentiate.h"
+#include "dialects/Tarn/Differentiate.h"
 #include "passes/Train/Optimizers.h"
 #include "passes/Train/PathPattern.h"
 #include "passes/Train/Roles.h"

@@ -1,6 +1,6 @@
 //===- Differentiate.cpp - reverse mode over a block ----------------------===//
 
-#include "passes/Train/Differentiate.h"
+#include "dialects/Tarn/Differentiate.h"
 
 #include "dialects/Tarn/TarnOps.h"
 

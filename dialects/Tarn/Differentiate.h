@@ -1,7 +1,7 @@
 //===- Differentiate.h - reverse mode over a block --------------*- C++ -*-===//
 
-#ifndef PASSES_TRAIN_DIFFERENTIATE_H
-#define PASSES_TRAIN_DIFFERENTIATE_H
+#ifndef DIALECTS_TARN_DIFFERENTIATE_H
+#define DIALECTS_TARN_DIFFERENTIATE_H
 
 #include "mlir/IR/Builders.h"
 
@@ -19,4 +19,4 @@ differentiate(mlir::OpBuilder &builder, mlir::Value root,
 
 } // namespace tarn
 
-#endif // PASSES_TRAIN_DIFFERENTIATE_H
+#endif // DIALECTS_TARN_DIFFERENTIATE_H
