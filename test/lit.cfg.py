@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 
 import lit.formats
@@ -20,9 +21,22 @@ llvm.with_environment("FILECHECK_OPTS", "--enable-var-scope")
 config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%examples", os.path.join(config.tarn_source_root, "examples")))
 llvm.add_tool_substitutions(
-    ["tarn-opt", "FileCheck", "not", "split-file"],
+    ["cuda-case", "cuda-compile", "host-run", "tarn-translate", "tarn-opt", "FileCheck", "not", "split-file"],
     [config.tarn_tools_dir, config.llvm_tools_dir])
 # TARN_ROUNDTRIP=1 runs every tarn-opt of the suite through the printer, parser
 # and bytecode as well.
 if os.environ.get("TARN_ROUNDTRIP"):
     config.substitutions.insert(0, ("tarn-opt", "tarn-opt --verify-roundtrip"))
+
+# Emitted CUDA kernels: the same text goes to the host compiler, for the model of
+# a GPU in test/gpu/host_model, and to NVRTC where there is one.
+config.substitutions.append(("%tile-programs", os.path.join(
+    config.test_source_root, "dialects/Tile/programs")))
+config.substitutions.append(("%host-kernel", " ".join([
+    config.cxx, "-std=c++20 -O2 -ffp-contract=off -w -fPIC -shared",
+    "-I" + os.path.join(config.tarn_source_root, "compiler/Target/Cuda/device"),
+    "-I" + os.path.join(config.test_source_root, "gpu/host_model"), "-x c++"])))
+cuda_compile = os.path.join(config.tarn_tools_dir, "cuda-compile")
+if os.path.exists(cuda_compile) and subprocess.run(
+        [cuda_compile, "--available"], capture_output=True).returncode == 0:
+    config.available_features.add("nvrtc")

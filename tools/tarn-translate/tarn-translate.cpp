@@ -2,6 +2,7 @@
 
 #include "compiler/Driver/Registry.h"
 #include "frontends/TarnLanguage/Import.h"
+#include "tools/tarn-translate/CudaTranslation.h"
 
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
@@ -19,10 +20,9 @@ static void registerImportTarn() {
         tarn::registerDialects(registry);
         context->appendDialectRegistry(registry);
         context->loadAllAvailableDialects();
-        std::string path =
-            sources.getMemoryBuffer(sources.getMainFileID())
-                ->getBufferIdentifier()
-                .str();
+        std::string path = sources.getMemoryBuffer(sources.getMainFileID())
+                               ->getBufferIdentifier()
+                               .str();
         return OwningOpRef<Operation *>(
             tarn::lang::importTarn(*context, path, {}, llvm::errs()).release());
       });
@@ -30,5 +30,6 @@ static void registerImportTarn() {
 
 int main(int argc, char **argv) {
   registerImportTarn();
+  tarn::registerCudaTranslations();
   return failed(mlirTranslateMain(argc, argv, "Tarn translation driver\n"));
 }

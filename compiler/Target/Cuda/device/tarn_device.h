@@ -1,0 +1,400 @@
+//===- tarn_device.h - what emitted CUDA text may use -----------*- C++ -*-===//
+//
+// The only header of emitted kernels. Every wrapper is one whole instruction,
+// so that it means the same in both back ends: inline PTX for NVRTC (sm_90a),
+// and the host model of test/gpu/host_model, which runs the same text.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TARN_DEVICE_H
+#define TARN_DEVICE_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef long long i64;
+
+/// A bf16 number by its bits.
+struct bf16 {
+  u16 bits;
+};
+
+/// What cuTensorMapEncodeTiled writes; a kernel takes it by value.
+struct alignas(64) TensorMap {
+  u64 words[16];
+};
+
+#if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+
+#ifndef INFINITY
+#define INFINITY __int_as_float(0x7f800000)
+#endif
+#ifndef NAN
+#define NAN __int_as_float(0x7fffffff)
+#endif
+
+#define DEVICE static __device__ __forceinline__
+// One block of `threads` threads per multiprocessor: setmaxnreg needs both
+// bounds.
+#define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
+// Several blocks may share a multiprocessor.
+#define SIMT_KERNEL(threads)                                                   \
+  extern "C" __global__ void __launch_bounds__(threads)
+// A parameter that holds a tensor map.
+#define TENSOR_MAP const __grid_constant__ TensorMap
+// All shared memory is one dynamic arena: 128-byte swizzling needs tiles that
+// start at multiples of 1024 bytes.
+#define SHARED_ARENA(p) extern __shared__ __align__(1024) u8 p[]
+
+/// The 32-bit address of a pointer into the shared arena.
+DEVICE u32 shared_address(const void *p) {
+  return (u32)__cvta_generic_to_shared(p);
+}
+
+//===----------------------------------------------------------------------===//
+// Barriers
+//===----------------------------------------------------------------------===//
+
+DEVICE void mbarrier_init(u64 *barrier, u32 count) {
+  asm volatile(
+      "mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)),
+      "r"(count));
+}
+/// Makes inits visible to TMA; __syncthreads follows.
+DEVICE void mbarrier_init_fence() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+DEVICE void mbarrier_arrive(u64 *barrier) {
+  asm volatile(
+      "mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier))
+      : "memory");
+}
+/// Arrives, and makes the phase wait for `bytes` of TMA loads.
+DEVICE void mbarrier_expect(u64 *barrier, u32 bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
+                   shared_address(barrier)),
+               "r"(bytes)
+               : "memory");
+}
+/// Waits until the phase of this parity is complete.
+DEVICE void mbarrier_wait(u64 *barrier, u32 parity) {
+  asm volatile("{ .reg .pred p;\n"
+               "L: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+               "@!p bra L; }" ::"r"(shared_address(barrier)),
+               "r"(parity)
+               : "memory");
+}
+/// A named barrier of `threads` threads; number 0 is __syncthreads.
+DEVICE void bar_sync(int number, int threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(number), "r"(threads) : "memory");
+}
+
+//===----------------------------------------------------------------------===//
+// TMA
+//===----------------------------------------------------------------------===//
+
+DEVICE void tma_prefetch(const TensorMap *map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(map));
+}
+
+/// Loads a box at element (x); elements outside are zero.
+DEVICE void tma_load_1d(void *to, const TensorMap *map, u64 *barrier, int x) {
+  asm volatile(
+      "cp.async.bulk.tensor.1d.shared::cluster.global.mbarrier::"
+      "complete_tx::bytes [%0], [%1, {%3}], [%2];" ::"r"(shared_address(to)),
+      "l"(map), "r"(shared_address(barrier)), "r"(x)
+      : "memory");
+}
+
+/// Loads a box at element (x, y); elements outside are zero.
+DEVICE void tma_load_2d(void *to, const TensorMap *map, u64 *barrier, int x,
+                        int y) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::"
+               "complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(
+                   shared_address(to)),
+               "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y)
+               : "memory");
+}
+
+/// Loads a box at element (x, y, z); elements outside are zero.
+DEVICE void tma_load_3d(void *to, const TensorMap *map, u64 *barrier, int x,
+                        int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::"
+               "complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(
+                   shared_address(to)),
+               "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "r"(z)
+               : "memory");
+}
+
+/// Loads a box at element (x, y, z, u); elements outside are zero.
+DEVICE void tma_load_4d(void *to, const TensorMap *map, u64 *barrier, int x,
+                        int y, int z, int u) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::"
+               "complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(
+                   shared_address(to)),
+               "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "r"(z),
+               "r"(u)
+               : "memory");
+}
+
+/// Loads a box at element (x, y, z, u, v); elements outside are zero.
+DEVICE void tma_load_5d(void *to, const TensorMap *map, u64 *barrier, int x,
+                        int y, int z, int u, int v) {
+  asm volatile(
+      "cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::"
+      "complete_tx::bytes [%0], [%1, {%3, %4, %5, %6, %7}], [%2];" ::"r"(
+          shared_address(to)),
+      "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "r"(z), "r"(u),
+      "r"(v)
+      : "memory");
+}
+
+/// After ordinary stores to shared memory that TMA or wgmma read next.
+DEVICE void proxy_fence() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+//===----------------------------------------------------------------------===//
+// Warpgroups
+//===----------------------------------------------------------------------===//
+
+DEVICE void wgmma_fence() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+DEVICE void wgmma_commit() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+/// Waits until at most `Pending` groups are in flight.
+template <int Pending> DEVICE void wgmma_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
+}
+template <int Registers> DEVICE void registers_increase() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers));
+}
+template <int Registers> DEVICE void registers_decrease() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Registers));
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+/// Two floats rounded to bf16, the first in the low half.
+DEVICE u32 pack_bf16(float low, float high) {
+  u32 packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+DEVICE float to_float(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
+/// The larger number; NaN if one of them is.
+DEVICE float max_nan(float a, float b) {
+  float c;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
+  return c;
+}
+/// The smaller number; NaN if one of them is.
+DEVICE float min_nan(float a, float b) {
+  float c;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
+  return c;
+}
+/// 2^x.
+DEVICE float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+//===----------------------------------------------------------------------===//
+// wgmma: D (64 x N, f32) += A (64 x 16) B (16 x N)
+//===----------------------------------------------------------------------===//
+
+// Lists of the first n accumulator registers.
+#define TARN_REGS_8 "%0,%1,%2,%3,%4,%5,%6,%7"
+#define TARN_ACCS_8                                                            \
+  "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]),      \
+      "+f"(d[6]), "+f"(d[7])
+#define TARN_REGS_16                                                           \
+  TARN_REGS_8 ","                                                              \
+              "%8,%9,%10,%11,%12,%13,%14,%15"
+#define TARN_ACCS_16                                                           \
+  TARN_ACCS_8, "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]),  \
+      "+f"(d[13]), "+f"(d[14]), "+f"(d[15])
+#define TARN_REGS_24                                                           \
+  TARN_REGS_16 ","                                                             \
+               "%16,%17,%18,%19,%20,%21,%22,%23"
+#define TARN_ACCS_24                                                           \
+  TARN_ACCS_16, "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]),            \
+      "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23])
+#define TARN_REGS_32                                                           \
+  TARN_REGS_24 ","                                                             \
+               "%24,%25,%26,%27,%28,%29,%30,%31"
+#define TARN_ACCS_32                                                           \
+  TARN_ACCS_24, "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),            \
+      "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+#define TARN_REGS_40                                                           \
+  TARN_REGS_32 ","                                                             \
+               "%32,%33,%34,%35,%36,%37,%38,%39"
+#define TARN_ACCS_40                                                           \
+  TARN_ACCS_32, "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]),            \
+      "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39])
+#define TARN_REGS_48                                                           \
+  TARN_REGS_40 ","                                                             \
+               "%40,%41,%42,%43,%44,%45,%46,%47"
+#define TARN_ACCS_48                                                           \
+  TARN_ACCS_40, "+f"(d[40]), "+f"(d[41]), "+f"(d[42]), "+f"(d[43]),            \
+      "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47])
+#define TARN_REGS_56                                                           \
+  TARN_REGS_48 ","                                                             \
+               "%48,%49,%50,%51,%52,%53,%54,%55"
+#define TARN_ACCS_56                                                           \
+  TARN_ACCS_48, "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]),            \
+      "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55])
+#define TARN_REGS_64                                                           \
+  TARN_REGS_56 ","                                                             \
+               "%56,%57,%58,%59,%60,%61,%62,%63"
+#define TARN_ACCS_64                                                           \
+  TARN_ACCS_56, "+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]),            \
+      "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
+#define TARN_REGS_72                                                           \
+  TARN_REGS_64 ","                                                             \
+               "%64,%65,%66,%67,%68,%69,%70,%71"
+#define TARN_ACCS_72                                                           \
+  TARN_ACCS_64, "+f"(d[64]), "+f"(d[65]), "+f"(d[66]), "+f"(d[67]),            \
+      "+f"(d[68]), "+f"(d[69]), "+f"(d[70]), "+f"(d[71])
+#define TARN_REGS_80                                                           \
+  TARN_REGS_72 ","                                                             \
+               "%72,%73,%74,%75,%76,%77,%78,%79"
+#define TARN_ACCS_80                                                           \
+  TARN_ACCS_72, "+f"(d[72]), "+f"(d[73]), "+f"(d[74]), "+f"(d[75]),            \
+      "+f"(d[76]), "+f"(d[77]), "+f"(d[78]), "+f"(d[79])
+#define TARN_REGS_88                                                           \
+  TARN_REGS_80 ","                                                             \
+               "%80,%81,%82,%83,%84,%85,%86,%87"
+#define TARN_ACCS_88                                                           \
+  TARN_ACCS_80, "+f"(d[80]), "+f"(d[81]), "+f"(d[82]), "+f"(d[83]),            \
+      "+f"(d[84]), "+f"(d[85]), "+f"(d[86]), "+f"(d[87])
+#define TARN_REGS_96                                                           \
+  TARN_REGS_88 ","                                                             \
+               "%88,%89,%90,%91,%92,%93,%94,%95"
+#define TARN_ACCS_96                                                           \
+  TARN_ACCS_88, "+f"(d[88]), "+f"(d[89]), "+f"(d[90]), "+f"(d[91]),            \
+      "+f"(d[92]), "+f"(d[93]), "+f"(d[94]), "+f"(d[95])
+#define TARN_REGS_104                                                          \
+  TARN_REGS_96 ","                                                             \
+               "%96,%97,%98,%99,%100,%101,%102,%103"
+#define TARN_ACCS_104                                                          \
+  TARN_ACCS_96, "+f"(d[96]), "+f"(d[97]), "+f"(d[98]), "+f"(d[99]),            \
+      "+f"(d[100]), "+f"(d[101]), "+f"(d[102]), "+f"(d[103])
+#define TARN_REGS_112                                                          \
+  TARN_REGS_104 ","                                                            \
+                "%104,%105,%106,%107,%108,%109,%110,%111"
+#define TARN_ACCS_112                                                          \
+  TARN_ACCS_104, "+f"(d[104]), "+f"(d[105]), "+f"(d[106]), "+f"(d[107]),       \
+      "+f"(d[108]), "+f"(d[109]), "+f"(d[110]), "+f"(d[111])
+#define TARN_REGS_120                                                          \
+  TARN_REGS_112 ","                                                            \
+                "%112,%113,%114,%115,%116,%117,%118,%119"
+#define TARN_ACCS_120                                                          \
+  TARN_ACCS_112, "+f"(d[112]), "+f"(d[113]), "+f"(d[114]), "+f"(d[115]),       \
+      "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119])
+#define TARN_REGS_128                                                          \
+  TARN_REGS_120 ","                                                            \
+                "%120,%121,%122,%123,%124,%125,%126,%127"
+#define TARN_ACCS_128                                                          \
+  TARN_ACCS_120, "+f"(d[120]), "+f"(d[121]), "+f"(d[122]), "+f"(d[123]),       \
+      "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127])
+
+// Operands after the accumulators have the numbers o0, o1, ...
+#define TARN_WGMMA(n, regs, o0, o1, o2, o3, o4, o5, o6)                        \
+  template <int TransposeA, int TransposeB>                                    \
+  DEVICE void wgmma_m64n##n##k16_bf16(float (&d)[regs], u64 a, u64 b,          \
+                                      int add) {                               \
+    asm volatile("{ .reg .pred p; setp.ne.b32 p, %" #o2 ", 0;\n"               \
+                 "wgmma.mma_async.sync.aligned.m64n" #n                        \
+                 "k16.f32.bf16.bf16 {" TARN_REGS_##regs                        \
+                 "}, %" #o0 ", %" #o1 ", p, 1, 1, %" #o3 ", %" #o4 "; }\n"     \
+                 : TARN_ACCS_##regs                                            \
+                 : "l"(a), "l"(b), "r"(add), "n"(TransposeA),                  \
+                   "n"(TransposeB));                                           \
+  }                                                                            \
+  template <int TransposeB>                                                    \
+  DEVICE void wgmma_m64n##n##k16_bf16(float (&d)[regs], const u32(&a)[4],      \
+                                      u64 b, int add) {                        \
+    asm volatile("{ .reg .pred p; setp.ne.b32 p, %" #o5 ", 0;\n"               \
+                 "wgmma.mma_async.sync.aligned.m64n" #n                        \
+                 "k16.f32.bf16.bf16 {" TARN_REGS_##regs                        \
+                 "}, {%" #o0 ", %" #o1 ", %" #o2 ", %" #o3 "}, %" #o4          \
+                 ", p, 1, 1, %" #o6 "; }\n"                                    \
+                 : TARN_ACCS_##regs                                            \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b),         \
+                   "r"(add), "n"(TransposeB));                                 \
+  }
+TARN_WGMMA(16, 8, 8, 9, 10, 11, 12, 13, 14)
+TARN_WGMMA(32, 16, 16, 17, 18, 19, 20, 21, 22)
+TARN_WGMMA(48, 24, 24, 25, 26, 27, 28, 29, 30)
+TARN_WGMMA(64, 32, 32, 33, 34, 35, 36, 37, 38)
+TARN_WGMMA(80, 40, 40, 41, 42, 43, 44, 45, 46)
+TARN_WGMMA(96, 48, 48, 49, 50, 51, 52, 53, 54)
+TARN_WGMMA(112, 56, 56, 57, 58, 59, 60, 61, 62)
+TARN_WGMMA(128, 64, 64, 65, 66, 67, 68, 69, 70)
+TARN_WGMMA(144, 72, 72, 73, 74, 75, 76, 77, 78)
+TARN_WGMMA(160, 80, 80, 81, 82, 83, 84, 85, 86)
+TARN_WGMMA(176, 88, 88, 89, 90, 91, 92, 93, 94)
+TARN_WGMMA(192, 96, 96, 97, 98, 99, 100, 101, 102)
+TARN_WGMMA(208, 104, 104, 105, 106, 107, 108, 109, 110)
+TARN_WGMMA(224, 112, 112, 113, 114, 115, 116, 117, 118)
+TARN_WGMMA(240, 120, 120, 121, 122, 123, 124, 125, 126)
+TARN_WGMMA(256, 128, 128, 129, 130, 131, 132, 133, 134)
+#undef TARN_WGMMA
+
+#else
+#include "tarn_host.h"
+#endif
+
+//===----------------------------------------------------------------------===//
+// Both back ends
+//===----------------------------------------------------------------------===//
+
+/// Descriptor of a wgmma operand whose rows of 128 bytes run along the
+/// contracted dim (K-major, 128-byte swizzle, groups of 8 rows of 1024 bytes).
+DEVICE u64 descriptor_k(u32 address) {
+  return (u64)((address & 0x3FFFF) >> 4) | (u64)1 << 16 | (u64)64 << 32 |
+         (u64)1 << 62;
+}
+/// Descriptor of an operand whose rows of 64 elements run along the other dim
+/// (MN-major); the next 64 elements follow after `next` bytes.
+DEVICE u64 descriptor_mn(u32 address, u32 next) {
+  return (u64)((address & 0x3FFFF) >> 4) | (u64)(next >> 4) << 16 |
+         (u64)64 << 32 | (u64)1 << 62;
+}
+/// A float rounded to bf16.
+DEVICE bf16 to_bf16(float x) { return bf16{(u16)pack_bf16(x, 0.f)}; }
+/// A float rounded to bf16 and back.
+DEVICE float round_bf16(float x) { return to_float(to_bf16(x)); }
+/// e^x: a multiplication and 2^x.
+DEVICE float exp_fast(float x) { return exp2_fast(x * 1.4426950408889634f); }
+/// The sum over the four lanes that hold a row of a fragment.
+DEVICE float quad_sum(float x) {
+  x += __shfl_xor_sync(0xffffffffu, x, 1);
+  return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+/// The largest number of the four lanes that hold a row of a fragment.
+DEVICE float quad_max(float x) {
+  x = max_nan(x, __shfl_xor_sync(0xffffffffu, x, 1));
+  return max_nan(x, __shfl_xor_sync(0xffffffffu, x, 2));
+}
+/// Stores two neighbours at an even place.
+DEVICE void store_pair(float *to, float x, float y) {
+  *(float2 *)to = float2{x, y};
+}
+DEVICE void store_pair(bf16 *to, float x, float y) {
+  *(u32 *)to = pack_bf16(x, y);
+}
+DEVICE void store_one(float *to, float x) { *to = x; }
+DEVICE void store_one(bf16 *to, float x) { *to = to_bf16(x); }
+DEVICE void store_one(int *to, int x) { *to = x; }
+DEVICE float to_float(float x) { return x; }
+
+#endif // TARN_DEVICE_H

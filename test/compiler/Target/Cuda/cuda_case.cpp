@@ -1,0 +1,132 @@
+//===- cuda_case.cpp - record a kernel with inputs and results ------------===//
+//
+// cuda-case INPUT.mlir -o FOLDER: emits the kernel as CUDA text, makes numbers
+// for its buffers, and computes with the interpreter what it has to write.
+// test/gpu/Case.h describes the folder.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Driver/Registry.h"
+#include "compiler/Target/Cuda/EmitCuda.h"
+#include "dialects/Tile/Interpreter.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <cstring>
+#include <random>
+
+using namespace mlir;
+using namespace tarn;
+namespace cl = llvm::cl;
+
+namespace {
+
+cl::opt<std::string> input(cl::Positional, cl::init("-"));
+cl::opt<std::string> folder("o", cl::desc("the folder to write"), cl::Required);
+cl::opt<bool> rotate("rotate", cl::init(true));
+cl::opt<bool> lines("lines", cl::init(true));
+cl::opt<unsigned> stages("stages", cl::init(0));
+cl::opt<double> absolute("absolute", cl::init(0.01));
+cl::opt<double> relative("relative", cl::init(0.004));
+
+/// The bytes of `value` as an element of `type`.
+void appendElement(std::string &bytes, Type type, double value) {
+  if (type.isBF16()) {
+    float x = value;
+    uint32_t wide;
+    memcpy(&wide, &x, 4);
+    uint16_t half = (wide + 0x7FFF + (wide >> 16 & 1)) >> 16;
+    bytes.append(reinterpret_cast<char *>(&half), 2);
+  } else if (type.isF32()) {
+    float x = value;
+    bytes.append(reinterpret_cast<char *>(&x), 4);
+  } else {
+    int32_t x = value;
+    bytes.append(reinterpret_cast<char *>(&x), 4);
+  }
+}
+
+LogicalResult writeFile(StringRef name, StringRef bytes) {
+  llvm::SmallString<128> path(folder);
+  llvm::sys::path::append(path, name);
+  std::error_code error;
+  llvm::raw_fd_ostream os(path, error);
+  if (error) {
+    llvm::errs() << "cuda-case: " << path << ": " << error.message() << "\n";
+    return failure();
+  }
+  os << bytes;
+  return success();
+}
+
+/// Numbers for the buffers that are read, and what the kernel writes.
+LogicalResult writeBuffers(tile::KernelOp kernel) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<double> number(-1.0, 1.0);
+  std::vector<std::vector<double>> values(kernel.getNumBuffers());
+  std::vector<tile::HostBuffer> buffers;
+  for (unsigned i = 0; i < kernel.getNumBuffers(); ++i) {
+    MemRefType type = kernel.getBufferType(i);
+    values[i].resize(type.getNumElements());
+    if (kernel.getBufferAccess(i) == tile::Access::Read) {
+      std::string bytes;
+      for (double &x : values[i]) {
+        x = tile::roundTo(type.getElementType(), number(random));
+        appendElement(bytes, type.getElementType(), x);
+      }
+      if (failed(writeFile("input" + std::to_string(i) + ".bin", bytes)))
+        return failure();
+    }
+    buffers.push_back(values[i]);
+  }
+  if (failed(tile::interpretKernel(kernel, buffers)))
+    return failure();
+  for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
+    if (kernel.getBufferAccess(i) != tile::Access::Read &&
+        failed(writeFile("expected" + std::to_string(i) + ".bin",
+                         StringRef(reinterpret_cast<char *>(values[i].data()),
+                                   8 * values[i].size()))))
+      return failure();
+  return success();
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  cl::ParseCommandLineOptions(argc, argv, "record a CUDA kernel\n");
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(input, &context);
+  if (!module)
+    return 1;
+  auto kernels = module->getOps<tile::KernelOp>();
+  if (kernels.empty()) {
+    llvm::errs() << "cuda-case: no kernel in " << input << "\n";
+    return 1;
+  }
+  tile::KernelOp kernel = *kernels.begin();
+  cuda::CudaOptions options;
+  options.rotate = rotate;
+  options.lines = lines;
+  options.stages = stages;
+  std::string text, launchText;
+  llvm::raw_string_ostream os(text), launchStream(launchText);
+  FailureOr<cuda::CudaKernel> launch = cuda::emitCuda(kernel, options, os);
+  if (failed(launch))
+    return 1;
+  cuda::writeLaunch(kernel, *launch, launchStream);
+  launchStream << "bound " << absolute << " " << relative << "\n";
+  if (std::error_code error = llvm::sys::fs::create_directories(folder)) {
+    llvm::errs() << "cuda-case: " << folder << ": " << error.message() << "\n";
+    return 1;
+  }
+  return failed(writeFile("kernel.cu", text)) ||
+         failed(writeFile("launch.txt", launchText)) ||
+         failed(writeFile("tarn_device.h", cuda::getDeviceHeader())) ||
+         failed(writeBuffers(kernel));
+}

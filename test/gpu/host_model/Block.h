@@ -1,0 +1,125 @@
+//===- Block.h - the state of a running block -------------------*- C++ -*-===//
+
+#ifndef TEST_GPU_HOST_MODEL_BLOCK_H
+#define TEST_GPU_HOST_MODEL_BLOCK_H
+
+#include "test/gpu/host_model/HostModel.h"
+
+#include <deque>
+#include <map>
+#include <random>
+
+namespace tarn::gpu {
+
+/// A CUDA thread.
+struct Fiber {
+  void *stackPointer = nullptr;
+  HostThread thread;
+  bool done = false;
+  /// What it waits for, and where.
+  const char *waitsFor = "";
+  int line = 0;
+  /// How many wgmma it has issued, and how many groups it has committed.
+  uint64_t issued = 0;
+  int groups = 0;
+};
+
+using Queue = std::vector<Fiber *>;
+
+/// An mbarrier. A thread's n-th wait must be for its n-th phase (or for the
+/// phase before the first, if its first wait is with the parity of that).
+struct MBarrier {
+  uint32_t count = 0, pending = 0;
+  int64_t bytes = 0;
+  uint64_t phase = 0;
+  Queue waiting;
+  struct History {
+    uint64_t waits = 0;
+    bool fromFirstPhase = true;
+  };
+  std::map<uint32_t, History> histories;
+
+  /// Completes the phase if nothing is missing.
+  void completeIfDone();
+};
+
+struct NamedBarrier {
+  uint32_t threads = 0, arrived = 0;
+  Queue waiting;
+};
+
+/// Values that a warp exchanges, double-buffered.
+struct Warp {
+  uint64_t values[2][32] = {};
+  uint32_t arrived = 0;
+  uint64_t generation = 0;
+  Queue waiting;
+};
+
+/// One wgmma instruction of a warpgroup.
+struct WgmmaOp {
+  uint64_t a, b;
+  bool add, transposeA, transposeB, fromRegisters;
+  int n, line, group;
+  uint32_t issuers = 0;
+  bool run = false;
+  float *key = nullptr;
+  std::vector<float *> fragments;
+  std::vector<float> registersA;
+};
+
+/// An accumulator in flight: the matrix, and each thread's fragment.
+struct Accumulator {
+  std::vector<float> matrix;
+  std::vector<float *> fragments;
+  int inFlight = 0;
+};
+
+struct Warpgroup {
+  std::deque<WgmmaOp> ops;
+  /// The number of ops that have left `ops`.
+  uint64_t retired = 0;
+  uint32_t waiters = 0;
+  Queue waiting;
+  std::map<float *, Accumulator> accumulators;
+  int registers = 0;
+};
+
+/// A block and everything that is shared among its threads.
+struct Block {
+  HostBlock view;
+  const Schedule *schedule = nullptr;
+  std::vector<Fiber> fibers;
+  Queue ready;
+  std::map<uint32_t, MBarrier> mbarriers;
+  std::map<int, NamedBarrier> namedBarriers;
+  std::vector<Warp> warps;
+  std::vector<Warpgroup> warpgroups;
+  /// TMA loads that have not landed yet.
+  std::deque<std::function<void()>> tma;
+  std::mt19937 random;
+  void *schedulerStack = nullptr;
+  bool abandoned = false;
+  Faults *faults = nullptr;
+
+  /// Whether something asynchronous completes at once this time.
+  bool completesNow(Completion when);
+};
+
+extern thread_local Block *block;
+extern thread_local Fiber *fiber;
+
+/// Notes a fault at a line of the kernel.
+void fault(const std::string &what, int line);
+/// Notes a fault after which the block can't go on; does not return.
+[[noreturn]] void fatalFault(const std::string &what, int line);
+/// Lets others run until `queue` is woken.
+void blockOn(Queue &queue, const char *what, int line);
+/// Makes the fibers of `queue` ready.
+void wake(Queue &queue);
+/// The barrier at `address`, which must have been initialised.
+MBarrier &mbarrierAt(const void *address, int line);
+
+} // namespace tarn::gpu
+
+#endif // TEST_GPU_HOST_MODEL_BLOCK_H

@@ -1,0 +1,195 @@
+//===- Wgmma.cpp - asynchronous matrix products of a warpgroup ------------===//
+
+#include "test/gpu/host_model/Block.h"
+
+#include <algorithm>
+
+using namespace tarn::gpu;
+
+namespace {
+
+constexpr int depth = 16;
+
+/// Row of accumulator register i of thread t.
+int fragmentRow(int t, int i) {
+  return t / 32 * 16 + t % 32 / 4 + i / 2 % 2 * 8;
+}
+/// Column of accumulator register i of thread t.
+int fragmentColumn(int t, int i) { return i / 4 * 8 + t % 4 * 2 + i % 2; }
+
+float fromBf16(u16 bits) {
+  u32 wide = static_cast<u32>(bits) << 16;
+  float x;
+  memcpy(&x, &wide, 4);
+  return x;
+}
+
+/// The fields of a shared-memory descriptor.
+struct Descriptor {
+  u32 start, leading, stride, swizzle;
+  explicit Descriptor(u64 bits)
+      : start(static_cast<u32>(bits & 0x3FFF) << 4),
+        leading(static_cast<u32>(bits >> 16 & 0x3FFF) << 4),
+        stride(static_cast<u32>(bits >> 32 & 0x3FFF) << 4),
+        swizzle(static_cast<u32>(bits >> 62)) {}
+};
+
+/// Reads an operand of `extent` x 16 elements through its descriptor as the
+/// hardware walks it, to out[k][extent].
+void fetch(u64 bits, int extent, bool mnMajor, std::vector<float> &out,
+           int line) {
+  Descriptor d(bits);
+  out.assign(static_cast<size_t>(extent) * depth, 0.f);
+  if (d.swizzle != 1)
+    fatalFault("wgmma descriptor: only 128-byte swizzling is modelled", line);
+  for (int k = 0; k < depth; ++k)
+    for (int e = 0; e < extent; ++e) {
+      u32 address = mnMajor ? d.start + e / 64 * d.leading + k / 8 * d.stride +
+                                  k % 8 * 128 + e % 64 * 2
+                            : d.start + e / 8 * d.stride + e % 8 * 128 + k * 2;
+      address ^= (address >> 7 & 7) << 4;
+      if (address + 2 > block->view.bytes)
+        fatalFault("wgmma reads outside shared memory", line);
+      u16 element;
+      memcpy(&element, block->view.shared + address, 2);
+      out[k * extent + e] = fromBf16(element);
+    }
+}
+
+void execute(Warpgroup &group, WgmmaOp &op) {
+  static thread_local std::vector<float> a, b;
+  if (op.fromRegisters)
+    a = op.registersA;
+  else
+    fetch(op.a, 64, op.transposeA, a, op.line);
+  fetch(op.b, op.n, op.transposeB, b, op.line);
+  Accumulator &acc = group.accumulators[op.key];
+  if (!op.add)
+    std::fill(acc.matrix.begin(), acc.matrix.end(), 0.f);
+  for (int m = 0; m < 64; ++m)
+    for (int k = 0; k < depth; ++k) {
+      float x = a[k * 64 + m];
+      float *d = &acc.matrix[m * op.n];
+      const float *row = &b[k * op.n];
+      for (int n = 0; n < op.n; ++n)
+        d[n] += x * row[n];
+    }
+  op.run = true;
+  if (--acc.inFlight != 0)
+    return;
+  for (int t = 0; t < 128; ++t)
+    for (int i = 0; i < op.n / 2; ++i)
+      acc.fragments[t][i] =
+          acc.matrix[fragmentRow(t, i) * op.n + fragmentColumn(t, i)];
+  group.accumulators.erase(op.key);
+}
+
+/// Takes the accumulator from the threads' registers, which are NaN until it
+/// comes back.
+void start(Warpgroup &group, WgmmaOp &op) {
+  op.key = op.fragments[0];
+  Accumulator &acc = group.accumulators[op.key];
+  ++acc.inFlight;
+  if (!acc.fragments.empty())
+    return;
+  acc.fragments = op.fragments;
+  acc.matrix.resize(64 * op.n);
+  for (int t = 0; t < 128; ++t)
+    for (int i = 0; i < op.n / 2; ++i) {
+      acc.matrix[fragmentRow(t, i) * op.n + fragmentColumn(t, i)] =
+          op.fragments[t][i];
+      op.fragments[t][i] = NAN;
+    }
+}
+
+void retire(Warpgroup &group) {
+  while (!group.ops.empty() && group.ops.front().run) {
+    group.ops.pop_front();
+    ++group.retired;
+  }
+}
+
+} // namespace
+
+void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
+                int transposeA, int transposeB, int line) {
+  Warpgroup &group = block->warpgroups[fiber->thread.number / 128];
+  int t = fiber->thread.number % 128;
+  uint64_t number = fiber->issued++ - group.retired;
+  if (number == group.ops.size())
+    group.ops.push_back({a,
+                         b,
+                         add != 0,
+                         transposeA != 0,
+                         transposeB != 0,
+                         registers != nullptr,
+                         n,
+                         line,
+                         fiber->groups,
+                         0,
+                         false,
+                         nullptr,
+                         std::vector<float *>(128),
+                         {}});
+  WgmmaOp &op = group.ops[number];
+  if (op.a != a || op.b != b || op.add != (add != 0) || op.n != n ||
+      op.fromRegisters != (registers != nullptr) || op.group != fiber->groups)
+    fault("wgmma: operands differ inside a warpgroup", line);
+  op.fragments[t] = d;
+  if (registers) {
+    op.registersA.resize(64 * depth);
+    for (int q = 0; q < 4; ++q)
+      for (int h = 0; h < 2; ++h) {
+        int row = t / 32 * 16 + t % 32 / 4 + q % 2 * 8;
+        int k = t % 4 * 2 + h + q / 2 * 8;
+        op.registersA[k * 64 + row] = fromBf16(registers[q] >> 16 * h);
+      }
+  }
+  if (++op.issuers < 128)
+    return;
+  start(group, op);
+  if (block->schedule->wgmma != Completion::early)
+    return;
+  execute(group, op);
+}
+
+void host_wgmma_commit(int) { ++fiber->groups; }
+
+void host_wgmma_wait(int pending, int line) {
+  Warpgroup &group = block->warpgroups[fiber->thread.number / 128];
+  if (++group.waiters != 128)
+    return blockOn(group.waiting, "wgmma.wait_group", line);
+  group.waiters = 0;
+  int last = fiber->groups - pending;
+  for (WgmmaOp &op : group.ops)
+    if (op.issuers != 128)
+      fatalFault("wgmma that not all warps of the warpgroup issued", op.line);
+  // Groups complete in order; under the random schedule some complete that
+  // nobody waited for.
+  if (block->schedule->wgmma == Completion::random && block->random() % 2 == 0)
+    last = fiber->groups;
+  for (WgmmaOp &op : group.ops)
+    if (op.group < last && !op.run)
+      execute(group, op);
+  retire(group);
+  wake(group.waiting);
+}
+
+void host_set_registers(int registers, int line) {
+  int count = registers < 0 ? -registers : registers;
+  if (count < 24 || count > 256 || count % 8 != 0)
+    fault("setmaxnreg of a number that is not a multiple of 8 in 24 to 256",
+          line);
+  Warpgroup &group = block->warpgroups[fiber->thread.number / 128];
+  if (group.registers && group.registers != count)
+    fault("setmaxnreg differs inside a warpgroup", line);
+  group.registers = count;
+  // The pool is what the block was launched with: 65536 registers over its
+  // threads, in steps of 8; an increase beyond it blocks for ever.
+  int groups = static_cast<int>(block->warpgroups.size()), sum = 0;
+  for (const Warpgroup &g : block->warpgroups)
+    sum += g.registers;
+  int launched = 65536 / (groups * 128) / 8 * 8;
+  if (sum > launched * groups)
+    fault("setmaxnreg asks for more registers than the block has", line);
+}

@@ -1,0 +1,148 @@
+//===- host_run.cpp - run a recorded kernel on the host model -------------===//
+//
+// host-run CASE KERNEL.so [--random N] [--expect-fault]
+// Runs the kernel under every schedule, compares its results with the recorded
+// ones, and the bits of all schedules with each other. With --expect-fault
+// (kernels that were broken on purpose) the exit status says whether that was
+// found.
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/gpu/Case.h"
+#include "test/gpu/host_model/HostModel.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+
+using namespace tarn::gpu;
+
+namespace {
+
+constexpr size_t guardBytes = 4096;
+
+/// A buffer between two guards, at an address as the arena gives it.
+struct Memory {
+  std::vector<uint8_t> bytes;
+  uint8_t *data = nullptr;
+  size_t size = 0;
+
+  explicit Memory(const CaseBuffer &buffer) : size(buffer.bytes()) {
+    bytes.assign(size + 2 * guardBytes + 256, 0xFF);
+    uintptr_t start = reinterpret_cast<uintptr_t>(bytes.data()) + guardBytes;
+    data = reinterpret_cast<uint8_t *>((start + 255) / 256 * 256);
+    memcpy(data, buffer.input.data(), buffer.input.size());
+  }
+  /// Whether something was written outside.
+  bool guardsBroken() const {
+    for (const uint8_t &byte : bytes)
+      if ((&byte < data || &byte >= data + size) && byte != 0xFF)
+        return true;
+    return false;
+  }
+};
+
+/// Encodes the tensor map of a parameter.
+std::string encode(const Case &c, const CaseParameter &parameter,
+                   const void *address, TensorMap &map) {
+  const CaseBuffer &buffer = c.buffers[parameter.buffer];
+  TensorMapShape shape;
+  shape.elementBytes = buffer.elementBytes();
+  for (size_t d = buffer.shape.size(); d-- > 0;) {
+    shape.sizes.push_back(buffer.shape[d]);
+    shape.box.push_back(parameter.box[d]);
+    if (d + 1 < buffer.shape.size())
+      shape.strides.push_back(buffer.stride(d));
+  }
+  return encodeTensorMap(address, shape, map);
+}
+
+uint64_t hashBytes(uint64_t hash, const uint8_t *bytes, size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    hash = (hash ^ bytes[i]) * 1099511628211ull;
+  return hash;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string folder, library;
+  unsigned randomOnes = 2;
+  bool expectFault = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (word == "--random" && i + 1 < argc)
+      randomOnes = atoi(argv[++i]);
+    else if (word == "--expect-fault")
+      expectFault = true;
+    else if (folder.empty())
+      folder = word;
+    else
+      library = word;
+  }
+  Case c;
+  std::string error = readCase(folder, c);
+  void *handle = error.empty() ? dlopen(library.c_str(), RTLD_NOW) : nullptr;
+  if (error.empty() && !handle)
+    error = dlerror();
+  void *kernel = handle ? dlsym(handle, c.kernel.c_str()) : nullptr;
+  if (error.empty() && !kernel)
+    error = "no kernel " + c.kernel + " in " + library;
+  if (!error.empty()) {
+    fprintf(stderr, "host-run: %s\n", error.c_str());
+    return 2;
+  }
+
+  bool wrong = false;
+  uint64_t firstHash = 0;
+  for (const Schedule &schedule : standardSchedules(randomOnes)) {
+    std::vector<Memory> memory;
+    for (const CaseBuffer &buffer : c.buffers)
+      memory.emplace_back(buffer);
+    std::vector<TensorMap> maps(c.parameters.size());
+    std::vector<const void *> arguments;
+    for (size_t i = 0; i < c.parameters.size(); ++i) {
+      const CaseParameter &parameter = c.parameters[i];
+      void *address = memory[parameter.buffer].data;
+      if (!parameter.isTensorMap) {
+        arguments.push_back(address);
+        continue;
+      }
+      error = encode(c, parameter, address, maps[i]);
+      if (!error.empty()) {
+        fprintf(stderr, "host-run: %s\n", error.c_str());
+        return 2;
+      }
+      arguments.push_back(&maps[i]);
+    }
+    Launch launch;
+    launch.grid.x = c.blocks;
+    launch.threads.x = c.threads;
+    launch.sharedBytes = c.sharedBytes;
+    Faults faults = runKernel(kernel, launch, schedule, arguments);
+
+    double largest = 0;
+    uint64_t hash = 14695981039346656037ull;
+    for (size_t i = 0; i < c.buffers.size(); ++i) {
+      if (memory[i].guardsBroken())
+        faults.push_back("writes outside buffer " + std::to_string(i));
+      if (!c.buffers[i].isOutput())
+        continue;
+      largest =
+          std::max(largest, largestError(c, c.buffers[i], memory[i].data));
+      hash = hashBytes(hash, memory[i].data, memory[i].size);
+    }
+    printf("%s: error %.3f of the bound, hash %016llx\n", schedule.name.c_str(),
+           largest, static_cast<unsigned long long>(hash));
+    for (const std::string &fault : faults)
+      printf("  fault: %s\n", fault.c_str());
+    if (firstHash == 0)
+      firstHash = hash;
+    if (hash != firstHash)
+      printf("  differs from the first schedule\n");
+    wrong |= !faults.empty() || !(largest <= 1) || hash != firstHash;
+  }
+  printf("%s: %s\n", c.kernel.c_str(), wrong ? "WRONG" : "right");
+  return wrong != expectFault;
+}
