@@ -350,6 +350,9 @@ bool Analyzer::checkOutputs() {
     for (int64_t dim : found->second)
       if (dim < 0 || !seen.insert(dim).second)
         return fail("an output is used at a moved place");
+    for (int64_t dim : found->second)
+      if (dim >= int64_t(rank) && !info.whole[dim])
+        return fail("an output along a dim that a sum takes away");
     for (size_t d = 0; d != rank; ++d)
       if (!info.whole[d] && !seen.contains(d))
         return fail("an output lacks a dim that is split");

@@ -226,6 +226,9 @@ void Fuser::visit(Operation *op) {
   } else if (!uses.clusters.empty() && join(op, uses)) {
     return;
   }
+  if (explain && !clusters.empty() && (uses.clusters.empty() || isFree(op)))
+    op->emitRemark() << "border after " << op->getName().getStringRef()
+                     << ": its result lies in memory, and no kernel takes it";
   auto cluster = std::make_unique<Cluster>();
   cluster->ops.push_back(op);
   home[op] = cluster.get();

@@ -379,6 +379,8 @@ void Planner::emitNames(int64_t steps, bool lives) {
       live(home.name, home.role, home.slice, home.loc, -1, steps);
     else if (read != lastRead.end())
       live(home.name, home.role, home.slice, home.loc, -1, read->second);
+    else if (home.role == "input") // read by nothing
+      live(home.name, home.role, home.slice, home.loc, -1, -1);
   }
   for (const Result &result : results) {
     StringRef role = resultRole(function, result.index);

@@ -74,6 +74,12 @@ public:
     for (int64_t d = 0; d != rank; ++d)
       at.push_back(info.whole[d] ? OpFoldResult(deriver.b.getIndexAttr(0))
                                  : OpFoldResult(positions[next++]));
+    // Outputs along dims that a sum takes away from the primary one.
+    SmallVector<int64_t> block(this->block);
+    for (int64_t d = rank, e = info.domain.size(); d != e; ++d) {
+      at.push_back(deriver.b.getIndexAttr(0));
+      block.push_back(info.domain[d]);
+    }
     auto yield =
         cast<graph::YieldOp>(cluster.getBody().front().getTerminator());
     SmallVector<std::tuple<Value, Value, TileSlice>> stores;
