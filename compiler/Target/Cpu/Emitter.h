@@ -84,11 +84,13 @@ private:
   Value scale(Value a, int64_t factor);
   Value zeroOf(Type type);
 
-  // Sweep.cpp: elements of expressions.
+  // Elements.cpp: elements of expressions.
   mlir::FailureOr<Value> evaluate(Value tile, const Point &point);
   mlir::FailureOr<Value> evaluateOp(Operation *op, const Point &point);
   mlir::FailureOr<Value> evaluateScalar(Value tile,
                                         llvm::ArrayRef<Value> index);
+
+  // Sweep.cpp: loops over elements.
   LogicalResult addRoot(Operation *root);
   LogicalResult addRoot(Value value);
   LogicalResult flush();

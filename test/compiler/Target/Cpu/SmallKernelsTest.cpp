@@ -631,4 +631,30 @@ tile.kernel @kN(%x: memref<40x50xf32>, %y: memref<40x50xf32>)
   }
 }
 
+// What is missing is said, at the op.
+TEST_F(SmallKernels, ScaledDotIsRefused) {
+  mlir::OwningOpRef<mlir::ModuleOp> module = tarn::tile::test::parse(
+      context, tarn::tile::test::instantiate("fp8_dot", {{"M", "40"},
+                                                         {"N", "70"},
+                                                         {"K", "56"},
+                                                         {"S", "16"},
+                                                         {"KS", "4"},
+                                                         {"NS", "5"},
+                                                         {"BM", "16"},
+                                                         {"BN", "32"},
+                                                         {"BNS", "2"}}));
+  ASSERT_TRUE(module);
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &d) {
+    message += d.str();
+    return mlir::success();
+  });
+  auto compiled = tarn::cpu::compileKernels(
+      tarn::tile::test::firstKernel(*module), tarn::cpu::hostIsa());
+  EXPECT_TRUE(mlir::failed(compiled));
+  EXPECT_NE(message.find("is not supported by the CPU target yet"),
+            std::string::npos)
+      << message;
+}
+
 } // namespace
