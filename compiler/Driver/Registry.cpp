@@ -16,6 +16,7 @@
 #include "passes/Fuse/Passes.h"
 #include "passes/Layout/Passes.h"
 #include "passes/Plan/Passes.h"
+#include "passes/Precision/Passes.h"
 #include "passes/Tile/Passes.h"
 #include "passes/Train/Passes.h"
 
@@ -37,4 +38,5 @@ void tarn::registerPasses() {
   registerTarnFusePasses();
   registerTarnTilePasses();
   registerTarnPlanPasses();
+  registerTarnPrecisionPasses();
 }

@@ -6,6 +6,7 @@
 #include "passes/Graph/Passes.h"
 #include "passes/Layout/Passes.h"
 #include "passes/Plan/Passes.h"
+#include "passes/Precision/Passes.h"
 #include "passes/Tile/Passes.h"
 #include "passes/Train/Passes.h"
 
@@ -60,6 +61,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     pm.addPass(createCSEPass());
     return;
   case Phase::Precision:
+    pm.addNestedPass<func::FuncOp>(createTarnMixedPrecision());
     return;
   case Phase::Layout:
     pm.addPass(graph::createDecompose());

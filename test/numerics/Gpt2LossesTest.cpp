@@ -1,0 +1,158 @@
+//===- Gpt2LossesTest.cpp - GPT-2 nano against a recorded reference -------===//
+//
+// The losses are those of gpt2_reference.py (torch, float64). Weights and
+// tokens come from the generator that both have.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Driver/Compile.h"
+#include "compiler/Target/Cpu/Isa.h"
+#include "runtime/Session.h"
+
+#include "gtest/gtest.h"
+
+#include <cstring>
+
+using namespace tarn;
+
+namespace {
+
+constexpr double recorded[] = {
+    4.596038016, 4.585391166, 4.499031936, 4.489893111, 4.355219597,
+    4.287264857, 4.141296855, 4.108257141, 4.022657777, 3.970196038};
+
+uint64_t mix(uint64_t x) {
+  x += 0x9E3779B97F4A7C15u;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+uint64_t fnv(const std::string &name) {
+  uint64_t h = 1469598103934665603u;
+  for (unsigned char c : name)
+    h = (h ^ c) * 1099511628211u;
+  return h;
+}
+
+/// examples/gpt2 as nano, compiled for every level that runs here.
+const std::vector<char> &artifact(int64_t accumulation = 1) {
+  static std::map<int64_t, std::vector<char>> made;
+  std::vector<char> &bytes = made[accumulation];
+  if (!bytes.empty())
+    return bytes;
+  CompileRequest request;
+  request.model = TARN_EXAMPLES "/gpt2/gpt2.tarn";
+  request.set = {
+      {"layers", "4"},   {"heads", "4"},
+      {"width", "128"},  {"context", "64"},
+      {"vocab", "96"},   {"rate", "1e-3"},
+      {"warmup", "5"},   {"total", "20"},
+      {"beta2", "0.95"}, {"accumulation", std::to_string(accumulation)}};
+  request.shape = {{"B", 12 / accumulation}, {"T", 64}};
+  request.targets = {"cpu:x86-64-v3"};
+  for (const char *level : {"x86-64-v4", "x86-64-v4+bf16"})
+    if (cpu::hostIsa().name == level || cpu::hostIsa().name == "x86-64-v4+bf16")
+      request.targets.push_back(std::string("cpu:") + level);
+  CompileResult result;
+  EXPECT_EQ(compile(request, result), CompileStatus::success);
+  bytes = result.artifact;
+  return bytes;
+}
+
+std::unique_ptr<rt::Session> open(const std::string &isa, unsigned threads,
+                                  int64_t accumulation = 1) {
+  const std::vector<char> &bytes = artifact(accumulation);
+  auto model = rt::Model::parse(bytes.data(), bytes.size());
+  EXPECT_TRUE(model.ok()) << model.status().message();
+  rt::SessionOptions options;
+  options.isa = isa;
+  options.threads = threads;
+  options.poison = true;
+  auto session = rt::Session::create(*model, options);
+  EXPECT_TRUE(session.ok()) << session.status().message();
+  EXPECT_TRUE((*session)->initialize(0).ok());
+  for (const rt::TensorDesc &tensor : (*session)->manifest().state) {
+    if (tensor.role != "parameter")
+      continue;
+    auto *numbers = reinterpret_cast<float *>((*session)->stateData(tensor));
+    uint64_t seed = fnv(tensor.name);
+    bool norm = tensor.name.find(".ln_") != std::string::npos &&
+                tensor.name.ends_with("weight");
+    for (uint64_t i = 0; i != tensor.bytes / 4; ++i) {
+      float value =
+          float((double(mix(seed + i) >> 40) / (1 << 24) - 0.5) * 0.1);
+      numbers[i] = norm ? float(double(value) + 1) : value;
+    }
+  }
+  return session.take();
+}
+
+std::vector<int32_t> tokens(const char *name, int step) {
+  uint64_t seed = fnv(name + std::to_string(step % 2));
+  std::vector<int32_t> values(12 * 64);
+  for (size_t i = 0; i != values.size(); ++i)
+    values[i] = int32_t(mix(seed + i) % 96);
+  return values;
+}
+
+/// Runs a step; returns its loss.
+double runStep(rt::Session &session, int step) {
+  size_t index = *session.findKind("train");
+  const rt::Function &function = session.functions()[index];
+  std::vector<int32_t> x = tokens("tokens", step), y = tokens("targets", step);
+  std::vector<const void *> inputs;
+  for (const rt::TensorDesc &input : function.inputs)
+    inputs.push_back(input.name == "tokens" ? x.data() : y.data());
+  std::vector<std::vector<char>> bytes;
+  std::vector<void *> outputs;
+  size_t loss = 0;
+  for (size_t i = 0; i != function.outputs.size(); ++i) {
+    bytes.emplace_back(function.outputs[i].bytes);
+    if (function.outputs[i].name == "loss")
+      loss = i;
+  }
+  for (auto &buffer : bytes)
+    outputs.push_back(buffer.data());
+  rt::Status status = session.run(index, inputs.data(), outputs.data());
+  EXPECT_TRUE(status.ok()) << status.message();
+  float value;
+  std::memcpy(&value, bytes[loss].data(), 4);
+  return value;
+}
+
+TEST(Gpt2Losses, EqualTheReferenceOnEveryLevel) {
+  for (const std::string isa : {"x86-64-v3", "x86-64-v4", "x86-64-v4+bf16"}) {
+    if (isa != "x86-64-v3" && cpu::hostIsa().name != isa &&
+        cpu::hostIsa().name != "x86-64-v4+bf16")
+      continue;
+    SCOPED_TRACE(isa);
+    auto session = open(isa, 2);
+    for (int step = 1; step <= 10; ++step)
+      EXPECT_NEAR(runStep(*session, step), recorded[step - 1], 1e-4)
+          << "step " << step;
+  }
+}
+
+// Four micro-batches of three rows are one batch of twelve.
+TEST(Gpt2Losses, AccumulationIsTheSameStep) {
+  auto session = open("", 2, 4);
+  for (int step = 1; step <= 10; ++step)
+    EXPECT_NEAR(runStep(*session, step), recorded[step - 1], 1e-4)
+        << "step " << step;
+}
+
+TEST(Gpt2Losses, BitsDoNotDependOnThreads) {
+  std::optional<rt::Digest> first;
+  for (unsigned threads : {1, 2, 3, 8}) {
+    auto session = open("", threads);
+    for (int step = 1; step <= 50; ++step)
+      runStep(*session, step);
+    rt::Digest hash = session->weightHash();
+    if (!first)
+      first = hash;
+    EXPECT_EQ(hash, *first) << threads << " threads";
+  }
+}
+
+} // namespace
