@@ -125,6 +125,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   });
   PipelineOptions options;
   options.gradientOf = request.gradientOf;
+  options.policy = request.policy;
   for (unsigned i = 1; i != phaseCount && Phase(i) <= *last; ++i) {
     if (Phase(i) == Phase::Package)
       break;

@@ -80,6 +80,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     pm.addPass(createCSEPass());
     return;
   case Phase::Plan:
+    if (options.policy == "sqrt")
+      pm.addNestedPass<func::FuncOp>(createTarnRecomputeSegments());
     pm.addPass(createTarnPlanMemory());
     return;
   }

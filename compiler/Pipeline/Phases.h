@@ -32,6 +32,8 @@ std::string phaseFlags();
 struct PipelineOptions {
   /// Instead of a training step: this function and its gradients.
   std::string gradientOf;
+  /// What is kept for the backward pass: `keep-all` or `sqrt`.
+  std::string policy = "keep-all";
 };
 
 /// Adds the passes of a phase between import and package to `pm`, which runs on

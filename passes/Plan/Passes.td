@@ -20,11 +20,32 @@ def TarnPlanMemory : Pass<"tarn-plan-memory", "::mlir::ModuleOp"> {
 
     Example: see test/passes/Plan/plan-memory.mlir.
 
-    Limits: values are kept from their kernel to their last use (keep-all).
+    Limits: values are kept from their kernel to their last use.
 
     Numerics: exact.
   }];
   let dependentDialects = ["::tarn::step::StepDialect"];
+}
+
+def TarnRecomputeSegments
+    : Pass<"tarn-recompute-segments", "::mlir::func::FuncOp"> {
+  let summary = "Keep sqrt(n) of the forward pass, compute the rest again";
+  let description = [{
+    What: the policy `sqrt`. The kernels that the loss waits for are cut into
+    about sqrt(n) segments, where few bytes cross. Values that cross are kept;
+    all others that the backward pass needs are computed again right before
+    their first use there, by launching the same kernels. The last segment is
+    kept.
+
+    When: phase plan, before tarn-plan-memory, in functions of kind train and
+    micro.
+
+    Example: see test/passes/Plan/recompute-segments.mlir.
+
+    Limits: segments count kernels, not seconds.
+
+    Numerics: exact (the same kernels on the same values).
+  }];
 }
 
 #endif // PASSES_PLAN_PASSES_TD

@@ -264,6 +264,7 @@ std::string Comparer::run(func::FuncOp function) {
 static std::string run(ModuleOp module, const CompareOptions &options,
                        CompareResult &result) {
   PipelineOptions pipeline;
+  pipeline.policy = options.policy;
   auto runPhases = [&](Phase from, Phase to) {
     PassManager pm(&context());
     for (unsigned i = unsigned(from); i <= unsigned(to); ++i)

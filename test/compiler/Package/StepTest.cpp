@@ -48,3 +48,19 @@ TEST(Step, SameBitsOnAnyNumberOfThreads) {
     EXPECT_TRUE(first == result.bits) << threads << " threads";
   }
 }
+
+TEST(Step, SqrtComputesTheSameBitsInLessMemory) {
+  CompareOptions options;
+  options.tolerance = 1e-4;
+  std::string text = gptText(sizesOf(6, 2, 16, 64, 2, 31));
+  CompareResult kept = compareCompiled(text, options);
+  options.policy = "sqrt";
+  CompareResult again = compareCompiled(text, options);
+  EXPECT_EQ(kept.error, "");
+  EXPECT_EQ(again.error, "");
+  EXPECT_TRUE(kept.bits == again.bits);
+  EXPECT_EQ(kept.kernels, again.kernels);
+  EXPECT_GT(again.launches, kept.launches);
+  EXPECT_LT(again.arenaBytes, kept.arenaBytes * 3 / 4)
+      << kept.arenaBytes << " bytes kept";
+}
