@@ -56,6 +56,10 @@ static bool readLine(const std::string &line, Case &c) {
     return static_cast<bool>(words >> c.sharedBytes);
   if (what == "flops")
     return static_cast<bool>(words >> c.flops);
+  if (what == "time-only") {
+    c.timeOnly = true;
+    return true;
+  }
   if (what == "bound")
     return static_cast<bool>(words >> c.absolute >> c.relative);
   if (what == "buffer") {
@@ -91,7 +95,7 @@ std::string tarn::gpu::readCase(const std::string &folder, Case &result) {
   for (std::string line; std::getline(lines, line);)
     if (!readLine(line, result))
       return folder + "/launch.txt: can't understand '" + line + "'";
-  for (size_t i = 0; i < result.buffers.size(); ++i) {
+  for (size_t i = 0; i < result.buffers.size() && !result.timeOnly; ++i) {
     CaseBuffer &buffer = result.buffers[i];
     std::string name = (buffer.isOutput() ? "/expected" : "/input") +
                        std::to_string(i) + ".bin";

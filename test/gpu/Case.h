@@ -46,6 +46,8 @@ struct Case {
   double absolute = 0, relative = 0;
   /// Multiplications and additions of the whole launch; 0 if not recorded.
   double flops = 0;
+  /// Whether there are no recorded numbers: only its time is of interest.
+  bool timeOnly = false;
   std::vector<CaseBuffer> buffers;
   std::vector<CaseParameter> parameters;
 };

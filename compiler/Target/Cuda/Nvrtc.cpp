@@ -1,13 +1,11 @@
 //===- Nvrtc.cpp - compile CUDA text with NVRTC ---------------------------===//
 //
 // NVRTC opens the driver library by itself, so it must not be used between a
-// fork and an exec.
+// fork and an exec. Needs no LLVM: test/gpu builds it alone.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Target/Cuda/Nvrtc.h"
-
-#include "compiler/Target/Cuda/EmitCuda.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -128,10 +126,9 @@ static void readLog(CompiledKernel &result) {
   }
 }
 
-bool Nvrtc::compile(const std::string &text, const std::string &name,
-                    const std::string &architecture,
+bool Nvrtc::compile(const std::string &text, const std::string &header,
+                    const std::string &name, const std::string &architecture,
                     CompiledKernel &result) const {
-  std::string header = getDeviceHeader().str();
   const char *headers[] = {header.c_str()}, *headerNames[] = {"tarn_device.h"};
   void *program = nullptr;
   if (api->create(&program, text.c_str(), name.c_str(), 1, headers,

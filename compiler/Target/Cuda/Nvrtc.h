@@ -30,10 +30,11 @@ public:
 
   /// "13.0" for NVRTC of CUDA 13.0.
   std::string version() const;
-  /// Compiles text that includes tarn_device.h for `architecture` ("sm_90a").
-  /// False if it has errors, which are in the log.
-  bool compile(const std::string &text, const std::string &name,
-               const std::string &architecture, CompiledKernel &result) const;
+  /// Compiles `text`, which includes tarn_device.h with the text `header`, for
+  /// `architecture` ("sm_90a"). False if it has errors, which are in the log.
+  bool compile(const std::string &text, const std::string &header,
+               const std::string &name, const std::string &architecture,
+               CompiledKernel &result) const;
 
 private:
   Nvrtc() = default;

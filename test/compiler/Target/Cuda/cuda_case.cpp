@@ -32,6 +32,9 @@ cl::opt<bool> lines("lines", cl::init(true));
 cl::opt<unsigned> stages("stages", cl::init(0));
 cl::opt<double> absolute("absolute", cl::init(0.01));
 cl::opt<double> relative("relative", cl::init(0.004));
+cl::opt<double> flops("flops", cl::init(0));
+cl::opt<bool> timeOnly("time-only", cl::init(false),
+                       cl::desc("no numbers: for large shapes"));
 
 /// The bytes of `value` as an element of `type`.
 void appendElement(std::string &bytes, Type type, double value) {
@@ -121,6 +124,10 @@ int main(int argc, char **argv) {
     return 1;
   cuda::writeLaunch(kernel, *launch, launchStream);
   launchStream << "bound " << absolute << " " << relative << "\n";
+  if (flops > 0)
+    launchStream << "flops " << flops << "\n";
+  if (timeOnly)
+    launchStream << "time-only\n";
   if (std::error_code error = llvm::sys::fs::create_directories(folder)) {
     llvm::errs() << "cuda-case: " << folder << ": " << error.message() << "\n";
     return 1;
@@ -128,5 +135,5 @@ int main(int argc, char **argv) {
   return failed(writeFile("kernel.cu", text)) ||
          failed(writeFile("launch.txt", launchText)) ||
          failed(writeFile("tarn_device.h", cuda::getDeviceHeader())) ||
-         failed(writeBuffers(kernel));
+         (!timeOnly && failed(writeBuffers(kernel)));
 }

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Target/Cuda/EmitCuda.h"
 #include "compiler/Target/Cuda/Nvrtc.h"
 #include "test/gpu/Case.h"
 
@@ -34,7 +35,8 @@ int main(int argc, char **argv) {
     return 1;
   }
   tarn::cuda::CompiledKernel kernel;
-  bool compiled = nvrtc->compile(text, input, "sm_90a", kernel);
+  bool compiled = nvrtc->compile(text, tarn::cuda::getDeviceHeader().str(),
+                                 input, "sm_90a", kernel);
   if (!compiled) {
     fprintf(stderr, "%s\n", kernel.log.c_str());
     return 1;
