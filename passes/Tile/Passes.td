@@ -16,7 +16,7 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
 
     When: phase tile, after fuse.
 
-    Example: see test/passes/Tile/materialize.mlir.
+    Example: see test/passes/Tile/materialize-tiles.mlir.
 
     Limits: a tile has at most three dims; a gather spans at most one dim of its
     indices.
