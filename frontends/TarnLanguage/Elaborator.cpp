@@ -63,6 +63,13 @@ mlir::Location Elaborator::locationOf(Range range) {
                                    column);
 }
 
+/// A number as people write it.
+static std::string numberText(double value) {
+  if (value == std::floor(value) && std::fabs(value) < 1e15)
+    return std::to_string(int64_t(value));
+  return llvm::formatv("{0:f4}", value).str();
+}
+
 /// Names that are close to a wrong one.
 static std::string known(const std::vector<std::string> &names) {
   std::string text;
@@ -264,10 +271,14 @@ bool Elaborator::bindType(const TypeExpr &type, const std::string &name,
       std::string text = dim->range.file->text.substr(
           dim->range.begin, dim->range.end - dim->range.begin);
       Diagnostic &d = diagnostics.error(
-          range, "dimension " + std::to_string(i) + " of `" + name + "` is " +
-                     std::to_string(extent) + ", but `" + text + "` is " +
-                     (wanted.isNumber() ? std::to_string(wanted.integer())
-                                        : std::string(wanted.kindName())));
+          range,
+          "dimension " + std::to_string(i) + " of `" + name + "` is " +
+              std::to_string(extent) +
+              (dim->kind == Expr::Kind::Number
+                   ? ", but its type says " + text
+                   : ", but `" + text + "` is " +
+                         (wanted.isNumber() ? numberText(wanted.number)
+                                            : std::string(wanted.kindName()))));
       d.note("the type is declared here", dim->range);
       if (dim->kind == Expr::Kind::Name)
         if (Scope *holder = scope->holder(dim->text))
@@ -291,10 +302,9 @@ Elaborator::dimsOf(const TypeExpr &type, std::shared_ptr<Scope> scope) {
     if (failed)
       return std::nullopt;
     if (!value.isInt() || value.integer() < 1) {
-      error(dim->range,
-            "a dimension is a positive whole number, not " +
-                (value.isNumber() ? llvm::formatv("{0}", value.number).str()
-                                  : std::string(value.kindName())));
+      error(dim->range, "a dimension is a positive whole number, not " +
+                            (value.isNumber() ? numberText(value.number)
+                                              : std::string(value.kindName())));
       return std::nullopt;
     }
     shape.push_back(value.integer());
@@ -349,9 +359,9 @@ Datum Elaborator::instantiate(const Module &declared,
       value = evaluate(*member.value, scope);
       if (!failed && value.kind == Datum::Kind::Float &&
           member.value->kind == Expr::Kind::Binary && member.value->text == "/")
-        return error(member.range,
-                     "`" + member.name + "` is not a whole number: " +
-                         llvm::formatv("{0}", value.number).str());
+        return error(member.range, "`" + member.name +
+                                       "` is not a whole number: " +
+                                       numberText(value.number));
       break;
     case Member::Kind::Parameter: {
       std::optional<std::vector<int64_t>> shape = dimsOf(member.type, scope);
@@ -424,7 +434,7 @@ Datum Elaborator::callFunction(const Function &called,
           Datum value = evaluate(*side, scope);
           if (value.isNumber() && side->kind == Expr::Kind::Name)
             values += (values.empty() ? ": " : ", ") + side->text + " is " +
-                      llvm::formatv("{0}", value.number).str();
+                      numberText(value.number);
         }
       diagnostics.error(range, "`" + text + "` does not hold" + values)
           .note("it is demanded here", condition->range);
