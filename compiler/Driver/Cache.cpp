@@ -18,7 +18,7 @@ using namespace tarn;
 
 /// Whether only this user may write to `folder`.
 static bool isPrivate(const std::string &folder) {
-  struct stat status {};
+  struct stat status{};
   return stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
          status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
 }
@@ -35,8 +35,7 @@ ArtifactCache::ArtifactCache() {
   } else {
     return;
   }
-  if (llvm::sys::fs::create_directories(path, true,
-                                        llvm::sys::fs::owner_all))
+  if (llvm::sys::fs::create_directories(path, true, llvm::sys::fs::owner_all))
     return;
   if (isPrivate(path.str().str()))
     folder = path.str().str();

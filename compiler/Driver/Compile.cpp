@@ -6,6 +6,7 @@
 #include "compiler/Driver/Targets.h"
 #include "compiler/Package/Package.h"
 #include "compiler/Pipeline/Phases.h"
+#include "compiler/Reference/VerifyNumerics.h"
 #include "frontends/TarnLanguage/Import.h"
 
 #include "mlir/Parser/Parser.h"
@@ -117,7 +118,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   watch.lap("import");
 
   // Errors from here on carry the model's places.
-  bool reported = false;
+  bool reported = false, changedNumbers = false;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
     lang::renderDiagnostic(diagnostic, llvm::errs());
@@ -131,17 +132,24 @@ CompileStatus tarn::compile(const CompileRequest &request,
       break;
     PassManager pm(&context);
     buildPhase(pm, Phase(i), options);
+    if (request.verifyEachNumerics) {
+      context.disableMultithreading();
+      pm.addInstrumentation(createVerifyNumerics(changedNumbers));
+    }
     if (!request.dump.empty()) {
-      if (std::error_code code = llvm::sys::fs::create_directories(request.dump))
+      if (std::error_code code =
+              llvm::sys::fs::create_directories(request.dump))
         return fail("cannot write into `" + request.dump +
                     "`: " + code.message());
       context.disableMultithreading();
-      pm.enableIRPrintingToFileTree(
-          [](Pass *, Operation *) { return false; },
-          [](Pass *, Operation *) { return true; }, false, true, false,
-          request.dump);
+      pm.enableIRPrintingToFileTree([](Pass *, Operation *) { return false; },
+                                    [](Pass *, Operation *) { return true; },
+                                    false, true, false, request.dump);
     }
-    if (failed(pm.run(*module)))
+    bool passed = succeeded(pm.run(*module));
+    if (changedNumbers)
+      return CompileStatus::internalError;
+    if (!passed)
       // Phases up to train judge the model; what fails later is ours.
       return Phase(i) <= Phase::Precision && reported
                  ? CompileStatus::userError

@@ -1,7 +1,7 @@
 //===- Compile.h - from a model's text to an artifact -----------*- C++ -*-===//
 //
-// The driver as a library: the command line, the tests and a later Python module
-// all compile through this one function.
+// The driver as a library: the command line, the tests and a later Python
+// module all compile through this one function.
 //
 //===----------------------------------------------------------------------===//
 
