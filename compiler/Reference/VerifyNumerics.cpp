@@ -99,8 +99,13 @@ private:
       auto results = evaluateFunction(function, arguments);
       if (mlir::failed(results))
         return;
+      // Accumulation splits a step: then its results are of other inputs.
+      std::string name = function.getName().str();
+      for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i)
+        if (argumentRole(function, i) == "input")
+          name += " " + argumentName(function, i).str();
       for (unsigned i = 0, e = function.getNumResults(); i != e; ++i)
-        all[(function.getName() + " " + resultRole(function, i) + " " +
+        all[(name + ": " + resultRole(function, i) + " " +
              resultName(function, i))
                 .str()] = (*results)[i];
     };
@@ -127,10 +132,10 @@ private:
         if (a == b || (std::isnan(a) && std::isnan(b)) ||
             std::fabs(a - b) <= tolerance * (1 + std::fabs(a)))
           continue;
-        op->emitError() << "pass `" << pass->getArgument()
-                        << "` changes the numbers: result `" << name
-                        << "`, element " << i << ", was " << a << " and is "
-                        << b;
+        emitError(op->getLoc())
+            << "pass `" << pass->getArgument()
+            << "` changes the numbers: result `" << name << "`, element " << i
+            << ", was " << a << " and is " << b;
         failed = true;
         return;
       }

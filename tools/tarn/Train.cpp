@@ -2,6 +2,7 @@
 
 #include "tools/tarn/Model.h"
 #include "tools/tarn/Options.h"
+#include "tools/tarn/Replay.h"
 #include "tools/tarn/Session.h"
 #include "tools/tarn/Terminal.h"
 
@@ -49,8 +50,18 @@ static std::string freshFolder(const std::string &model) {
 /// artifact itself lies beside the checkpoints, and the words of the command
 /// line that chose data and steps.
 static std::string settingsText(const TrainOptions &options,
+                                const ModelOptions &model,
                                 const std::vector<std::string> &data) {
   rt::Json json = rt::Json::object();
+  std::error_code ignored;
+  json.set("model", std::filesystem::absolute(model.model, ignored).string());
+  rt::Json set = rt::Json::object(), shape = rt::Json::object();
+  for (auto &[name, value] : model.set)
+    set.set(name, value);
+  for (auto &[name, value] : model.shape)
+    shape.set(name, value);
+  json.set("set", std::move(set));
+  json.set("shape", std::move(shape));
   rt::Json files = rt::Json::array();
   for (const std::string &file : data)
     files.push(file);
@@ -66,7 +77,7 @@ static std::string settingsText(const TrainOptions &options,
 
 /// Takes what the command line leaves open from the run's own settings.
 static bool readSettings(const std::string &folder, TrainOptions &options,
-                         bool keepSteps) {
+                         ModelOptions &source, bool keepSteps) {
   std::vector<char> bytes;
   std::string error;
   if (!readWhole(folder + "/settings.json", bytes, error))
@@ -78,6 +89,17 @@ static bool readSettings(const std::string &folder, TrainOptions &options,
     if (const rt::Json *found = json->find(name); found && found->isInt())
       value = found->asInt();
   };
+  // What the artifact was made from, to explain a step that fails.
+  if (const rt::Json *model = json->find("model"); model && model->isString())
+    source.model = model->asString();
+  if (const rt::Json *set = json->find("set"); set && set->isObject())
+    for (auto &[name, value] : set->asObject())
+      if (value.isString())
+        source.set[name] = value.asString();
+  if (const rt::Json *shape = json->find("shape"); shape && shape->isObject())
+    for (auto &[name, value] : shape->asObject())
+      if (value.isInt())
+        source.shape[name] = value.asInt();
   if (options.data.empty())
     if (const rt::Json *files = json->find("data"); files && files->isArray())
       for (const rt::Json &file : files->asArray())
@@ -122,7 +144,7 @@ static std::string describe(const rt::StepReport &step, int64_t steps,
 
 int tarn::cli::runTrain(const Invocation &in) {
   TrainOptions options = in.train;
-  ModelOptions model = in.model;
+  ModelOptions model = in.model, source = in.model;
   bool resuming = !options.resume.empty();
   std::string folder = options.out;
   if (resuming) {
@@ -135,7 +157,8 @@ int tarn::cli::runTrain(const Invocation &in) {
     bool stepsGiven = false;
     for (const std::string &word : in.words)
       stepsGiven |= word.rfind("--steps", 0) == 0;
-    if (!readSettings(folder, options, stepsGiven)) {
+    source = {};
+    if (!readSettings(folder, options, source, stepsGiven)) {
       printError("`" + folder + "` is no run: it has no settings.json",
                  "--resume takes the folder that `tarn train` wrote");
       return userError;
@@ -202,7 +225,7 @@ int tarn::cli::runTrain(const Invocation &in) {
       return report(status, "--resume " + folder + " goes on with it");
     std::error_code code;
     std::filesystem::create_directories(folder, code);
-    std::string error, settings = settingsText(options, options.data);
+    std::string error, settings = settingsText(options, source, options.data);
     std::vector<char> text(settings.begin(), settings.end());
     if (!writeWhole(folder + "/model.art", bytes, error) ||
         !writeWhole(folder + "/settings.json", text, error)) {
@@ -260,6 +283,8 @@ int tarn::cli::runTrain(const Invocation &in) {
       },
       &stopRequested);
   progress.clear();
+  if (!outcome.ok() && outcome.status().code() == rt::Code::NotFinite)
+    explainNotFinite(source, **session, **trainer);
   if (!outcome.ok())
     return report(outcome.status(),
                   outcome.status().code() == rt::Code::NotFinite

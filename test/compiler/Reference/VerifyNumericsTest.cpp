@@ -79,8 +79,8 @@ TEST(VerifyNumerics, PassesThatKeepTheNumbersPass) {
 TEST(VerifyNumerics, TheFirstWrongPassIsNamed) {
   auto [objected, text] = runPasses(true);
   EXPECT_TRUE(objected);
-  EXPECT_NE(text.find("pass `break-exp` changes the numbers: result `f output "
-                      "y`, element 0"),
+  EXPECT_NE(text.find("pass `break-exp` changes the numbers: result `f x: "
+                      "output y`, element 0"),
             std::string::npos)
       << text;
 }
