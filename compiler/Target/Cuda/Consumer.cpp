@@ -215,11 +215,13 @@ LogicalResult TensorCoreEmitter::emitOps(ArrayRef<Operation *> ops) {
     Value result = op->getResult(0);
     // Values of their own sweeps only: a rounding that packing does, operands
     // in shared memory, and what is evaluated where it is used. A row vector
-    // that is loaded is read once.
+    // that is loaded is read once, and so are tiles of kernels without dots.
     if (operands.find(result))
       continue;
     if (auto load = dyn_cast<tile::LoadOp>(op);
-        load && isRowVector(load.getResult())) {
+        load &&
+        (isRowVector(load.getResult()) ||
+         (operands.dots.empty() && load.getTileType().getRank() == 2))) {
       FailureOr<std::string> array = declare(result, wishedName(result));
       if (failed(array) || failed(flush()) ||
           failed(materialise(result, *array)))
@@ -246,7 +248,7 @@ LogicalResult TensorCoreEmitter::emitStore(tile::StoreOp store) {
       viewOf(value) == View::column)
     return unsupported(store) << "a store of a tile of rank " << type.getRank()
                               << " with an element per column";
-  if (type.getDimSize(0) != 64 * operands.consumers)
+  if (type.getDimSize(0) != layout.rows)
     return unsupported(store) << "a store of " << type.getDimSize(0) << " rows";
   if (!type.getElementType().isF32() && !type.getElementType().isBF16())
     return unsupported(store) << "a store of " << type.getElementType();
@@ -265,17 +267,18 @@ LogicalResult TensorCoreEmitter::emitStore(tile::StoreOp store) {
   if (failed(at) || failed(first))
     return failure();
   int64_t last = buffer.getRank() - 1;
-  bool pairs = matrix && dims[1] == last && buffer.getDimSize(last) % 2 == 0 &&
+  bool pairs = layout.pairs && matrix && dims[1] == last &&
+               buffer.getDimSize(last) % 2 == 0 &&
                provenEven(store.getMixedPositions()[last]) &&
                array != arrays.end();
   std::string to = buffers[store.getBuffer()] + " + " + at->offset;
   if (!matrix)
-    text.open("if (thread % 4 == 0) {");
+    text.open("if (" + layout.storesRow + ") {");
   text.openUnrolled(elementsOf(value), pairs ? 2 : 1);
-  text.line(matrix ? "const int at_row = row + 8 * (i / 2 % 2);"
-                   : "const int at_row = row + 8 * i;");
+  text.line("const int at_row = " +
+            (matrix ? layout.rowInMatrix : layout.rowInVector) + ";");
   if (matrix)
-    text.line("const int at_column = column + 8 * (i / 4) + i % 2;");
+    text.line("const int at_column = " + layout.column + ";");
   if (!at->condition.empty()) {
     text.line("if (" + at->condition + ")");
     ++text.depth;
@@ -306,7 +309,7 @@ LogicalResult TensorCoreEmitter::emitCarriedInits(scf::ForOp loop) {
         type.getRank() == 0 || type.getRank() > 2)
       return unsupported(loop)
              << "a carried value of type " << carried.getType();
-    if (type.getDimSize(0) != 64 * operands.consumers)
+    if (type.getDimSize(0) != layout.rows)
       return unsupported(loop)
              << "a carried tile of " << type.getDimSize(0) << " rows";
     FailureOr<std::string> array = declare(carried, wishedName(carried));

@@ -55,7 +55,7 @@ bool TensorCoreEmitter::isRowVector(Value value) {
     if (it != vectorViews.end())
       return it->second == View::row;
   }
-  return type.getDimSize(0) == 64 * operands.consumers;
+  return type.getDimSize(0) == layout.rows;
 }
 
 View TensorCoreEmitter::viewOf(Value value) {
@@ -66,7 +66,9 @@ View TensorCoreEmitter::viewOf(Value value) {
 
 int64_t TensorCoreEmitter::elementsOf(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  return type.getRank() == 2 ? type.getDimSize(1) / 2 : 2;
+  return type.getRank() == 2
+             ? layout.heldRows * layout.perRow(type.getDimSize(1))
+             : layout.heldRows;
 }
 
 FailureOr<std::string> TensorCoreEmitter::cType(Operation *op, Type type) {
@@ -270,7 +272,7 @@ FailureOr<std::string> TensorCoreEmitter::expression(Value value, View view) {
   auto array = arrays.find(value);
   if (array != arrays.end()) {
     bool perRow = view == View::matrix && viewOf(value) == View::row;
-    return array->second + (perRow ? "[i / 2 % 2]" : "[i]");
+    return array->second + (perRow ? "[" + layout.heldRow + "]" : "[i]");
   }
   Operation *op = value.getDefiningOp();
   if (!op || !isInline(op)) {
@@ -404,8 +406,8 @@ FailureOr<std::string> TensorCoreEmitter::elementwiseLoad(tile::LoadOp load,
     unsupported(load) << "an elementwise load of rank " << type.getRank();
     return failure();
   }
-  std::string row = view == View::row ? "row + 8 * i" : "row + 8 * (i / 2 % 2)";
-  std::string column = "column + 8 * (i / 4) + i % 2";
+  std::string row = view == View::row ? layout.rowInVector : layout.rowInMatrix;
+  std::string column = layout.column;
   SmallVector<std::string> indices;
   if (type.getRank() == 2)
     indices = {row, column};

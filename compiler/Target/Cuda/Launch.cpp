@@ -5,9 +5,9 @@
 using namespace tarn;
 using namespace tarn::cuda;
 
-static const char deviceHeader[] = {
-#embed "device/tarn_device.h"
-    , 0};
+static const char deviceHeader[] =
+#include "compiler/Target/Cuda/DeviceHeader.inc"
+    ;
 
 llvm::StringRef cuda::getDeviceHeader() { return deviceHeader; }
 

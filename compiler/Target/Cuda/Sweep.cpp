@@ -49,19 +49,19 @@ LogicalResult TensorCoreEmitter::addToSweep(Operation *op) {
     return unsupported(op) << "a reduction over rows, or of a vector";
   if (type.getRank() == 0 || type.getRank() > 2)
     return unsupported(op) << "tiles of rank " << type.getRank();
-  if (type.getDimSize(0) != 64 * operands.consumers)
+  if (type.getDimSize(0) != layout.rows)
     return unsupported(op) << "a tile of " << type.getDimSize(0)
-                           << " rows beside dots of "
-                           << 64 * operands.consumers;
+                           << " rows beside others of " << layout.rows;
   if (type.getRank() == 1) {
     if (dependsOn(op, matrixSweep) && failed(flushMatrix()))
       return failure();
     rowSweep.push_back(op);
     return success();
   }
-  if (type.getDimSize(1) % 8 != 0)
+  if (type.getDimSize(1) % layout.columnMultiple != 0)
     return unsupported(op) << "a tile of " << type.getDimSize(1)
-                           << " columns (multiples of 8)";
+                           << " columns (multiples of " << layout.columnMultiple
+                           << ")";
   if (dependsOn(op, rowSweep) && failed(flushRow()))
     return failure();
   if (!matrixSweep.empty()) {
@@ -148,7 +148,10 @@ LogicalResult TensorCoreEmitter::flushMatrix() {
       if (!getElementTypeOrSelf(result.getType()).isF32())
         return unsupported(op)
                << "a reduction of " << getElementTypeOrSelf(result.getType());
-      text.line(*array + "[0] = " + *array + "[1] = " + start + ";");
+      std::string targets;
+      for (int64_t held = 0; held < layout.heldRows; ++held)
+        targets += *array + "[" + std::to_string(held) + "] = ";
+      text.line(targets + start + ";");
       arrays[result] = *array;
     } else if (usedOutside(result, group)) {
       std::string array = chooseArray(result, group, taken);
@@ -173,7 +176,7 @@ LogicalResult TensorCoreEmitter::flushMatrix() {
       inputs.push_back(*input);
     }
     if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
-      std::string into = arrays[result] + "[i / 2 % 2]";
+      std::string into = arrays[result] + "[" + layout.heldRow + "]";
       bool max = reduce.getKind() == tile::ReduceKind::Max;
       text.line(max ? into + " = max_nan(" + into + ", " + inputs[0] + ");"
                     : into + " += " + inputs[0] + ";");
@@ -194,10 +197,13 @@ LogicalResult TensorCoreEmitter::flushMatrix() {
   for (Operation *op : group)
     if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
       std::string array = arrays[reduce.getResult()];
-      const char *combine =
-          reduce.getKind() == tile::ReduceKind::Max ? "quad_max(" : "quad_sum(";
-      for (const char *half : {"[0]", "[1]"})
-        text.line(array + half + " = " + combine + array + half + ");");
+      std::string combine =
+          layout.combine +
+          (reduce.getKind() == tile::ReduceKind::Max ? "_max(" : "_sum(");
+      for (int64_t held = 0; held < layout.heldRows; ++held) {
+        std::string element = array + "[" + std::to_string(held) + "]";
+        text.line(element + " = " + combine + element + ");");
+      }
     }
   for (auto &[value, array] : kept)
     arrays[value] = array;
@@ -213,7 +219,7 @@ LogicalResult TensorCoreEmitter::flushRow() {
   rowSweep.clear();
   text.at(group.front()->getLoc());
   SmallVector<std::pair<Value, std::string>> kept;
-  text.openUnrolled(2);
+  text.openUnrolled(layout.heldRows);
   for (Operation *op : group) {
     Value result = op->getResult(0);
     SmallVector<std::string> inputs;

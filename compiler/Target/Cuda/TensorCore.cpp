@@ -31,7 +31,9 @@ TensorCoreEmitter::TensorCoreEmitter(tile::KernelOp kernel,
                                      const CudaOptions &options,
                                      Operands operands, CudaKernel &launch)
     : kernel(kernel), options(options), operands(std::move(operands)),
-      launch(launch), text(options.lines), declarations(false) {}
+      launch(launch), text(options.lines), declarations(false) {
+  layout.rows = 64 * this->operands.consumers;
+}
 
 FailureOr<std::string> TensorCoreEmitter::declare(Value value, StringRef wish) {
   // A sweep that is written a second time uses the arrays of the first.
@@ -210,6 +212,14 @@ void TensorCoreEmitter::emitHead() {
   }
   text.line("#include \"tarn_device.h\"");
   text.line("");
+  if (operands.dots.empty()) {
+    text.line("// Each of " + Twine(launch.threads / 32) + " warps has " +
+              Twine(layout.heldRows) + " rows.");
+    text.at(kernel.getLoc());
+    text.line("SIMT_KERNEL(" + Twine(launch.threads) + ")");
+    text.open(launch.name + "(" + llvm::join(parameters, ", ") + ") {");
+    return;
+  }
   text.line("// " + Twine(operands.consumers) +
             " warpgroups compute, one loads; a ring of " +
             Twine(operands.stages) + " stages, " + Twine(operands.sharedBytes) +
@@ -243,6 +253,11 @@ void TensorCoreEmitter::emitArena() {
   }
   text.line("const int warpgroup = threadIdx.x / 128;");
   text.line("const int thread = threadIdx.x % 128;");
+  emitPositions();
+}
+
+/// Where the block starts in each grid dim.
+void TensorCoreEmitter::emitPositions() {
   // The last grid dim varies fastest.
   int64_t stride = 1;
   SmallVector<std::string> lines;
@@ -439,6 +454,12 @@ LogicalResult TensorCoreEmitter::emitConsumers() {
 
 LogicalResult TensorCoreEmitter::run(llvm::raw_ostream &os) {
   launch.name = kernel.getSymName().str();
+  if (operands.dots.empty()) {
+    if (failed(runRows()))
+      return failure();
+    os << text.buffer;
+    return success();
+  }
   launch.blocks = kernel.getNumBlocks();
   launch.threads = 128 * (operands.consumers + 1);
   launch.sharedBytes = operands.sharedBytes;
@@ -470,12 +491,6 @@ LogicalResult TensorCoreEmitter::run(llvm::raw_ostream &os) {
 FailureOr<CudaKernel> cuda::emitCuda(tile::KernelOp kernel,
                                      const CudaOptions &options,
                                      llvm::raw_ostream &os) {
-  bool anyDot = false;
-  kernel.walk([&](tile::DotOp) { anyDot = true; });
-  if (!anyDot) {
-    unsupported(kernel) << "a kernel without dots";
-    return failure();
-  }
   FailureOr<Operands> operands = analyseOperands(kernel, options);
   if (failed(operands))
     return failure();

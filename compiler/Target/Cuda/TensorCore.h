@@ -24,6 +24,28 @@ namespace tarn::cuda {
 /// How the elements that a thread holds are numbered by `i`.
 enum class View { matrix, row, column };
 
+/// Which elements of a tile a thread holds, as C++ expressions of its register
+/// number `i`. The default is wgmma's accumulator fragment.
+struct FragmentLayout {
+  /// Rows of every tile.
+  int64_t rows = 0;
+  /// Elements of a row that a thread holds, and how many rows it holds.
+  int64_t perRow(int64_t columns) const { return columns / lanes; }
+  int64_t lanes = 4, heldRows = 2;
+  /// Columns of a tile are a multiple of this.
+  int64_t columnMultiple = 8;
+  std::string rowInMatrix = "row + 8 * (i / 2 % 2)";
+  std::string rowInVector = "row + 8 * i";
+  std::string column = "column + 8 * (i / 4) + i % 2";
+  /// Which of its rows register i belongs to.
+  std::string heldRow = "i / 2 % 2";
+  /// How the lanes of a row combine, and which of them stores for it.
+  std::string combine = "quad";
+  std::string storesRow = "thread % 4 == 0";
+  /// Whether registers i and i + 1 are neighbours in a row.
+  bool pairs = true;
+};
+
 /// Where elements lie in a buffer.
 struct ElementAccess {
   /// Empty if every element is inside.
@@ -44,7 +66,10 @@ private:
   mlir::LogicalResult classifyVectors();
   void nameEverything();
   void emitHead();
+  void emitPositions();
   void emitArena();
+  mlir::LogicalResult chooseRowLayout();
+  mlir::LogicalResult runRows();
   void emitBarrierSetUp();
   mlir::LogicalResult emitTurns();
   std::string positionOf(mlir::scf::ForOp loop, llvm::StringRef turn);
@@ -118,6 +143,7 @@ private:
   const CudaOptions &options;
   Operands operands;
   CudaKernel &launch;
+  FragmentLayout layout;
   Text text, declarations;
   /// Registers that the arrays of a computing thread take.
   unsigned tileRegisters = 0;

@@ -385,6 +385,18 @@ DEVICE float quad_max(float x) {
   x = max_nan(x, __shfl_xor_sync(0xffffffffu, x, 1));
   return max_nan(x, __shfl_xor_sync(0xffffffffu, x, 2));
 }
+/// The sum over a warp.
+DEVICE float warp_sum(float x) {
+  for (int lanes = 1; lanes < 32; lanes *= 2)
+    x += __shfl_xor_sync(0xffffffffu, x, lanes);
+  return x;
+}
+/// The largest number of a warp.
+DEVICE float warp_max(float x) {
+  for (int lanes = 1; lanes < 32; lanes *= 2)
+    x = max_nan(x, __shfl_xor_sync(0xffffffffu, x, lanes));
+  return x;
+}
 /// Stores two neighbours at an even place.
 DEVICE void store_pair(float *to, float x, float y) {
   *(float2 *)to = float2{x, y};

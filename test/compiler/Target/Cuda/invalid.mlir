@@ -1,7 +1,7 @@
 // What the emitter does not carry is an error on the op.
 // RUN: tarn-translate --tile-to-cuda --split-input-file --verify-diagnostics %s
 
-// expected-error@+1 {{not supported by the sm_90a emitter yet: a kernel without dots}}
+// expected-error@+1 {{not supported by the sm_90a emitter yet: a kernel without tiles of rank 2}}
 tile.kernel @no_dots(%x: memref<64xf32>, %y: memref<64xf32>)
     access ["read", "write"] grid (%i = 64 by 64) {
   %t = tile.load %x[%i] : memref<64xf32> -> tensor<64xf32>
