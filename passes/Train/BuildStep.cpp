@@ -9,8 +9,8 @@
 
 #include "passes/Train/Passes.h"
 
-#include "dialects/Tarn/TarnOps.h"
 #include "dialects/Tarn/Differentiate.h"
+#include "dialects/Tarn/TarnOps.h"
 #include "passes/Train/Optimizers.h"
 #include "passes/Train/PathPattern.h"
 #include "passes/Train/Roles.h"

@@ -4,9 +4,9 @@
 
 #include "dialects/Tarn/TarnOps.h"
 
-#include "llvm/ADT/TypeSwitch.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
 
