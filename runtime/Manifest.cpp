@@ -130,6 +130,10 @@ static Json writeValue(const PlanValue &value) {
   out.set("bytes", value.bytes);
   out.set("first", value.first);
   out.set("last", value.last);
+  if (value.turns != 1) {
+    out.set("turns", value.turns);
+    out.set("period", value.period);
+  }
   if (value.location >= 0)
     out.set("location", value.location);
   return out;
@@ -468,6 +472,8 @@ private:
     out.bytes = size(item, "bytes");
     out.first = integer(item, "first");
     out.last = integer(item, "last");
+    out.turns = integer(item, "turns", 1);
+    out.period = integer(item, "period", 0);
     out.location = integer(item, "location", -1);
     return out;
   }

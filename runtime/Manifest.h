@@ -92,6 +92,8 @@ struct PlanValue {
   uint64_t offset = 0, bytes = 0;
   int64_t first = 0; ///< step that first writes it; -1: before the program
   int64_t last = 0;  ///< step that last reads it; number of steps: after it
+  /// A repeat makes the value anew this often, each `period` steps later.
+  int64_t turns = 1, period = 0;
   int64_t location = -1;
 };
 

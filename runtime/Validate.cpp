@@ -163,6 +163,10 @@ private:
     uint64_t limit = spaceBytes(function, value.space);
     if (value.offset > limit || value.bytes > limit - value.offset)
       fail(where + "lies outside the " + spaceName(value.space) + " space");
+    constexpr int64_t most = int64_t(1) << 31;
+    if (value.turns < 1 || value.turns > most || value.period < 0 ||
+        value.period > most)
+      fail(where + "has no valid turns and period");
     location(where, value.location);
   }
 

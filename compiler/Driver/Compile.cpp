@@ -110,6 +110,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   DialectRegistry registry;
   registerDialects(registry);
   MLIRContext context(registry);
+  context.printOpOnDiagnostic(false); // the model's lines say more
   OwningOpRef<ModuleOp> module;
   if (CompileStatus status = importModel(request, context, module);
       status != CompileStatus::success)

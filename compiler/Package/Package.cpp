@@ -267,6 +267,8 @@ rt::Function Packager::describe(step::ProgramOp program) {
     value.bytes = live.getSlice().getBytes();
     value.first = live.getFirst();
     value.last = live.getLast();
+    value.turns = live.getTurns();
+    value.period = live.getPeriod();
     value.location = locationOf(live.getLoc());
     function.values.push_back(value);
   }

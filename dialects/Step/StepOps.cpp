@@ -189,6 +189,15 @@ LogicalResult ProgramOp::verify() {
   return failure(result.wasInterrupted());
 }
 
+LogicalResult LiveOp::verify() {
+  // live.C1
+  int64_t life = getLast() - getFirst();
+  if (getTurns() < 1 || (getTurns() > 1 && getPeriod() < life))
+    return emitOpError("lives ") << life << " steps in each of " << getTurns()
+                                 << " turns of " << getPeriod() << " steps";
+  return success();
+}
+
 LogicalResult BindOp::verify() {
   // bind.C1
   if (getSlice().getBytes() != denseBytes(cast<ShapedType>(getType())))

@@ -129,20 +129,29 @@ def LiveOp : Step_Op<"live", [HasParent<"ProgramOp">]> {
   let summary = "State the life of a value that the plan placed";
   let description = [{
     For reports and for the checker: step number `first` writes the slice and
-    `last` reads it last (steps in order, bodies of repeats flattened). Runs
-    nothing.
+    `last` reads it last (steps in order, bodies of repeats flattened). With
+    `turns(n, period)` there are n such values, each `period` steps after the
+    one before: what a repeat makes anew in every turn. Runs nothing.
+
+    C1: at least one turn; several do not overlap: the period is not shorter
+        than the life
 
     Example:
     ```mlir
     step.live "block.0.mlp.h" role "activation" arena[0 for 64] steps(3, 17)
+    step.live "sum" role "accumulator" state[0 for 64] steps(3, 9) turns(4, 6)
     ```
   }];
   let arguments = (ins StrAttr:$name, StrAttr:$role, Step_Slice:$slice,
-                       I64Attr:$first, I64Attr:$last);
+                       I64Attr:$first, I64Attr:$last,
+                       DefaultValuedAttr<I64Attr, "1">:$turns,
+                       DefaultValuedAttr<I64Attr, "0">:$period);
   let assemblyFormat = [{
     $name `role` $role custom<Slice>($slice)
-    `steps` `` `(` $first `,` $last `)` attr-dict
+    `steps` `` `(` $first `,` $last `)`
+    (`turns` `` `(` $turns^ `,` $period `)`)? attr-dict
   }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//

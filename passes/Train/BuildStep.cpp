@@ -18,6 +18,8 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/SymbolTable.h"
 
+#include <numeric>
+
 namespace tarn {
 #define GEN_PASS_DEF_TARNBUILDSTEP
 #define GEN_PASS_DEF_TARNBUILDGRADIENT
@@ -318,8 +320,31 @@ static void accumulate(func::FuncOp function, GradientMath &math,
   addResult(function, "accumulator", name, math.add(old, value));
 }
 
+/// Micro-batches lie one after the other in an input, and every slice of memory
+/// starts at a multiple of 64 bytes.
+static LogicalResult verifyMicroBatches(func::FuncOp function) {
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    if (argumentRole(function, i) != "input")
+      continue;
+    auto tensor = cast<RankedTensorType>(type);
+    int64_t bytes = tensor.getNumElements() *
+                    llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
+    if (bytes % 64 == 0)
+      continue;
+    InFlightDiagnostic error =
+        emitError(function.getArgument(i).getLoc())
+        << "with `accumulate`, a micro-batch takes a multiple of 64 bytes; `"
+        << argumentName(function, i) << "` has " << bytes;
+    error.attachNote(function.getLoc())
+        << "choose dimensions of which the product is a multiple of "
+        << 64 / std::gcd<int64_t>(64, bytes / tensor.getNumElements());
+    return error;
+  }
+  return success();
+}
+
 LogicalResult StepBuilder::buildAccumulating(int64_t count) {
-  if (failed(findLoss()))
+  if (failed(findLoss()) || failed(verifyMicroBatches(function)))
     return failure();
   collectTrained();
   std::string stepName = function.getName().str();

@@ -26,6 +26,11 @@ StringRef tarn::resultName(func::FuncOp function, unsigned index) {
   return text(function.getResultAttr(index, "tarn.name"));
 }
 
+bool tarn::isStateRole(StringRef role) {
+  return role == "parameter" || role == "optimizer" || role == "state" ||
+         role == "cache" || role == "rng" || role == "accumulator";
+}
+
 bool tarn::isTrainable(func::FuncOp function, unsigned index) {
   auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
   return type && isa<FloatType>(type.getElementType()) &&

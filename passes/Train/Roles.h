@@ -16,6 +16,10 @@ llvm::StringRef resultRole(mlir::func::FuncOp function, unsigned index);
 /// `tarn.name` of a result; empty if none.
 llvm::StringRef resultName(mlir::func::FuncOp function, unsigned index);
 
+/// Roles whose results are next values of arguments; the others are inputs and
+/// what a caller gets (output, loss, metric, finite).
+bool isStateRole(llvm::StringRef role);
+
 /// Whether the optimizer changes argument `index`: a parameter, of floats, that
 /// is not `tarn.frozen`.
 bool isTrainable(mlir::func::FuncOp function, unsigned index);

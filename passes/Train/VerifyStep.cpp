@@ -14,12 +14,6 @@ namespace tarn {
 using namespace mlir;
 using namespace tarn;
 
-/// Roles whose results are next values of arguments.
-static bool isStateRole(StringRef role) {
-  return role == "parameter" || role == "optimizer" || role == "state" ||
-         role == "cache" || role == "rng" || role == "accumulator";
-}
-
 /// Every value has a role and a name, and no two share both.
 static LogicalResult verifyNames(func::FuncOp function) {
   llvm::StringSet<> seen;

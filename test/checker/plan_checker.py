@@ -131,10 +131,11 @@ def flatten(program, kernels, turn=0, nested=False):
 class Value:
     """A row of the planner's table."""
 
-    def __init__(self, row):
+    def __init__(self, row, turn=0):
         self.name, self.space = row["name"], row["space"]
         self.start, self.end = row["offset"], row["offset"] + row["bytes"]
-        self.first, self.last = row["first"], row["last"]
+        later = turn * row.get("period", 0)
+        self.first, self.last = row["first"] + later, row["last"] + later
         self.role = row.get("role", "")
         self.first_write = None
         self.last_use = None
@@ -292,7 +293,8 @@ def check_claims(values, memory, steps):
 def check_function(function, manifest, kernels):
     """All rules for one function; the number of steps and values."""
     steps = list(flatten(function["program"], kernels))
-    values = [Value(row) for row in function["values"]]
+    values = [Value(row, turn) for row in function["values"]
+              for turn in range(row.get("turns", 1))]
     sizes = check_spaces(function, manifest, values)
     check_tables(function, manifest, values, len(steps))
     check_overlap(values)

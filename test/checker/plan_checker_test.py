@@ -211,6 +211,44 @@ class PlanChecker(unittest.TestCase):
         self.program[0]["args"].pop()
         self.rejects("2 arguments, 3 accesses")
 
+    def repeated(self):
+        """A sum over three micro-batches in a state, then divided."""
+        kernels = [{"symbol": "add", "access": ["r", "r", "p"], "arg_bytes": [64, 64, 64]},
+                   {"symbol": "scale", "access": ["r", "p"], "arg_bytes": [64, 64]}]
+        body = [{"op": "launch", "kernel": 1, "args": [["input", 0, 64], ["arena", 0]]},
+                {"op": "launch", "kernel": 0,
+                 "args": [["state", 0], ["arena", 0], ["state", 0]]}]
+        program = [{"op": "repeat", "count": 3, "body": body},
+                   {"op": "launch", "kernel": 1, "args": [["state", 0], ["output", 0]]},
+                   {"op": "fill", "to": ["state", 0], "bytes": 64}]
+        values = [value("x", "input", 0, 192, -1, 4, "input"),
+                  value("h", "arena", 0, 64, 0, 1, "activation"),
+                  value("sum", "state", 0, 64, -1, 1, "accumulator"),
+                  value("sum", "state", 0, 64, 1, 3, "accumulator"),
+                  value("sum", "state", 0, 64, 5, 6, "accumulator"),
+                  value("sum", "state", 0, 64, 7, 8, "accumulator"),
+                  value("mean", "output", 0, 64, 6, 8, "loss")]
+        values[1].update(turns=3, period=2)
+        values[3].update(turns=2, period=2)
+        function = {"name": "step", "arena_bytes": 64, "input_bytes": 192,
+                    "output_bytes": 64, "program": program, "values": values}
+        self.manifest = {"state_bytes": 64,
+                         "state": [{"name": "sum", "offset": 0, "bytes": 64}],
+                         "targets": [{"isa": "x86-64-v3", "kernels": kernels,
+                                      "functions": [function]}]}
+        self.function = function
+        return function
+
+    def test_turns(self):
+        self.repeated()
+        self.assertIn("8 steps, 10 values", plan_checker.check_manifest(self.manifest)[0])
+        self.repeated()["values"][1]["turns"] = 2
+        self.rejects("which no living value owns")
+        self.repeated()["values"][1]["period"] = 3
+        self.rejects("no living value owns")
+        self.repeated()["values"][3]["turns"] = 1
+        self.rejects("no living value owns")
+
     def test_command_line(self):
         tool = plan_checker.__file__
         with tempfile.TemporaryDirectory() as folder:

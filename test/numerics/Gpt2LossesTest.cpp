@@ -8,10 +8,12 @@
 #include "compiler/Driver/Compile.h"
 #include "compiler/Target/Cpu/Isa.h"
 #include "runtime/Session.h"
+#include "test/checker/CheckPlan.h"
 
 #include "gtest/gtest.h"
 
 #include <cstring>
+#include <set>
 
 using namespace tarn;
 
@@ -65,6 +67,9 @@ std::unique_ptr<rt::Session> open(const std::string &isa, unsigned threads,
   const std::vector<char> &bytes = artifact(accumulation);
   auto model = rt::Model::parse(bytes.data(), bytes.size());
   EXPECT_TRUE(model.ok()) << model.status().message();
+  static std::set<int64_t> checked;
+  if (checked.insert(accumulation).second)
+    EXPECT_EQ(test::checkPlan((*model)->manifestText()), "");
   rt::SessionOptions options;
   options.isa = isa;
   options.threads = threads;

@@ -12,8 +12,8 @@ using namespace tarn::rt::test;
 TEST(Manifest, WritesWhatItReads) {
   Manifest written = bigramManifest();
   written.targets[0].functions[1].values = {
-      {"gradients", "gradient", Space::Arena, 0, 65536, 0, 3, 0},
-      {"table.weight", "parameter", Space::State, 0, 16384, -1, 5, -1}};
+      {"gradients", "gradient", Space::Arena, 0, 65536, 0, 3, 2, 9, 0},
+      {"table.weight", "parameter", Space::State, 0, 16384, -1, 5, 1, 0, -1}};
   written.targets[0].kernels[3].args[1].access = KernelArg::Access::Partial;
   std::string text = writeManifest(written);
   Result<Manifest> manifest = parseManifest(text);

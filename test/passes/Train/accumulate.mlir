@@ -20,13 +20,13 @@ func.func private @rate(%step: tensor<i32>) -> tensor<f32> {
 // The count of all micro-batches divides.
 // CHECK: tarn.max %{{.*}} : tensor<f32>
 // CHECK: tarn.div
-func.func @step(%x: tensor<4xf32> {tarn.name = "x", tarn.role = "input"},
-                %w: tensor<4xf32> {tarn.name = "w", tarn.role = "parameter"})
+func.func @step(%x: tensor<16xf32> {tarn.name = "x", tarn.role = "input"},
+                %w: tensor<16xf32> {tarn.name = "w", tarn.role = "parameter"})
     -> (tensor<f32> {tarn.name = "loss", tarn.role = "loss"})
     attributes {tarn.kind = "train", tarn.train = {optimizer = "adamw", accumulate = 4 : i64,
                 rate = @rate}} {
-  %z = tarn.mul %x, %w : tensor<4xf32>
-  %sum = tarn.reduce_sum %z dims = [0] : tensor<4xf32>
+  %z = tarn.mul %x, %w : tensor<16xf32>
+  %sum = tarn.reduce_sum %z dims = [0] : tensor<16xf32>
   %count = tarn.constant dense<4.0> : tensor<f32>
   %loss = tarn.ratio %sum, %count : tensor<f32>
   return %loss : tensor<f32>

@@ -43,3 +43,17 @@ func.func @update_of_nothing(%x: tensor<f32> {tarn.name = "x", tarn.role = "inpu
     -> (tensor<f32> {tarn.name = "s", tarn.role = "state"}) attributes {tarn.kind = "eval"} {
   return %x : tensor<f32>
 }
+
+// -----
+
+// expected-note @below {{choose dimensions of which the product is a multiple of 16}}
+func.func @micro_batch_is_not_aligned(
+    // expected-error @below {{a micro-batch takes a multiple of 64 bytes; `x` has 20}}
+    %x: tensor<5xf32> {tarn.name = "x", tarn.role = "input"},
+    %w: tensor<5xf32> {tarn.name = "w", tarn.role = "parameter"})
+    -> (tensor<f32> {tarn.name = "loss", tarn.role = "loss"})
+    attributes {tarn.kind = "train", tarn.train = {optimizer = "sgd", accumulate = 2 : i64}} {
+  %0 = tarn.mul %x, %w : tensor<5xf32>
+  %1 = tarn.reduce_sum %0 dims = [0] : tensor<5xf32>
+  return %1 : tensor<f32>
+}

@@ -1,0 +1,254 @@
+//===- FunctionPlan.cpp - where one function's values lie -----------------===//
+
+#include "passes/Plan/FunctionPlan.h"
+
+#include "dialects/Tile/Analysis.h"
+#include "passes/Plan/ArenaPacking.h"
+#include "passes/Train/Roles.h"
+
+#include "mlir/IR/SymbolTable.h"
+
+using namespace mlir;
+using namespace tarn;
+using step::SliceAttr;
+using step::Space;
+
+LogicalResult StateLayout::add(func::FuncOp function, StringRef role,
+                               StringRef name, Type type) {
+  auto [found, isNew] = entries.insert({{role.str(), name.str()}, Entry()});
+  if (!isNew) {
+    if (found->second.type != type)
+      return function.emitError()
+             << "the " << role << " `" << name << "` is " << type
+             << " here and " << found->second.type << " in another function";
+    return success();
+  }
+  found->second.type = type;
+  found->second.slice = SliceAttr::get(function.getContext(), Space::State,
+                                       total, bytesOf(type), 0);
+  total += aligned(bytesOf(type));
+  return success();
+}
+
+/// Through reshapes, which only rename places.
+Value FunctionPlan::rootOf(Value value) {
+  while (auto reshape = value.getDefiningOp<graph::ReshapeOp>())
+    value = reshape.getX();
+  return value;
+}
+
+tile::KernelOp FunctionPlan::kernelOf(graph::ClusterOp cluster) {
+  auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
+  return SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol);
+}
+
+bool FunctionPlan::accumulates(graph::ClusterOp cluster, unsigned output) {
+  return kernelOf(cluster).getBufferAccess(cluster.getInputs().size() +
+                                           output) == tile::Access::Accumulate;
+}
+
+/// A launch is a step, and so is the filling of what it adds to.
+void FunctionPlan::numberSteps() {
+  for (Operation &op : function.getBody().front()) {
+    auto cluster = dyn_cast<graph::ClusterOp>(op);
+    if (!cluster)
+      continue;
+    launches.push_back(cluster);
+    for (unsigned i = 0; i != cluster.getNumResults(); ++i)
+      length += accumulates(cluster, i);
+    stepOf[cluster] = length++;
+    for (Value input : cluster.getInputs())
+      lastRead[rootOf(input)] = stepOf[cluster];
+  }
+}
+
+/// Whether the kernel that makes `root` may write it over an argument.
+bool FunctionPlan::mayReplace(Value root, unsigned argument) {
+  auto cluster = root.getDefiningOp<graph::ClusterOp>();
+  Value old = function.getArgument(argument);
+  int64_t made = stepOf.lookup(cluster);
+  auto read = lastRead.find(old);
+  if (read != lastRead.end() && read->second > made)
+    return false;
+  unsigned output = cast<OpResult>(root).getResultNumber();
+  if (accumulates(cluster, output))
+    return read == lastRead.end(); // filled first: nothing old may be needed
+  // Old values that other results are copies of are needed to the end.
+  for (const Result &result : results)
+    if (result.root == old && result.index != argument)
+      return false;
+  tile::KernelOp kernel = kernelOf(cluster);
+  for (auto [i, input] : llvm::enumerate(cluster.getInputs()))
+    if (rootOf(input) == old &&
+        !tile::mayShareBytes(kernel, i, cluster.getInputs().size() + output))
+      return false;
+  return true;
+}
+
+std::optional<int64_t> FunctionPlan::lastReadOf(Value root) const {
+  auto read = lastRead.find(root);
+  return read == lastRead.end() ? std::nullopt : std::optional(read->second);
+}
+
+void FunctionPlan::addHome(Value value, SliceAttr place, int64_t first,
+                           StringRef name, StringRef role, bool arena) {
+  homes.try_emplace(value, Home{place, first, first, name.str(), role.str(),
+                                value.getLoc(), arena});
+  sequence.push_back(value);
+}
+
+LogicalResult FunctionPlan::placeArguments() {
+  for (BlockArgument argument : function.getArguments()) {
+    unsigned i = argument.getArgNumber();
+    StringRef role = argumentRole(function, i),
+              name = argumentName(function, i);
+    int64_t bytes = bytesOf(argument.getType());
+    if (role != "input") {
+      addHome(argument, state.sliceOf(role, name), -1, name, role, false);
+      continue;
+    }
+    // Micro-batches lie one after the other in the input.
+    int64_t stride = turns > 1 ? bytes : 0;
+    if (stride % 64 != 0)
+      return function.emitError()
+             << "a micro-batch of the input `" << name << "` has " << bytes
+             << " bytes, which is no multiple of 64";
+    addHome(argument, slice(Space::Input, inputBytes, bytes, stride), -1, name,
+            role, false);
+    inputBytes += aligned(bytes * turns);
+  }
+  for (auto constant : function.getBody().front().getOps<graph::ConstantOp>()) {
+    auto offset = constant->getAttrOfType<IntegerAttr>("tarn.constant_offset");
+    addHome(constant.getResult(),
+            slice(Space::Constant, offset.getInt(),
+                  bytesOf(constant.getResult().getType())),
+            -1, "constant", "constant", false);
+  }
+  return success();
+}
+
+/// Results are made where they are wanted, or copied there at the end.
+void FunctionPlan::placeResults() {
+  func::ReturnOp ret = returnOf(function);
+  for (auto [i, operand] : llvm::enumerate(ret.getOperands())) {
+    StringRef role = resultRole(function, i), name = resultName(function, i);
+    Result result;
+    result.index = i;
+    result.root = rootOf(operand);
+    result.isState = isStateRole(role);
+    if (result.isState) {
+      result.place = state.sliceOf(role, name);
+    } else {
+      result.place =
+          slice(Space::Output, outputBytes, bytesOf(operand.getType()));
+      outputBytes += aligned(bytesOf(operand.getType()));
+    }
+    results.push_back(result);
+  }
+  for (Result &result : results) {
+    auto cluster = result.root.getDefiningOp<graph::ClusterOp>();
+    if (!cluster || homes.contains(result.root))
+      continue;
+    if (result.isState) {
+      std::optional<unsigned> argument =
+          findArgument(function, resultRole(function, result.index),
+                       resultName(function, result.index));
+      if (argument && !mayReplace(result.root, *argument))
+        continue;
+    }
+    result.direct = true;
+    addHome(result.root, result.place, stepOf[cluster],
+            resultName(function, result.index),
+            resultRole(function, result.index), false);
+  }
+  // Outputs are copied first, because they may read old state.
+  llvm::sort(results, [](const Result &x, const Result &y) {
+    return std::pair(x.isState, x.index) < std::pair(y.isState, y.index);
+  });
+  for (Result &result : results) {
+    auto home = homes.find(result.root);
+    bool unchanged = home != homes.end() && home->second.slice == result.place;
+    if (!result.direct && !unchanged)
+      lastRead[result.root] = result.copy = length++;
+  }
+}
+
+void FunctionPlan::placeActivations() {
+  SmallVector<PackedValue> packed;
+  SmallVector<Value> values;
+  for (graph::ClusterOp cluster : launches) {
+    int64_t step = stepOf[cluster], fills = 0;
+    for (unsigned i = 0; i != cluster.getNumResults(); ++i)
+      fills += accumulates(cluster, i);
+    for (auto [i, output] : llvm::enumerate(cluster.getResults())) {
+      int64_t first = accumulates(cluster, i) ? step - fills-- : step;
+      if (auto home = homes.find(output); home != homes.end()) {
+        home->second.first = first;
+        continue;
+      }
+      PackedValue value;
+      value.bytes = bytesOf(output.getType());
+      value.first = first;
+      value.last = std::max(step, lastReadOf(output).value_or(step));
+      packed.push_back(value);
+      values.push_back(output);
+    }
+  }
+  arenaBytes = packArena(packed);
+  for (auto [value, place] : llvm::zip(values, packed)) {
+    addHome(value, slice(Space::Arena, place.offset, place.bytes), place.first,
+            "", "activation", true);
+    homes.find(value)->second.last = place.last;
+  }
+}
+
+/// Everything runs in kernels by now.
+LogicalResult FunctionPlan::verifyKernels() {
+  for (Operation &op : function.getBody().front()) {
+    bool good = isa<graph::ReshapeOp, graph::ConstantOp, func::ReturnOp>(op);
+    if (auto cluster = dyn_cast<graph::ClusterOp>(op))
+      good = cluster->hasAttr("kernel");
+    if (!good)
+      return op.emitOpError("is in no kernel; tarn-materialize-tiles makes "
+                            "kernels before memory is planned");
+  }
+  return success();
+}
+
+LogicalResult FunctionPlan::plan() {
+  if (failed(verifyKernels()))
+    return failure();
+  numberSteps();
+  if (failed(placeArguments()))
+    return failure();
+  placeResults();
+  placeActivations();
+  return success();
+}
+
+void FunctionPlan::emitSteps() {
+  auto at = [&](Value value) {
+    return homes.find(rootOf(value))->second.slice;
+  };
+  for (graph::ClusterOp cluster : launches) {
+    tile::KernelOp kernel = kernelOf(cluster);
+    SmallVector<Attribute> slices;
+    for (Value input : cluster.getInputs())
+      slices.push_back(at(input));
+    for (auto [i, output] : llvm::enumerate(cluster.getResults())) {
+      slices.push_back(at(output));
+      if (accumulates(cluster, i))
+        step::FillOp::create(b, cluster.getLoc(), at(output));
+    }
+    int64_t blocks = 1;
+    for (unsigned d = 0; d != kernel.getGridRank(); ++d)
+      if (!kernel.isSequential(d))
+        blocks *= kernel.getGridBlocks(d);
+    step::LaunchOp::create(b, cluster.getLoc(), FlatSymbolRefAttr::get(kernel),
+                           b.getI64IntegerAttr(blocks), b.getArrayAttr(slices));
+  }
+  for (const Result &result : results)
+    if (result.copy >= 0)
+      step::CopyOp::create(b, result.root.getLoc(), result.place,
+                           at(result.root));
+}

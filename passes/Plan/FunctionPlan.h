@@ -1,0 +1,138 @@
+//===- FunctionPlan.h - where one function's values lie --------*- C++ -*-===//
+
+#ifndef PASSES_PLAN_FUNCTIONPLAN_H
+#define PASSES_PLAN_FUNCTIONPLAN_H
+
+#include "dialects/Step/StepOps.h"
+#include "dialects/Tarn/TarnOps.h"
+#include "dialects/Tile/TileOps.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+
+#include <map>
+
+namespace tarn {
+
+/// Bytes of a value in memory.
+inline int64_t bytesOf(mlir::Type type) {
+  return step::denseBytes(llvm::cast<mlir::ShapedType>(type));
+}
+/// Rounded up to what every slice is aligned to.
+inline int64_t aligned(int64_t bytes) { return llvm::alignTo(bytes, 64); }
+
+/// The state of all functions: one place per role and name.
+class StateLayout {
+public:
+  /// Gives a state its place, or finds it; fails when its type differs.
+  mlir::LogicalResult add(mlir::func::FuncOp function, mlir::StringRef role,
+                          mlir::StringRef name, mlir::Type type);
+  step::SliceAttr sliceOf(mlir::StringRef role, mlir::StringRef name) const {
+    return entries.find({role.str(), name.str()})->second.slice;
+  }
+  int64_t bytes() const { return total; }
+
+private:
+  struct Entry {
+    mlir::Type type;
+    step::SliceAttr slice;
+  };
+  llvm::MapVector<std::pair<std::string, std::string>, Entry,
+                  std::map<std::pair<std::string, std::string>, unsigned>>
+      entries;
+  int64_t total = 0;
+};
+
+/// What happens to one state in one run of a function, in its own steps.
+struct StateUse {
+  std::string name, role;
+  mlir::Location loc;
+  std::optional<int64_t> read;  ///< the last step that reads the old value
+  std::optional<int64_t> write; ///< the first that writes the new one
+};
+
+/// One function's program in the making. The order of the kernels is the
+/// function's. What is decided here is where every value lies and until when:
+/// state over state where that is safe, results where they are wanted,
+/// everything else in the arena.
+class FunctionPlan {
+public:
+  /// A function that runs `turns` times in a repeat.
+  FunctionPlan(mlir::func::FuncOp function, const StateLayout &state,
+               mlir::OpBuilder &b, int64_t turns)
+      : turns(turns), function(function), state(state), b(b) {}
+
+  mlir::LogicalResult plan();
+  /// Emits the steps at the builder's place.
+  void emitSteps();
+  /// Emits names for what callers see.
+  void emitNames();
+  /// Emits the lives of all values but states, in a program of `total` steps of
+  /// which step `base` is the first of this function.
+  void emitLives(int64_t base, int64_t total);
+  /// Adds what happens to states, by their place.
+  void collectStates(
+      llvm::MapVector<mlir::Attribute, llvm::SmallVector<StateUse, 2>> &uses,
+      unsigned part);
+
+  const int64_t turns;
+  int64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0;
+  /// Steps of one turn.
+  int64_t length = 0;
+
+private:
+  struct Home {
+    step::SliceAttr slice;
+    int64_t first = -1, last = -1;
+    std::string name, role;
+    mlir::Location loc;
+    bool arena = false;
+  };
+  struct Result {
+    unsigned index;
+    mlir::Value root;
+    step::SliceAttr place;
+    /// Made where it is wanted; else a copy at the end, at step `copy` (-1: it
+    /// is there already).
+    bool direct = false;
+    int64_t copy = -1;
+    bool isState = false;
+  };
+
+  mlir::Value rootOf(mlir::Value value);
+  void numberSteps();
+  mlir::LogicalResult verifyKernels();
+  mlir::LogicalResult placeArguments();
+  void placeResults();
+  void placeActivations();
+  bool mayReplace(mlir::Value root, unsigned argument);
+  step::SliceAttr slice(step::Space space, int64_t offset, int64_t bytes,
+                        int64_t stride = 0) {
+    return step::SliceAttr::get(b.getContext(), space, offset, bytes, stride);
+  }
+  void addHome(mlir::Value value, step::SliceAttr place, int64_t first,
+               mlir::StringRef name, mlir::StringRef role, bool arena);
+  tile::KernelOp kernelOf(graph::ClusterOp cluster);
+  bool accumulates(graph::ClusterOp cluster, unsigned output);
+  std::optional<int64_t> lastReadOf(mlir::Value root) const;
+
+  mlir::func::FuncOp function;
+  const StateLayout &state;
+  mlir::OpBuilder &b;
+  llvm::SmallVector<graph::ClusterOp> launches;
+  llvm::DenseMap<mlir::Operation *, int64_t> stepOf;
+  llvm::DenseMap<mlir::Value, Home> homes;
+  llvm::SmallVector<mlir::Value>
+      sequence; ///< keys of `homes`, in a fixed order
+  llvm::SmallVector<Result> results;
+  /// The last step that reads each root.
+  llvm::DenseMap<mlir::Value, int64_t> lastRead;
+};
+
+/// Emits the lives of all values of a program that runs `parts` one after the
+/// other, each in its turns.
+void emitProgramLives(mlir::OpBuilder &b, llvm::ArrayRef<FunctionPlan *> parts);
+
+} // namespace tarn
+
+#endif // PASSES_PLAN_FUNCTIONPLAN_H
