@@ -120,6 +120,17 @@ static Json writeKernel(const Kernel &kernel) {
   return out;
 }
 
+int64_t tarn::rt::countLaunches(const std::vector<Op> &program) {
+  int64_t launches = 0;
+  for (const Op &op : program) {
+    if (op.kind == Op::Kind::Launch)
+      ++launches;
+    else if (op.kind == Op::Kind::Repeat)
+      launches += op.count * countLaunches(op.body);
+  }
+  return launches;
+}
+
 static Json writeValue(const PlanValue &value) {
   Json out = Json::object();
   out.set("name", value.name);

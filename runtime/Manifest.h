@@ -107,6 +107,9 @@ struct Function {
   std::vector<PlanValue> values;
 };
 
+/// Kernel launches in one run of a program, repeats as often as they turn.
+int64_t countLaunches(const std::vector<Op> &program);
+
 /// Code for one kind of processor.
 struct Target {
   std::string isa;

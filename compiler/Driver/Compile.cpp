@@ -8,6 +8,7 @@
 #include "compiler/Pipeline/Phases.h"
 #include "compiler/Reference/VerifyNumerics.h"
 #include "frontends/TarnLanguage/Import.h"
+#include "passes/Train/Roles.h"
 
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -76,32 +77,39 @@ CompileStatus tarn::importModel(const CompileRequest &request,
               "models are .tarn files (or .mlir files of the tarn dialect)");
 }
 
-/// Elements of all parameters, each once.
-static uint64_t countParameters(ModuleOp module) {
+uint64_t tarn::countParameters(ModuleOp module) {
   std::set<std::string> seen;
   uint64_t elements = 0;
-  module.walk([&](FunctionOpInterface function) {
-    for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i) {
-      auto role = function.getArgAttrOfType<StringAttr>(i, "tarn.role");
-      auto name = function.getArgAttrOfType<StringAttr>(i, "tarn.name");
-      auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[i]);
-      if (role && name && type && role.getValue() == "parameter" &&
-          seen.insert(name.str()).second)
-        elements += type.getNumElements();
-    }
-  });
+  for (auto function : module.getOps<func::FuncOp>())
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+      if (argumentRole(function, i) == "parameter" &&
+          seen.insert(argumentName(function, i).str()).second)
+        elements += cast<ShapedType>(type).getNumElements();
   return elements;
+}
+
+/// The precision of the training step.
+static std::string precisionOf(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    if (auto precision = function->getAttrOfType<StringAttr>("tarn.precision"))
+      return precision.getValue().str();
+  return "fp32";
 }
 
 CompileStatus tarn::compile(const CompileRequest &request,
                             CompileResult &result) {
   Stopwatch watch(result);
-  std::optional<Phase> last = Phase::Package;
+  std::optional<Phase> first = Phase::Graph, last = Phase::Package;
+  if (!request.from.empty())
+    first = phaseFromFlag(request.from);
   if (!request.to.empty())
     last = phaseFromFlag(request.to);
-  if (!last)
-    return fail("unknown phase `" + request.to + "`",
+  if (!first || !last)
+    return fail("unknown phase `" + (first ? request.to : request.from) + "`",
                 "phases are " + phaseFlags());
+  if (!request.from.empty() && StringRef(request.model).ends_with(".tarn"))
+    return fail("`--from " + request.from + "` takes IR, not a model's text",
+                "tarn compile MODEL --to PHASE prints it");
   PackageOptions package;
   std::string error, help;
   if (!resolveTargets(request.targets, package.levels, error, help))
@@ -128,7 +136,8 @@ CompileStatus tarn::compile(const CompileRequest &request,
   PipelineOptions options;
   options.gradientOf = request.gradientOf;
   options.policy = request.policy;
-  for (unsigned i = 1; i != phaseCount && Phase(i) <= *last; ++i) {
+  for (unsigned i = std::max(1u, unsigned(*first));
+       i != phaseCount && Phase(i) <= *last; ++i) {
     if (Phase(i) == Phase::Package)
       break;
     PassManager pm(&context);
@@ -157,9 +166,12 @@ CompileStatus tarn::compile(const CompileRequest &request,
                  : CompileStatus::internalError;
     watch.lap(phaseFlag(Phase(i)));
   }
+  result.precision = precisionOf(*module);
   if (*last != Phase::Package) {
     llvm::raw_string_ostream stream(result.ir);
-    module->print(stream);
+    OpPrintingFlags flags;
+    flags.enableDebugInfo(request.locations);
+    module->print(stream, flags);
     stream << "\n";
     return CompileStatus::success;
   }
@@ -167,8 +179,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   if (failed(packageModule(*module, package, packaged)))
     return CompileStatus::internalError;
   result.artifact.assign(packaged.artifact.begin(), packaged.artifact.end());
-  result.kernels = packaged.kernels;
-  result.arenaBytes = packaged.arenaBytes;
+  result.manifest = std::move(packaged.manifest);
   watch.lap("package");
   return CompileStatus::success;
 }

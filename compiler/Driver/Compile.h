@@ -17,6 +17,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include "runtime/Manifest.h"
+
 namespace tarn {
 
 /// What to compile, and how.
@@ -33,8 +35,13 @@ struct CompileRequest {
   std::string policy = "keep-all";
   /// Folder for the IR after each pass that changed it; empty = none.
   std::string dump;
-  /// Stop after this phase (flag name of compiler/Pipeline); empty = package.
+  /// Begin with this phase (flag name of compiler/Pipeline), on IR that
+  /// stopped before it; empty = import.
+  std::string from;
+  /// Stop after this phase; empty = package.
   std::string to;
+  /// Print the model's places into the IR, so that later phases know them.
+  bool locations = false;
   bool verifyEachNumerics = false;
   /// Compile this function with its gradients instead of a training step.
   std::string gradientOf;
@@ -50,9 +57,10 @@ struct CompileResult {
   std::vector<std::pair<std::string, double>> seconds;
   /// Trainable and frozen parameters together, in elements.
   uint64_t parameters = 0;
-  /// Distinct kernels, and the arena of the training step.
-  unsigned kernels = 0;
-  int64_t arenaBytes = 0;
+  /// The policy of the training step: `fp32`, `bf16`.
+  std::string precision = "fp32";
+  /// What the artifact says of itself; empty when stopped before package.
+  rt::Manifest manifest;
 };
 
 /// How a compilation ended. Messages were printed to stderr already.
@@ -67,6 +75,9 @@ enum class CompileStatus {
 /// Compiles `request`. Diagnostics go to stderr as the model's file, line and
 /// caret.
 CompileStatus compile(const CompileRequest &request, CompileResult &result);
+
+/// Elements of all parameters in a module, each once.
+uint64_t countParameters(mlir::ModuleOp module);
 
 /// Only imports and verifies: what `tarn check` does. The module lives in
 /// `context`, which must have Tarn's dialects loaded (see registerDialects).

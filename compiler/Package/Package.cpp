@@ -357,10 +357,7 @@ LogicalResult Packager::run(PackageResult &result) {
   if (!file.ok())
     return module.emitError(file.status().message());
   result.artifact = file.take();
-  result.kernels = kernels.size();
-  for (const rt::Function &function : manifest.targets.front().functions)
-    if (function.kind == "train" || result.arenaBytes == 0)
-      result.arenaBytes = function.arenaBytes;
+  result.manifest = std::move(manifest);
   return success();
 }
 

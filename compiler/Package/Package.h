@@ -3,6 +3,8 @@
 #ifndef COMPILER_PACKAGE_PACKAGE_H
 #define COMPILER_PACKAGE_PACKAGE_H
 
+#include "runtime/Manifest.h"
+
 #include "mlir/IR/BuiltinOps.h"
 
 #include <string>
@@ -20,8 +22,7 @@ struct PackageOptions {
 struct PackageResult {
   /// The artifact's bytes.
   std::string artifact;
-  unsigned kernels = 0;
-  int64_t arenaBytes = 0;
+  rt::Manifest manifest;
 };
 
 /// Compiles the kernels of a planned module for every level and writes the

@@ -13,19 +13,8 @@
 #include <cstdio>
 #include <cstring>
 
+using namespace tarn;
 using namespace tarn::cli;
-
-/// Kernel launches of a program, repeats counted as often as they run.
-static int64_t countLaunches(const std::vector<tarn::rt::Op> &program) {
-  int64_t launches = 0;
-  for (const tarn::rt::Op &op : program) {
-    if (op.kind == tarn::rt::Op::Kind::Launch)
-      ++launches;
-    else if (op.kind == tarn::rt::Op::Kind::Repeat)
-      launches += op.count * countLaunches(op.body);
-  }
-  return launches;
-}
 
 /// Fills integer inputs with token numbers that any vocabulary of the model
 /// has; a fixed sequence, so that runs compare.
@@ -70,7 +59,7 @@ int tarn::cli::runBench(const Invocation &in) {
   if (manifest.ok()) {
     for (const rt::Target &target : manifest->targets)
       if (target.isa == tarn_session_isa(session.get()))
-        launches = countLaunches(target.functions[step].program);
+        launches = rt::countLaunches(target.functions[step].program);
     if (const rt::Json *vocab = manifest->hyper.find("vocab"))
       if (vocab->isInt())
         vocabulary = std::max<int64_t>(vocab->asInt(), 1);
@@ -126,6 +115,6 @@ int tarn::cli::runBench(const Invocation &in) {
                 formatBytes(arena).c_str(), formatBytes(state).c_str(),
                 (long long)launches);
   if (in.bench.profile && !in.output.json)
-    printProfile(session.get());
+    printProfile(profileOf(session.get()));
   return success;
 }

@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <set>
 #include <unistd.h>
 
 using namespace tarn;
@@ -42,22 +41,6 @@ int tarn::cli::exitCodeFor(CompileStatus status) {
     return reportInternalError("compilation failed inside Tarn");
   }
   return internalError;
-}
-
-uint64_t tarn::cli::countParameters(mlir::ModuleOp module) {
-  std::set<std::string> seen;
-  uint64_t elements = 0;
-  for (auto function : module.getOps<mlir::func::FuncOp>())
-    for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i) {
-      auto role = function.getArgAttrOfType<mlir::StringAttr>(i, "tarn.role");
-      auto name = function.getArgAttrOfType<mlir::StringAttr>(i, "tarn.name");
-      auto type = llvm::dyn_cast<mlir::RankedTensorType>(
-          function.getArgumentTypes()[i]);
-      if (role && name && type && role.getValue() == "parameter" &&
-          seen.insert(name.str()).second)
-        elements += type.getNumElements();
-    }
-  return elements;
 }
 
 /// The system's word for what went wrong with `path`.

@@ -18,9 +18,6 @@ CompileRequest requestFor(const ModelOptions &options);
 /// reproducer.
 int exitCodeFor(CompileStatus status);
 
-/// Elements of all parameters in the module, each once.
-uint64_t countParameters(mlir::ModuleOp module);
-
 /// Writes a whole file beside its final name and renames it, so that an error
 /// leaves an existing file as it was. Returns false with `error` set.
 bool writeWhole(const std::string &path, const std::vector<char> &bytes,

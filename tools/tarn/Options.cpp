@@ -99,9 +99,12 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   addModelOptions(compile, in, raw);
   addOutputOptions(compile, in);
   compile->add_option("-o,--output", in.compile.output,
-                      "the artifact to write");
+                      "the artifact to write (with --to: the IR)");
+  compile->add_option("--from", in.compile.from,
+                      "begin with this phase, on IR that --to printed");
   compile->add_option("--to", in.compile.to,
-                      "stop after this phase and print its IR");
+                      "stop after this phase; its IR goes to the output or is "
+                      "printed");
 
   auto *train = app.add_subcommand("train", "train a model on data");
   addModelOptions(train, in, raw, /*required=*/false);

@@ -50,7 +50,7 @@ struct OutputOptions {
 struct CompileOptions {
   std::string output;
   /// Stop after this phase and print its IR instead of an artifact.
-  std::string to;
+  std::string from, to;
 };
 
 struct TrainOptions {

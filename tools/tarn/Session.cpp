@@ -83,10 +83,30 @@ std::string tarn::cli::describeType(const tarn_tensor_info &info) {
   return text + "]";
 }
 
-void tarn::cli::printProfile(const tarn_session *session) {
+std::vector<tarn_kernel_time>
+tarn::cli::profileOf(const tarn_session *session) {
   std::vector<tarn_kernel_time> times(tarn_profile_count(session));
   for (size_t i = 0; i < times.size(); ++i)
     tarn_profile_get(session, int(i), &times[i]);
+  return times;
+}
+
+std::vector<tarn_kernel_time> tarn::cli::profileOf(const rt::Session &session) {
+  std::vector<tarn_kernel_time> times;
+  for (size_t i = 0; i < session.target().kernels.size(); ++i) {
+    const rt::Kernel &kernel = session.target().kernels[i];
+    const rt::KernelTime &time = session.profile().kernels[i];
+    const rt::Location *place =
+        kernel.location < 0 ? nullptr
+                            : &session.manifest().locations[kernel.location];
+    times.push_back({kernel.name.c_str(), place ? place->file.c_str() : "",
+                     place ? int(place->line) : 0, time.launches,
+                     time.nanoseconds, kernel.flops, kernel.bytes});
+  }
+  return times;
+}
+
+void tarn::cli::printProfile(std::vector<tarn_kernel_time> times) {
   std::sort(times.begin(), times.end(), [](const auto &a, const auto &b) {
     return a.nanoseconds > b.nanoseconds;
   });

@@ -3,6 +3,7 @@
 #ifndef TOOLS_TARN_SESSION_H
 #define TOOLS_TARN_SESSION_H
 
+#include "runtime/Session.h"
 #include "runtime/tarn.h"
 
 #include <cstdint>
@@ -63,7 +64,11 @@ int findFunctionOfKind(const tarn_artifact *artifact, const char *kind);
 std::string describeType(const tarn_tensor_info &info);
 
 /// Prints the kernels by time, with shares and rates: what --profile shows.
-void printProfile(const tarn_session *session);
+void printProfile(std::vector<tarn_kernel_time> times);
+
+/// What a session has measured, kernel by kernel.
+std::vector<tarn_kernel_time> profileOf(const tarn_session *session);
+std::vector<tarn_kernel_time> profileOf(const rt::Session &session);
 
 } // namespace tarn::cli
 

@@ -291,8 +291,8 @@ int tarn::cli::runTrain(const Invocation &in) {
                       ? "the state is that of the step before; a lower rate or "
                         "a clip may help"
                       : "");
-  if (options.profile)
-    std::fprintf(stderr, "note: tarn bench --profile shows the kernels\n");
+  if (options.profile && !in.output.json)
+    printProfile(profileOf(**session));
   if (in.output.json)
     std::printf("{\"step\":%lld,\"val\":%.5f,\"run\":\"%s\",\"hash\":\"%s\"}\n",
                 (long long)outcome->step, outcome->validationLoss.value_or(-1),

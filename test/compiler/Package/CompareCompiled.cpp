@@ -258,8 +258,11 @@ static std::string run(ModuleOp module, const CompareOptions &options,
   PackageResult packaged;
   if (failed(packageModule(module, package, packaged)))
     return "cannot be packaged";
-  result.kernels = packaged.kernels;
-  result.arenaBytes = packaged.arenaBytes;
+  const rt::Target &target = packaged.manifest.targets.front();
+  result.kernels = target.kernels.size();
+  for (const rt::Function &function : target.functions)
+    if (function.kind == "train" || result.arenaBytes == 0)
+      result.arenaBytes = int64_t(function.arenaBytes);
   auto model =
       rt::Model::parse(packaged.artifact.data(), packaged.artifact.size());
   if (!model.ok())
