@@ -34,7 +34,9 @@ def AttentionOp : Tarn_InferredOp<"attention", !listconcat(
     - C6: the regions hold elementwise ops on rank-0 tensors and
       `tarn.element` only.
 
-    Gradient: `attention_backward`; none for lse and captures yet.
+    Gradient: `attention_backward`; for floats that `score` captures (slopes, a
+    table of biases) the gradient of the decomposition, which holds all scores
+    at once. None for lse.
 
     Example:
     ```mlir

@@ -252,6 +252,29 @@ struct FoldTransposeIntoDot : OpRewritePattern<DotOp> {
 };
 } // namespace
 
+namespace {
+// Single elements are gathered as one row of them: no tile program gathers
+// along several dims.
+struct GatherElementsInARow : OpRewritePattern<GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(GatherOp op,
+                                PatternRewriter &rewriter) const override {
+    auto indices = tensorType(op.getIndices());
+    if (tensorType(op.getTable()).getRank() != 1 || indices.getRank() < 2)
+      return rewriter.notifyMatchFailure(op, "gathers rows, or is a row");
+    Value row = ReshapeOp::create(rewriter, op.getLoc(), op.getIndices(),
+                                  ArrayRef<int64_t>{indices.getNumElements()});
+    row = GatherOp::create(rewriter, op.getLoc(), op.getTable(), row);
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, row, indices.getShape());
+    return success();
+  }
+};
+} // namespace
+
+void GatherOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *context) {
+  patterns.add<GatherElementsInARow>(context);
+}
 void AddOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                         MLIRContext *context) {
   patterns.add<ConcatInsteadOfAddedPads>(context);

@@ -64,6 +64,7 @@ def GatherOp : Tarn_InferredOp<"gather", !listconcat(Loops, Gradient)> {
   }];
   let arguments = (ins Tarn_Tensor:$table, Tarn_Int:$indices);
   let results = (outs Tarn_Tensor:$result);
+  let hasCanonicalizer = 1;
   let assemblyFormat = [{
     $table `,` $indices attr-dict `:` type($table) `,` type($indices)
   }];

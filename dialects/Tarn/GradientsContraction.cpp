@@ -180,6 +180,40 @@ static LogicalResult differentiateScore(OpBuilder &builder, Region &score,
   return success();
 }
 
+/// Gradients of the floats that a score reads, by the decomposition: a bias
+/// table or slopes. Nothing is left of this where nobody wants them.
+static LogicalResult differentiateCaptures(OpBuilder &builder, AttentionOp op,
+                                           Value grad,
+                                           MutableArrayRef<Value> gradients) {
+  SmallVector<Value> wanted;
+  for (Value capture : op.getCaptures())
+    if (isa<FloatType>(tensorType(capture).getElementType()) &&
+        !llvm::is_contained(wanted, capture))
+      wanted.push_back(capture);
+  if (wanted.empty())
+    return success();
+  // Only what flows through the captures: the rest counts as given.
+  GradientMath m(builder, op);
+  IRMapping given;
+  SmallVector<Value> constants = {op.getQ(), op.getK(), op.getV(), grad};
+  for (Value value : constants)
+    given.map(value, m.make<StopGradientOp>(value));
+  auto copy = cast<AttentionOp>(builder.clone(*op, given));
+  FailureOr<SmallVector<Value>> parts = copy.decompose(builder);
+  copy.erase();
+  if (failed(parts))
+    return failure();
+  Value weighted = m.mul(m.widen((*parts)[0]), m.widen(given.lookup(grad)));
+  Value root = m.sum(weighted, {0, 1, 2, 3});
+  SmallVector<Value> slopes;
+  if (failed(differentiate(builder, root, wanted, slopes)))
+    return failure();
+  for (auto [value, slope] : llvm::zip(wanted, slopes))
+    gradients[llvm::find(op.getCaptures(), value) - op.getCaptures().begin()] =
+        slope;
+  return success();
+}
+
 LogicalResult
 AttentionOp::buildGradient(OpBuilder &builder, ValueRange grads,
                            SmallVectorImpl<Value> &operandGradients) {
@@ -202,5 +236,8 @@ AttentionOp::buildGradient(OpBuilder &builder, ValueRange grads,
   operandGradients[0] = backward.getDq();
   operandGradients[1] = backward.getDk();
   operandGradients[2] = backward.getDv();
-  return success();
+  if (getScore().empty())
+    return success();
+  return differentiateCaptures(builder, *this, grads[0],
+                               MutableArrayRef(operandGradients).drop_front(3));
 }

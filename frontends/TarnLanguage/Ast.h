@@ -169,6 +169,7 @@ struct UseDecl {
 };
 
 struct File {
+  Range end; ///< its last character, for what is missing
   std::vector<UseDecl> uses;
   std::vector<ParamDecl> params;
   std::vector<Module> modules;

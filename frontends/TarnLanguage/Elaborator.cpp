@@ -3,6 +3,7 @@
 #include "frontends/TarnLanguage/Elaborator.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -231,6 +232,13 @@ bool Elaborator::bindParameters(const std::vector<Parameter> &declared,
   return !failed;
 }
 
+std::string Elaborator::typeText(mlir::Type type) {
+  mlir::Type element = llvm::cast<RankedTensorType>(type).getElementType();
+  std::string text;
+  llvm::raw_string_ostream(text) << element;
+  return (element.isInteger(1) ? "bool" : text) + shapeText(type);
+}
+
 std::string Elaborator::shapeText(mlir::Type type) {
   std::string text = "[";
   for (int64_t extent : llvm::cast<RankedTensorType>(type).getShape())
@@ -326,6 +334,8 @@ Datum Elaborator::instantiate(const Module &declared,
   if (std::count(path.begin(), path.end(), '.') > 60)
     return error(call, "modules contain each other without end: `" +
                            declared.name + "`");
+  diagnostics.calls.push_back(call);
+  llvm::scope_exit leave([&] { diagnostics.calls.pop_back(); });
   auto scope = std::make_shared<Scope>();
   scope->parent = globals;
   Arguments bound = arguments;
@@ -417,6 +427,8 @@ Datum Elaborator::callFunction(const Function &called,
                             "` calls itself without end");
   if (running.size() > 100)
     return error(range, "calls are nested too deeply");
+  diagnostics.calls.push_back(range);
+  llvm::scope_exit leave([&] { diagnostics.calls.pop_back(); });
   auto scope = std::make_shared<Scope>();
   scope->parent = outer;
   std::string what =
@@ -658,7 +670,7 @@ mlir::OwningOpRef<mlir::ModuleOp> Elaborator::run(const File &library,
     makeModels(file);
   if (!failed && !diagnostics.any()) {
     if (file.models.empty())
-      diagnostics.error({}, "the file declares no model")
+      diagnostics.error(file.end, "the file declares no model")
           .withHelp("`model net = GPT2()` makes one");
     emitInit();
     for (const StepDecl &step : file.steps) {

@@ -72,6 +72,8 @@ public:
                  const std::string &path = "");
   Datum evaluateBinary(const Expr &expr, std::shared_ptr<Scope> scope);
   Datum evaluateIndex(const Expr &expr, std::shared_ptr<Scope> scope);
+  Datum evaluateElement(const Expr &expr, const Datum &object,
+                        std::shared_ptr<Scope> scope);
   Datum evaluateMember(const Expr &expr, std::shared_ptr<Scope> scope);
   Datum arithmetic(const std::string &symbol, const Datum &x, const Datum &y,
                    Range range);
@@ -85,6 +87,8 @@ public:
   Value matmul(Value x, Value w, bool transposed, Range range);
   Datum error(Range range, const std::string &message);
   std::string shapeText(mlir::Type type);
+  /// `f32[B, 8]`.
+  std::string typeText(mlir::Type type);
 
   // Steps.cpp: the functions of the module.
   void emitInit();

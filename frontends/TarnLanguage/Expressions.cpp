@@ -60,19 +60,33 @@ Elaborator::sameShape(const Datum &x, const Datum &y, Range range) {
   auto number = [](const Datum &d) {
     return d.isNumber() || d.kind == Datum::Kind::Bool;
   };
+  // A whole number beside a float becomes one.
+  auto widened = [&](Value value, bool besideFloat) -> Value {
+    auto type = value ? typeOf(value) : RankedTensorType();
+    if (!besideFloat || !type || !type.getElementType().isInteger(32))
+      return value;
+    return graph::CastOp::create(b, loc, type.clone(b.getF32Type()), value);
+  };
+  auto isFloat = [](Value value) {
+    return llvm::isa<mlir::FloatType>(typeOf(value).getElementType());
+  };
   if (number(x)) {
-    Value right = resolve(y, range);
+    Value right = widened(resolve(y, range), x.kind == Datum::Kind::Float);
     return right ? std::pair(asTensor(x, range, right.getType()), right)
                  : std::pair(Value(), Value());
   }
   Value left = resolve(x, range);
   if (!left)
     return {};
-  if (number(y))
+  if (number(y)) {
+    left = widened(left, y.kind == Datum::Kind::Float);
     return {left, asTensor(y, range, left.getType())};
+  }
   Value right = resolve(y, range);
   if (!right)
     return {};
+  left = widened(left, isFloat(right));
+  right = widened(right, isFloat(left));
   auto spread = [&](Value small, Value large) -> Value {
     auto from = typeOf(small), to = typeOf(large);
     if (from.getShape() == to.getShape())
@@ -100,7 +114,9 @@ Elaborator::sameShape(const Datum &x, const Datum &y, Range range) {
   }
   small = moved;
   if (typeOf(left).getElementType() != typeOf(right).getElementType()) {
-    error(range, "the two sides hold different types of elements");
+    error(range, "the two sides hold different types of elements: " +
+                     typeText(left.getType()) + " and " +
+                     typeText(right.getType()));
     return {};
   }
   return {left, right};
@@ -276,6 +292,41 @@ Datum Elaborator::evaluateMember(const Expr &expr,
                                expr.text + "`");
 }
 
+/// `segment[b, i]` in a mask or score: an element at positions that are known
+/// only when it runs. None if this is an index of another kind.
+Datum Elaborator::evaluateElement(const Expr &expr, const Datum &object,
+                                  std::shared_ptr<Scope> scope) {
+  if ((!object.isTensor() && object.kind != Datum::Kind::Parameter) ||
+      expr.slices.empty() || expr.slices[0].isRange)
+    return {};
+  Datum first = evaluate(*expr.slices[0].from, scope);
+  if (failed || !first.isTensor())
+    return {};
+  Value tensor = resolve(object, expr.range);
+  llvm::SmallVector<Value> positions;
+  auto position = RankedTensorType::get({}, b.getI32Type());
+  for (const Expr::Slice &slice : expr.slices) {
+    Value at = slice.isRange ? Value()
+                             : asTensor(evaluate(*slice.from, scope),
+                                        slice.from->range, position);
+    if (failed)
+      return {};
+    if (!at || at.getType() != position)
+      return error(expr.range, "positions inside of attention are whole "
+                               "numbers, such as b, h, i and j");
+    positions.push_back(at);
+  }
+  auto type = typeOf(tensor);
+  if (int64_t(positions.size()) != type.getRank())
+    return error(expr.range, std::to_string(positions.size()) +
+                                 " positions in a tensor of the shape " +
+                                 shapeText(type));
+  loc = locationOf(expr.range);
+  return Datum::ofTensor(graph::ElementOp::create(
+      b, loc, RankedTensorType::get({}, type.getElementType()), tensor,
+      positions));
+}
+
 Datum Elaborator::evaluateIndex(const Expr &expr,
                                 std::shared_ptr<Scope> scope) {
   Datum object = evaluate(*expr.args[0], scope);
@@ -292,6 +343,9 @@ Datum Elaborator::evaluateIndex(const Expr &expr,
     value = d.integer() < 0 ? d.integer() + extent : d.integer();
     return true;
   };
+  if (Datum element = evaluateElement(expr, object, scope);
+      failed || !element.isNone())
+    return element;
   if (object.isList()) {
     int64_t at = 0, size = object.list->size();
     if (expr.slices.size() != 1 || expr.slices[0].isRange)

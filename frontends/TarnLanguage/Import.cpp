@@ -4,6 +4,7 @@
 
 #include "frontends/TarnLanguage/Elaborator.h"
 
+#include "mlir/IR/Verifier.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -27,7 +28,7 @@ tarn::lang::importTarn(mlir::MLIRContext &context, const std::string &path,
     return nullptr;
   }
   SourceFile source{path, (*buffer)->getBuffer().str()};
-  SourceFile librarySource{"nn.tarn", tarnStandardLibrary};
+  SourceFile librarySource{"nn.tarn", tarnStandardLibrary, /*library=*/true};
   Diagnostics diagnostics;
   File library = parse(librarySource, diagnostics);
   File file = parse(source, diagnostics);
@@ -40,6 +41,14 @@ tarn::lang::importTarn(mlir::MLIRContext &context, const std::string &path,
     diagnostics.render(errors);
     return nullptr;
   }
+  // What the language lets through, the ops' own verifiers judge.
+  mlir::ScopedDiagnosticHandler handler(&context,
+                                        [&](mlir::Diagnostic &diagnostic) {
+                                          renderDiagnostic(diagnostic, errors);
+                                          return mlir::success();
+                                        });
+  if (module && mlir::failed(mlir::verify(*module)))
+    return nullptr;
   return module;
 }
 

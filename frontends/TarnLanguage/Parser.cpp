@@ -79,6 +79,8 @@ private:
       next();
   }
   void recover(bool inBlock);
+  bool beginsDeclaration() const;
+  void closeBlock();
 
   ExprPtr node(Expr::Kind kind, Range range) {
     auto expr = std::make_unique<Expr>();
@@ -114,15 +116,44 @@ private:
   size_t at = 0;
   unsigned depth = 0;
   bool failed = false;
+  bool unclosed = false; ///< a block ended without its brace; said already
 };
 
 } // namespace
+
+/// A declaration's word at the start of a line: whatever was open before it was
+/// meant to be closed.
+bool Parser::beginsDeclaration() const {
+  const Token &token = peek();
+  uint32_t begin = token.range.begin;
+  if (token.kind != Token::Kind::Name ||
+      (begin != 0 && token.range.file->text[begin - 1] != '\n'))
+    return false;
+  for (const char *word :
+       {"use", "param", "module", "fn", "model", "train", "eval", "generate"})
+    if (token.text == word)
+      return true;
+  return false;
+}
+
+/// The end of a block; one that was left open is reported once.
+void Parser::closeBlock() {
+  if (!beginsDeclaration())
+    expect("}");
+  else if (!unclosed)
+    complain("`}`");
+  unclosed = beginsDeclaration();
+}
 
 /// Skips to where a new statement or declaration can begin.
 void Parser::recover(bool inBlock) {
   failed = false;
   unsigned braces = 0;
-  while (peek().kind != Token::Kind::End) {
+  for (size_t first = at; peek().kind != Token::Kind::End;) {
+    if (at != first && beginsDeclaration()) {
+      unclosed = inBlock;
+      return;
+    }
     if (peek().is("{"))
       ++braces;
     if (peek().is("}")) {
@@ -140,6 +171,7 @@ void Parser::recover(bool inBlock) {
 
 File Parser::parseFile() {
   File file;
+  file.end = tokens.back().range;
   for (skipNewlines(); peek().kind != Token::Kind::End; skipNewlines()) {
     size_t first = at;
     if (peek().isName("use")) {
@@ -163,8 +195,9 @@ File Parser::parseFile() {
     } else {
       complain("use, param, module, fn, model, train, eval or generate");
     }
-    if (failed)
+    if (failed && (at == first || !beginsDeclaration()))
       recover(false);
+    failed = unclosed = false;
   }
   return file;
 }
@@ -235,8 +268,8 @@ void Parser::parseModule(File &file) {
   module.parameters = parseParameters();
   module.range = since(first);
   expect("{");
-  for (skipNewlines();
-       !failed && !peek().is("}") && peek().kind != Token::Kind::End;
+  for (skipNewlines(); !failed && !peek().is("}") &&
+                       peek().kind != Token::Kind::End && !beginsDeclaration();
        skipNewlines()) {
     size_t begin = at;
     if (peek().isName("fn")) {
@@ -269,7 +302,7 @@ void Parser::parseModule(File &file) {
     if (failed)
       recover(true);
   }
-  expect("}");
+  closeBlock();
   file.modules.push_back(std::move(module));
 }
 
@@ -330,7 +363,8 @@ Block Parser::parseBlock() {
   expect("{");
   if (failed)
     return block;
-  for (skipNewlines(); !peek().is("}") && peek().kind != Token::Kind::End;
+  for (skipNewlines(); !peek().is("}") && peek().kind != Token::Kind::End &&
+                       !beginsDeclaration();
        skipNewlines()) {
     parseStatement(block);
     if (!failed && peek().kind != Token::Kind::Newline && !peek().is("}"))
@@ -338,7 +372,7 @@ Block Parser::parseBlock() {
     if (failed)
       recover(true);
   }
-  expect("}");
+  closeBlock();
   block.range = since(first);
   return block;
 }

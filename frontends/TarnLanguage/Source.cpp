@@ -42,6 +42,21 @@ void tarn::lang::renderSnippet(llvm::raw_ostream &out, llvm::StringRef kind,
       << "\n";
 }
 
+Diagnostic &Diagnostics::error(Range range, std::string message) {
+  all.push_back(std::make_unique<Diagnostic>());
+  Diagnostic &made = *all.back();
+  made.message = std::move(message);
+  made.range = range;
+  if (range.file && range.file->library)
+    for (auto call = calls.rbegin(); call != calls.rend(); ++call)
+      if (call->file && !call->file->library) {
+        made.range = *call;
+        made.note("found in the library", range);
+        break;
+      }
+  return made;
+}
+
 void Diagnostics::render(llvm::raw_ostream &out) const {
   std::vector<const Diagnostic *> sorted;
   for (const auto &diagnostic : all)

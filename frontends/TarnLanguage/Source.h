@@ -16,6 +16,8 @@ namespace tarn::lang {
 struct SourceFile {
   std::string name;
   std::string text;
+  /// Part of the compiler: errors in it are the caller's.
+  bool library = false;
 };
 
 /// A stretch of a file.
@@ -53,12 +55,10 @@ struct Diagnostic {
 /// Collects the errors of one run.
 class Diagnostics {
 public:
-  Diagnostic &error(Range range, std::string message) {
-    all.push_back(std::make_unique<Diagnostic>());
-    all.back()->message = std::move(message);
-    all.back()->range = range;
-    return *all.back();
-  }
+  /// An error at `range`; inside the library, at the call from the user's file.
+  Diagnostic &error(Range range, std::string message);
+  /// Where the calls in progress were written, outermost first.
+  std::vector<Range> calls;
   bool any() const { return !all.empty(); }
   /// Prints all, in the order of the file, at most twenty.
   void render(llvm::raw_ostream &out) const;

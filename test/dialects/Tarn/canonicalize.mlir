@@ -166,3 +166,20 @@ func.func @transposed_operands(%a: tensor<2x8x4xf32>, %b: tensor<2x6x8xf32>) -> 
   %3 = tarn.dot %a, %b transpose_a transpose_b : tensor<2x8x4xf32>, tensor<2x6x8xf32> -> tensor<2x4x6xf32>
   return %2, %3 : tensor<2x4x6xf32>, tensor<2x4x6xf32>
 }
+
+
+// CHECK-LABEL: func.func @gather_elements
+// CHECK: %[[I:.*]] = tarn.reshape %{{.*}} : tensor<2x3xi32> -> tensor<6xi32>
+// CHECK: %[[G:.*]] = tarn.gather %{{.*}}, %[[I]] : tensor<5xf32>, tensor<6xi32>
+// CHECK: tarn.reshape %[[G]] : tensor<6xf32> -> tensor<2x3xf32>
+func.func @gather_elements(%t: tensor<5xf32>, %i: tensor<2x3xi32>) -> tensor<2x3xf32> {
+  %0 = tarn.gather %t, %i : tensor<5xf32>, tensor<2x3xi32>
+  return %0 : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: func.func @gather_rows_stays
+// CHECK-NOT: tarn.reshape
+func.func @gather_rows_stays(%t: tensor<5x4xf32>, %i: tensor<2x3xi32>) -> tensor<2x3x4xf32> {
+  %0 = tarn.gather %t, %i : tensor<5x4xf32>, tensor<2x3xi32>
+  return %0 : tensor<2x3x4xf32>
+}
