@@ -153,6 +153,12 @@ void AttentionOp::buildCausalMask(Region &region, TypeRange captures,
 // attention_backward
 //===----------------------------------------------------------------------===//
 
+SmallVector<unsigned> AttentionOp::getFactors() { return {0, 1, 2}; }
+
+SmallVector<unsigned> AttentionBackwardOp::getFactors() {
+  return {0, 1, 2, 3, 5}; // all but lse
+}
+
 LogicalResult AttentionBackwardOp::verify() {
   Heads heads{getQ(), getK(), getV(), getLoc(), getOperationName()};
   if (failed(heads.verify()))
@@ -165,6 +171,12 @@ LogicalResult AttentionBackwardOp::verify() {
                              << expected[0] << " and " << expected[1])
         .note(getOut(), "out")
         .note(getLse(), "lse");
+  // attention_backward.C9
+  Type given = tensorType(getQ()).getElementType();
+  Type made = tensorType(getDq()).getElementType();
+  if (made != given && !made.isF32())
+    return Complaint(*this)
+           << "makes gradients of " << made << " from " << given;
   // attention_backward.C8
   if (getScore().empty() != getScoreGradient().empty())
     return Complaint(*this)

@@ -6,7 +6,8 @@
 include "dialects/Tarn/TarnBase.td"
 
 def AttentionOp : Tarn_InferredOp<"attention", !listconcat(
-    [IsolatedFromAbove], Decomposed, Gradient)> {
+    [IsolatedFromAbove, DeclareOpInterfaceMethods<ProductOp, ["getFactors"]>],
+    Decomposed, Gradient)> {
   let summary = "mix values by a softmax of query-key products";
   let description = [{
     For each batch b, head h and query i, over the keys j:
@@ -67,8 +68,10 @@ def AttentionOp : Tarn_InferredOp<"attention", !listconcat(
 }
 
 def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
-    [IsolatedFromAbove, AllTypesMatch<["q", "dq"]>, AllTypesMatch<["k", "dk"]>,
-     AllTypesMatch<["v", "dv"]>, AllTypesMatch<["out", "grad"]>],
+    [IsolatedFromAbove, AllShapesMatch<["q", "dq"]>,
+     AllShapesMatch<["k", "dk"]>, AllShapesMatch<["v", "dv"]>,
+     AllElementTypesMatch<["dq", "dk", "dv"]>, AllTypesMatch<["out", "grad"]>,
+     DeclareOpInterfaceMethods<ProductOp, ["getFactors"]>],
     Decomposed, NoGradient)> {
   let summary = "compute the gradients of attention's q, k and v";
   let description = [{
@@ -81,11 +84,13 @@ def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
     j: tensor<i32>, captures) and returns g * d score / d s; it is empty when
     `score` is.
 
-    Shapes: as `tarn.attention`; each gradient has its operand's type.
+    Shapes: as `tarn.attention`; each gradient has its operand's shape, in f32
+    or the operands' element type.
 
     Constraints: those of `tarn.attention`, and
     - C7: out and lse have the types of its results.
     - C8: `score_gradient` is there exactly when `score` is.
+    - C9: the gradients are f32 or have the operands' element type.
 
     Gradient: none (second derivatives go through the decomposition).
 
@@ -96,7 +101,7 @@ def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
     ^bb0(%b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>):
       %0 = tarn.compare le %j, %i : tensor<i32>
       tarn.yield %0 : tensor<i1>
-    } : tensor<2x4x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32>
+    } : tensor<2x4x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32> -> tensor<2x4x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>
     ```
   }];
   let arguments = (ins Tarn_Float:$q, Tarn_Float:$k, Tarn_Float:$v,
@@ -111,7 +116,7 @@ def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
     `scale` `=` $scale (`mask` $mask^)? (`score` $score^)?
     (`score_gradient` $score_gradient^)?
     attr-dict `:` type($q) `,` type($k) `,` type($v) `,` type($out) `,`
-    type($lse)
+    type($lse) `->` type($dq) `,` type($dk) `,` type($dv)
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

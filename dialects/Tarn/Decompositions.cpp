@@ -296,8 +296,9 @@ FailureOr<Values> AttentionBackwardOp::decompose(OpBuilder &builder) {
         g.run(getScoreGradient(), {f.cast(ds, builder.getF32Type()), narrow}),
         wide);
   ds = f.cast(f.scale(ds, getScale()), type);
-  Value dq = f.dot(ds, g.perQueryHead(getK()));
-  Value dk = g.perKeyHead(f.dot(ds, getQ(), true));
-  Value dv = g.perKeyHead(f.dot(f.cast(p, type), getGrad(), true));
+  Type made = elementOf(getDq());
+  Value dq = f.dot(ds, g.perQueryHead(getK()), false, false, made);
+  Value dk = g.perKeyHead(f.dot(ds, getQ(), true, false, made));
+  Value dv = g.perKeyHead(f.dot(f.cast(p, type), getGrad(), true, false, made));
   return Values{dq, dk, dv};
 }

@@ -5,7 +5,8 @@
 
 include "dialects/Tarn/TarnBase.td"
 
-def DotOp : Tarn_Op<"dot", !listconcat(LoopsAndCombiner, Gradient)> {
+def DotOp : Tarn_Op<"dot", !listconcat(LoopsAndCombiner, Gradient,
+                                    [ProductOp])> {
   let summary = "multiply matrices, batch by batch";
   let description = [{
     `result[.., m, n] = sum_k a'[.., m, k] * b'[.., k, n]` where `a'` is `a`

@@ -254,7 +254,8 @@ AttentionBackwardOp::evaluate(ArrayRef<HostTensor> operands,
   HeadProgram score(getScore(), 1, queries, keys, getCaptures().getTypes());
   HeadProgram slope(getScoreGradient(), 2, queries, keys,
                     getCaptures().getTypes());
-  HostTensor dq(q.type), dk(k.type), dv(v.type);
+  HostTensor dq(tensorType(getDq())), dk(tensorType(getDk())),
+      dv(tensorType(getDv()));
   for (int64_t b = 0; b != head.batches; ++b)
     for (int64_t h = 0; h != head.heads; ++h) {
       int64_t atQ = head.query(b, h), atK = head.key(b, h);

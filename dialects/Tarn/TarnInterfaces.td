@@ -49,6 +49,19 @@ def IndexedOp : OpInterface<"IndexedOp"> {
   ];
 }
 
+def ProductOp : OpInterface<"ProductOp"> {
+  let cppNamespace = "::tarn::graph";
+  let description = [{
+    An op whose work is products on the matrix units: with bf16 factors they
+    run faster, and are summed in f32 all the same.
+  }];
+  let methods = [
+    InterfaceMethod<"The operands that may be rounded to bf16, all or none.",
+      "::llvm::SmallVector<unsigned>", "getFactors", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return {0, 1};">,
+  ];
+}
+
 def Differentiable : OpInterface<"Differentiable"> {
   let cppNamespace = "::tarn::graph";
   let description = [{

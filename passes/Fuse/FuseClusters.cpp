@@ -338,11 +338,46 @@ void Fuser::run() {
 
 namespace {
 
+/// Bits of a value.
+int64_t bitsOf(Value value) {
+  auto type = graph::tensorType(value);
+  return type.getNumElements() * type.getElementTypeBitWidth();
+}
+
+/// A widened copy of a value is made by each reader for itself: what lies in
+/// memory between kernels is the short form.
+void widenAtReaders(func::FuncOp function) {
+  SmallVector<Operation *> widening;
+  for (Operation &op : function.getBody().front()) {
+    auto indexed = dyn_cast<graph::IndexedOp>(op);
+    auto cost = dyn_cast<graph::Recomputable>(op);
+    if (indexed && cost &&
+        indexed.getTileKind() == graph::TileKind::elementwise &&
+        op.getNumOperands() == 1 && op.getNumResults() == 1 &&
+        cost.getRecomputeClass() == graph::RecomputeClass::cheap &&
+        bitsOf(op.getResult(0)) > bitsOf(op.getOperand(0)))
+      widening.push_back(&op);
+  }
+  for (Operation *op : widening) {
+    llvm::MapVector<Operation *, SmallVector<OpOperand *>> readers;
+    for (OpOperand &use : op->getUses())
+      readers[use.getOwner()].push_back(&use);
+    for (auto &[reader, uses] : readers) {
+      OpBuilder b(reader);
+      Operation *copy = b.clone(*op);
+      for (OpOperand *use : uses)
+        use->set(copy->getResult(0));
+    }
+    op->erase();
+  }
+}
+
 struct FuseClusters : tarn::impl::TarnFuseClustersBase<FuseClusters> {
   using Base::Base;
   void runOnOperation() override {
     if (getOperation().isExternal())
       return;
+    widenAtReaders(getOperation());
     Fuser(getOperation(), explain).run();
   }
 };

@@ -14,7 +14,8 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
     (see ClusterAnalysis.h) and no other kernel comes between them; else it
     begins its own. Ops that cost nothing (broadcasts, transposes, slices,
     splat constants, index numbers) are repeated in every kernel that needs
-    them. No rule names an op.
+    them, and so is the widening of a short value: the short form lies in
+    memory. No rule names an op.
 
     When: phase fuse, on a graph of loop nests (composites decomposed but for
     those with programs of their own).

@@ -1,8 +1,18 @@
-//===- MixedPrecision.cpp - products of bf16 operands ---------------------===//
+//===- MixedPrecision.cpp - bf16 where the matrix units work --------------===//
+//
+// Micikevicius et al., "Mixed precision training" (arXiv 1710.03740), with
+// bf16: products read rounded factors and sum in f32, everything else computes
+// in f32. What a product makes is rounded where it is kept: where it, a bias
+// already added, meets more than one reader. Readers widen it again, each for
+// itself, so that only the short form lies in memory.
+//
+//===----------------------------------------------------------------------===//
 
 #include "passes/Precision/Passes.h"
 
 #include "dialects/Tarn/TarnOps.h"
+
+#include "llvm/ADT/SetVector.h"
 
 namespace tarn {
 #define GEN_PASS_DEF_TARNMIXEDPRECISION
@@ -12,36 +22,191 @@ namespace tarn {
 using namespace mlir;
 using namespace tarn;
 using graph::IndexedOp;
+using graph::ProductOp;
 using graph::TileKind;
 
-/// `value` rounded to bf16, right behind where it is made; once per value.
-static Value rounded(Value value, llvm::DenseMap<Value, Value> &known) {
-  Value &narrow = known[value];
-  if (narrow)
-    return narrow;
-  OpBuilder b(value.getContext());
-  b.setInsertionPointAfterValue(value);
-  Type type = graph::withElementType(value.getType(), b.getBF16Type());
-  return narrow = graph::CastOp::create(b, value.getLoc(), type, value);
+static bool isF32(Value value) {
+  return graph::tensorType(value).getElementType().isF32();
+}
+
+static bool hasKind(Operation *op, TileKind kind) {
+  auto indexed = dyn_cast<IndexedOp>(op);
+  return indexed && indexed.getTileKind() == kind;
+}
+
+/// A reshape, transpose, slice or the like of one value.
+static bool isView(Operation *op) {
+  return op && hasKind(op, TileKind::view) && op->getNumOperands() == 1;
+}
+
+/// The bf16 value that `value` is, widened; or null.
+static Value narrowSource(Value value) {
+  auto cast = value.getDefiningOp<graph::CastOp>();
+  return cast && isF32(value) &&
+                 graph::tensorType(cast.getX()).getElementType().isBF16()
+             ? cast.getX()
+             : Value();
 }
 
 namespace {
+
+class Rounder {
+public:
+  explicit Rounder(func::FuncOp function)
+      : function(function), b(function.getContext()) {}
+  void run();
+
+private:
+  Value narrow(Value value);
+  void roundFactors(ProductOp op);
+  void roundResult(Value result);
+  bool feedsProduct(Value value);
+  bool isSmall(Value operand, Value beside);
+
+  func::FuncOp function;
+  OpBuilder b;
+  llvm::DenseMap<Value, Value> narrowed;
+  llvm::DenseMap<Value, bool> feeding;
+};
+
+/// `value` in bf16: what it was widened from, through views, or rounded right
+/// behind where it is made; once per value.
+Value Rounder::narrow(Value value) {
+  if (Value source = narrowSource(value))
+    return source;
+  Value &known = narrowed[value];
+  if (known)
+    return known;
+  Type type = graph::withElementType(value.getType(), b.getBF16Type());
+  SmallVector<Operation *> views;
+  Value below = value;
+  while (isView(below.getDefiningOp())) {
+    views.push_back(below.getDefiningOp());
+    below = views.back()->getOperand(0);
+  }
+  if (Value source = narrowSource(below); source && !views.empty()) {
+    for (Operation *view : llvm::reverse(views)) {
+      b.setInsertionPointAfter(view);
+      Operation *copy = b.clone(*view);
+      copy->setOperand(0, source);
+      copy->getResult(0).setType(cast<RankedTensorType>(graph::withElementType(
+          view->getResult(0).getType(), b.getBF16Type())));
+      source = copy->getResult(0);
+    }
+    return narrowed[value] = source;
+  }
+  b.setInsertionPointAfterValue(value);
+  known = graph::CastOp::create(b, value.getLoc(), type, value);
+  return known;
+}
+
+void Rounder::roundFactors(ProductOp op) {
+  for (unsigned i : op.getFactors())
+    if (!isF32(op->getOperand(i)))
+      return;
+  for (unsigned i : op.getFactors())
+    op->setOperand(i, narrow(op->getOperand(i)));
+}
+
+/// Whether a product reads the value, through elementwise ops and views: then
+/// it is an activation or its gradient. Gradients of weights are none.
+bool Rounder::feedsProduct(Value value) {
+  auto [found, isNew] = feeding.try_emplace(value, false);
+  if (!isNew)
+    return found->second;
+  for (OpOperand &use : value.getUses()) {
+    Operation *user = use.getOwner();
+    auto product = dyn_cast<ProductOp>(user);
+    bool feeds = product && llvm::is_contained(product.getFactors(),
+                                               use.getOperandNumber());
+    if (!product &&
+        (hasKind(user, TileKind::elementwise) || hasKind(user, TileKind::view)))
+      for (Value result : user->getResults())
+        feeds |= feedsProduct(result);
+    if (feeds)
+      return feeding[value] = true;
+  }
+  return false;
+}
+
+/// A bias or a number beside a value: repeated into its shape.
+bool Rounder::isSmall(Value operand, Value beside) {
+  while (isView(operand.getDefiningOp()))
+    operand = operand.getDefiningOp()->getOperand(0);
+  Operation *op = operand.getDefiningOp();
+  return graph::tensorType(operand).getNumElements() <
+             graph::tensorType(beside).getNumElements() ||
+         (op && op->getNumOperands() == 0);
+}
+
+/// Rounds what a product makes, where it is kept: behind the elementwise ops
+/// that read nothing else of its size.
+void Rounder::roundResult(Value value) {
+  while (value.hasOneUse()) {
+    Operation *user = *value.getUsers().begin();
+    bool follows = isView(user);
+    if (hasKind(user, TileKind::elementwise) && user->getNumResults() == 1 &&
+        isF32(user->getResult(0)))
+      follows = llvm::all_of(user->getOperands(), [&](Value operand) {
+        return operand == value || isSmall(operand, value);
+      });
+    if (!follows)
+      return; // its one reader takes it as it is, or rounds it
+    value = user->getResult(0);
+  }
+  if (value.use_empty() || !isF32(value) || !feedsProduct(value))
+    return;
+  SmallVector<OpOperand *> uses;
+  for (OpOperand &use : value.getUses())
+    uses.push_back(&use);
+  Value kept = narrow(value);
+  b.setInsertionPointAfterValue(kept);
+  Value wide = graph::CastOp::create(b, value.getLoc(), value.getType(), kept);
+  for (OpOperand *use : uses)
+    use->set(wide);
+}
+
+void Rounder::run() {
+  SmallVector<ProductOp> products;
+  function.walk([&](ProductOp op) { products.push_back(op); });
+  // Forward order: factors of later products find what is rounded already.
+  for (ProductOp op : products) {
+    Type before = op->getResult(0).getType();
+    roundFactors(op);
+    if (auto inferred = dyn_cast<InferTypeOpInterface>(op.getOperation())) {
+      SmallVector<Type> types;
+      if (succeeded(inferred.inferReturnTypes(
+              op->getContext(), op->getLoc(), op->getOperands(),
+              op->getAttrDictionary(), op->getPropertiesStorage(),
+              op->getRegions(), types)))
+        for (auto [result, type] : llvm::zip(op->getResults(), types))
+          result.setType(cast<RankedTensorType>(type));
+    }
+    Value result = op->getResult(0);
+    if (result.getType() == before) {
+      for (Value each : op->getResults())
+        if (isF32(each) && !hasKind(op, TileKind::composite))
+          roundResult(each);
+      continue;
+    }
+    // The op itself makes bf16 now.
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : result.getUses())
+      uses.push_back(&use);
+    b.setInsertionPointAfter(op);
+    Value wide = graph::CastOp::create(b, op->getLoc(), before, result);
+    for (OpOperand *use : uses)
+      use->set(wide);
+  }
+}
 
 struct MixedPrecision : tarn::impl::TarnMixedPrecisionBase<MixedPrecision> {
   using Base::Base;
   void runOnOperation() override {
     auto precision =
         getOperation()->getAttrOfType<StringAttr>("tarn.precision");
-    if (!precision || precision.getValue() != "bf16")
-      return;
-    llvm::DenseMap<Value, Value> known;
-    getOperation().walk([&](IndexedOp op) {
-      if (op.getTileKind() != TileKind::dot)
-        return;
-      for (OpOperand &operand : op->getOpOperands())
-        if (graph::tensorType(operand.get()).getElementType().isF32())
-          operand.set(rounded(operand.get(), known));
-    });
+    if (precision && precision.getValue() == "bf16")
+      Rounder(getOperation()).run();
   }
 };
 

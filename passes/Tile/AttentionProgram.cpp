@@ -455,7 +455,7 @@ public:
   }
   LogicalResult build(TileDeriver &deriver, ValueRange positions) override {
     if (!op.getDq().getType().getElementType().isF32())
-      return op.emitOpError("in bf16 is not supported yet");
+      return op.emitOpError("accumulates its gradients in f32 only");
     AttentionBuilder a(deriver, op, op.getCaptures());
     OpBuilder &b = deriver.b;
     Value at = positions[0], keyHead = positions[1];
@@ -563,8 +563,10 @@ private:
         return failure();
       ds = *changed;
     }
-    ds = a.mul(ds, scale);
-    Value nextV = a.dot(p, *g, gv, false, false);
+    // Factors of the products that follow.
+    Type element = graph::tensorType(op.getQ()).getElementType();
+    ds = a.narrow(a.mul(ds, scale), element);
+    Value nextV = a.dot(a.narrow(p, element), *g, gv, false, false);
     Value nextK = a.dot(ds, *q, gk, false, false);
     Value zero = a.number(a.f32({block.queries, depth}), 0);
     Value dq = a.dot(ds, k, zero, true, false);

@@ -218,7 +218,8 @@ std::vector<OpError> attentionErrors() {
 }
 
 std::vector<OpError> backwardErrors() {
-  auto backward = [](std::string out, std::string lse, std::string regions) {
+  auto backward = [](std::string out, std::string lse, std::string regions,
+                     std::string made = "2x4x8x16xf32") {
     return "func.func @f(%q: tensor<2x4x8x16xf32>, %o: tensor<" + out +
            ">, %l: tensor<" + lse +
            ">) { %0:3 = tarn.attention_backward %q, %q, %q, %o, %l, %o scale = "
@@ -226,9 +227,12 @@ std::vector<OpError> backwardErrors() {
            regions +
            " : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, "
            "tensor<2x4x8x16xf32>, tensor<" +
-           out + ">, tensor<" + lse + "> return }";
+           out + ">, tensor<" + lse + "> -> tensor<" + made + ">, tensor<" +
+           made + ">, tensor<" + made + "> return }";
   };
-  return {{"C7", backward("2x4x8x12xf32", "2x4x8xf32", ""),
+  return {{"C9", backward("2x4x8x16xf32", "2x4x8xf32", "", "2x4x8x16xbf16"),
+           "makes gradients of 'bf16' from 'f32'"},
+          {"C7", backward("2x4x8x12xf32", "2x4x8xf32", ""),
            "has out 'tensor<2x4x8x12xf32>' and lse 'tensor<2x4x8xf32>', "
            "expected 'tensor<2x4x8x16xf32>'"},
           {"C7", backward("2x4x8x16xf32", "2x4x9xf32", ""),

@@ -1,10 +1,10 @@
 // RUN: tarn-opt %s --tarn-mixed-precision | FileCheck %s
-// Products read bf16 and sum in f32; a shared operand is rounded once; all else
-// stays as it was.
+// Products read bf16 and sum in f32; what several ops read of a product is
+// rounded once, behind its bias; all else stays as it was.
 
-// CHECK-LABEL: func.func @bf16
+// CHECK-LABEL: func.func @factors
 // CHECK-SAME: %[[X:.*]]: tensor<4x8xf32>, %[[W:.*]]: tensor<8x8xf32>
-func.func @bf16(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> attributes {tarn.precision = "bf16"} {
+func.func @factors(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> attributes {tarn.precision = "bf16"} {
   // CHECK-DAG: %[[NX:.*]] = tarn.cast %[[X]] : tensor<4x8xf32> -> tensor<4x8xbf16>
   // CHECK-DAG: %[[NW:.*]] = tarn.cast %[[W]] : tensor<8x8xf32> -> tensor<8x8xbf16>
   // CHECK: %[[Y:.*]] = tarn.dot %[[NX]], %[[NW]] : tensor<4x8xbf16>, tensor<8x8xbf16> -> tensor<4x8xf32>
@@ -16,6 +16,72 @@ func.func @bf16(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> att
   // CHECK: tarn.exp %{{.*}} : tensor<4x8xf32>
   %e = tarn.exp %z : tensor<4x8xf32>
   return %e : tensor<4x8xf32>
+}
+
+// The activation that the nonlinearity reads twice is kept in bf16; the product
+// that follows reads the nonlinearity in bf16.
+// CHECK-LABEL: func.func @kept_behind_the_bias
+// CHECK: %[[B:.*]] = tarn.broadcast %arg2
+// CHECK: %[[Y:.*]] = tarn.dot
+// CHECK-NEXT: %[[S:.*]] = tarn.add %[[Y]], %[[B]]
+// CHECK-NEXT: %[[K:.*]] = tarn.cast %[[S]] : tensor<4x8xf32> -> tensor<4x8xbf16>
+// CHECK-NEXT: %[[V:.*]] = tarn.cast %[[K]] : tensor<4x8xbf16> -> tensor<4x8xf32>
+// CHECK: %[[T:.*]] = tarn.tanh %[[V]]
+// CHECK: %[[M:.*]] = tarn.mul %[[V]], %[[T]]
+// CHECK: %[[N:.*]] = tarn.cast %[[M]] : tensor<4x8xf32> -> tensor<4x8xbf16>
+// CHECK: tarn.dot %[[N]]
+func.func @kept_behind_the_bias(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> attributes {tarn.precision = "bf16"} {
+  %bias = tarn.broadcast %b dims = [1] : tensor<8xf32> -> tensor<4x8xf32>
+  %y = tarn.dot %x, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  %s = tarn.add %y, %bias : tensor<4x8xf32>
+  %t = tarn.tanh %s : tensor<4x8xf32>
+  %m = tarn.mul %s, %t : tensor<4x8xf32>
+  %z = tarn.dot %m, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  return %z : tensor<4x8xf32>
+}
+
+// A residual stream is no product: it stays f32, and so does what joins it.
+// CHECK-LABEL: func.func @residual
+// CHECK: %[[Y:.*]] = tarn.dot
+// CHECK-NEXT: %[[H:.*]] = tarn.add %arg0, %[[Y]] : tensor<4x8xf32>
+// CHECK: tarn.mul %[[H]], %[[H]] : tensor<4x8xf32>
+func.func @residual(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> attributes {tarn.precision = "bf16"} {
+  %y = tarn.dot %x, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  %h = tarn.add %x, %y : tensor<4x8xf32>
+  %m = tarn.mul %h, %h : tensor<4x8xf32>
+  %z = tarn.dot %m, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  return %z : tensor<4x8xf32>
+}
+
+// The gradient of a weight goes to the optimizer as it was summed.
+// CHECK-LABEL: func.func @weight_gradient
+// CHECK: %[[G:.*]] = tarn.dot {{.*}} transpose_a : tensor<4x8xbf16>, tensor<4x8xbf16> -> tensor<8x8xf32>
+// CHECK: tarn.mul %[[G]], %[[G]] : tensor<8x8xf32>
+// CHECK: tarn.sub %arg1, %[[G]]
+func.func @weight_gradient(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %g: tensor<4x8xf32>) -> (tensor<f32>, tensor<8x8xf32>) attributes {tarn.precision = "bf16"} {
+  %dw = tarn.dot %x, %g transpose_a : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<8x8xf32>
+  %sq = tarn.mul %dw, %dw : tensor<8x8xf32>
+  %norm = tarn.reduce_sum %sq dims = [0, 1] : tensor<8x8xf32>
+  %n = tarn.sub %w, %dw : tensor<8x8xf32>
+  return %norm, %n : tensor<f32>, tensor<8x8xf32>
+}
+
+// Attention takes and gives bf16; its gradients come in f32. What a product
+// gave is followed through transposes, not widened and rounded again.
+// CHECK-LABEL: func.func @attention
+// CHECK: %[[Y:.*]] = tarn.dot
+// CHECK: %[[K:.*]] = tarn.cast %[[Y]] : tensor<8x8xf32> -> tensor<8x8xbf16>
+// CHECK: %[[Q:.*]] = tarn.reshape %[[K]] : tensor<8x8xbf16> -> tensor<1x2x4x8xbf16>
+// CHECK: %[[O:.*]], %[[L:.*]] = tarn.attention %[[Q]], %[[Q]], %[[Q]]
+// CHECK-SAME: tensor<1x2x4x8xbf16>
+// CHECK: tarn.attention_backward %[[Q]], %[[Q]], %[[Q]], %[[O]], %[[L]],
+// CHECK-SAME: -> tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
+func.func @attention(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>, %g: tensor<1x2x4x8xf32>) -> (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<8x8xf32>) attributes {tarn.precision = "bf16"} {
+  %y = tarn.dot %x, %w : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+  %q = tarn.reshape %y : tensor<8x8xf32> -> tensor<1x2x4x8xf32>
+  %o, %l = tarn.attention %q, %q, %q scale = 0.125 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
+  %dq, %dk, %dv = tarn.attention_backward %q, %q, %q, %o, %l, %g scale = 0.125 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4xf32> -> tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
+  return %o, %dq, %y : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<8x8xf32>
 }
 
 // CHECK-LABEL: func.func @fp32
