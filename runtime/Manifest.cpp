@@ -110,6 +110,10 @@ static Json writeKernel(const Kernel &kernel) {
   out.set("scratch", kernel.scratch);
   out.set("flops", kernel.flops);
   out.set("bytes", kernel.bytes);
+  if (!kernel.program.empty())
+    out.set("program", kernel.program);
+  if (!kernel.work.isNull())
+    out.set("work", kernel.work);
   Json bytes = Json::array(), access = Json::array();
   for (const KernelArg &arg : kernel.args) {
     bytes.push(arg.bytes);
@@ -451,6 +455,9 @@ private:
     out.scratch = size(item, "scratch", 0);
     out.flops = integer(item, "flops", 0);
     out.bytes = integer(item, "bytes", 0);
+    out.program = string(item, "program", false);
+    if (const Json *work = item.find("work"))
+      out.work = *work;
     each(item, "arg_bytes", [&](const Json &bytes) {
       if (!bytes.isInt() || bytes.asInt() < 0)
         return fail(Code::Invalid, "expected a size");

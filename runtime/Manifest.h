@@ -61,6 +61,8 @@ struct Kernel {
   uint64_t scratch = 0; ///< bytes that a block needs for itself
   int64_t flops = 0;    ///< of one launch, for reports
   int64_t bytes = 0;
+  std::string program; ///< hash of what it computes; the key of its times
+  Json work;           ///< what the compiler counted, for reports; or null
   std::vector<KernelArg> args;
 };
 

@@ -2,6 +2,7 @@
 
 #include "compiler/Package/Package.h"
 
+#include "compiler/Cost/KernelCostJson.h"
 #include "compiler/Target/Cpu/CpuTarget.h"
 #include "dialects/Step/StepOps.h"
 #include "dialects/Tarn/TarnOps.h"
@@ -178,7 +179,6 @@ rt::Kernel Packager::describe(tile::KernelOp kernel) {
     rt::KernelArg argument;
     argument.bytes = type.getNumElements() *
                      std::max<int64_t>(type.getElementTypeBitWidth() / 8, 1);
-    result.bytes += argument.bytes;
     switch (kernel.getBufferAccess(i)) {
     case tile::Access::Read:
       argument.access = rt::KernelArg::Access::Read;
@@ -195,21 +195,11 @@ rt::Kernel Packager::describe(tile::KernelOp kernel) {
     }
     result.args.push_back(argument);
   }
-  // Products count; the rest is small beside them.
-  kernel.walk([&](tile::DotOp dot) {
-    int64_t times = kernel.getNumBlocks();
-    for (Operation *parent = dot->getParentOp(); parent != kernel;
-         parent = parent->getParentOp())
-      if (auto loop = dyn_cast<scf::ForOp>(parent)) {
-        auto from = getConstantIntValue(loop.getLowerBound());
-        auto to = getConstantIntValue(loop.getUpperBound());
-        auto step = getConstantIntValue(loop.getStep());
-        if (from && to && step && *step > 0)
-          times *= llvm::divideCeil(*to - *from, *step);
-      }
-    result.flops +=
-        2 * times * dot.getResult().getType().getNumElements() * dot.getK();
-  });
+  KernelCost cost = costOf(kernel);
+  result.flops = cost.flops();
+  result.bytes = cost.bytes();
+  result.program = programHash(kernel);
+  result.work = writeKernelCost(cost);
   return result;
 }
 

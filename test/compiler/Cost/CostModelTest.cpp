@@ -1,0 +1,135 @@
+//===- CostModelTest.cpp - seconds of kernels -----------------------------===//
+
+#include "compiler/Cost/CostModel.h"
+#include "test/compiler/Cost/KernelText.h"
+
+using namespace tarn;
+using namespace tarn::test;
+
+static Device device(const char *name) { return *findDevice(name); }
+
+TEST(CostModel, ComputeBoundIsFlopsOverPeak) {
+  // 2 * 8192^3 flops at 989.4 TFLOPS * 0.79: 1.407 ms; memory: 0.18 ms.
+  KernelText text(gemm(8192, 8192, 8192, 128, 256, "bf16"));
+  CostModel model(device("h200"));
+  Estimate estimate = model.estimate(text.kernel);
+  double work = 2.0 * 8192 * 8192 * 8192 / (989.4e12 * 0.79);
+  EXPECT_NEAR(estimate.seconds, work + 2.5e-6, 1e-9);
+  EXPECT_STREQ(estimate.bound, "compute");
+  EXPECT_FALSE(estimate.measured);
+  EXPECT_GT(estimate.error, 0.01);
+  EXPECT_LT(estimate.error, 0.2);
+  EXPECT_EQ(model.sourceOf(text.kernel), "roofline");
+  // 769 to 798 TFLOPS were measured on an H200 for this product.
+  double rate = 2.0 * 8192 * 8192 * 8192 / estimate.seconds;
+  EXPECT_GT(rate, 769e12);
+  EXPECT_LT(rate, 798e12);
+}
+
+TEST(CostModel, MemoryBoundIsBytesOverBandwidth) {
+  KernelText text(R"(
+tile.kernel @add(%X: memref<268435456xf32>, %Y: memref<268435456xf32>)
+    access ["read", "write"] grid (%i = 268435456 by 8192) {
+  %x = tile.load %X[%i] : memref<268435456xf32> -> tensor<8192xf32>
+  %y = arith.addf %x, %x : tensor<8192xf32>
+  tile.store %y, %Y[%i] : tensor<8192xf32>, memref<268435456xf32>
+  tile.return
+})");
+  Estimate estimate = CostModel(device("h100")).estimate(text.kernel);
+  EXPECT_NEAR(estimate.seconds, 2.0 * 0x1p30 / (3.35e12 * 0.9) + 2.5e-6, 1e-9);
+  EXPECT_STREQ(estimate.bound, "memory");
+}
+
+TEST(CostModel, TinyKernelsCostALaunch) {
+  KernelText text(gemm(8, 8, 8, 8, 8));
+  for (const Device &any : knownDevices()) {
+    Estimate estimate = CostModel(any).estimate(text.kernel);
+    EXPECT_STREQ(estimate.bound, "launch") << any.name;
+    EXPECT_GE(estimate.seconds, any.launch.value);
+    EXPECT_LT(estimate.seconds, 2 * any.launch.value);
+  }
+}
+
+TEST(CostModel, NeverFasterWithMoreWork) {
+  for (const Device &any : knownDevices()) {
+    CostModel model(any);
+    double before = 0;
+    for (int m = 64; m <= 4096; m *= 2) {
+      double seconds =
+          model.seconds(KernelText(gemm(m, 1024, 512, 64, 128)).kernel);
+      EXPECT_GE(seconds, before) << any.name << " " << m;
+      before = seconds;
+    }
+    EXPECT_GE(model.copySeconds(2 << 20), model.copySeconds(1 << 20));
+    EXPECT_GT(model.toHostSeconds(1 << 30), model.copySeconds(1 << 30) / 2);
+    EXPECT_GT(model.fromHostSeconds(1 << 30), 0);
+  }
+}
+
+TEST(CostModel, MoreThreadsAreFasterWhereThereAreBlocks) {
+  Device cpu = device("cpu");
+  KernelText many(gemm(1024, 1024, 1024, 128, 128));
+  double one = CostModel(cpu, "", 1).seconds(many.kernel);
+  double two = CostModel(cpu, "", 2).seconds(many.kernel);
+  EXPECT_NEAR(one / two, 2, 0.01);
+  KernelText single(gemm(128, 128, 1024, 128, 128));
+  EXPECT_EQ(CostModel(cpu, "", 1).seconds(single.kernel),
+            CostModel(cpu, "", 2).seconds(single.kernel));
+  // Three blocks on two threads take as long as four.
+  EXPECT_NEAR(CostModel(cpu, "", 2)
+                  .seconds(KernelText(gemm(384, 256, 1024, 128, 256)).kernel),
+              CostModel(cpu, "", 2)
+                  .seconds(KernelText(gemm(512, 256, 1024, 128, 256)).kernel),
+              1e-9);
+}
+
+TEST(CostModel, BetterInstructionSetsAreFaster) {
+  KernelText text(gemm(1024, 1024, 1024, 128, 128));
+  Device cpu = device("cpu");
+  EXPECT_GT(CostModel(cpu, "cpu:x86-64-v3").seconds(text.kernel),
+            1.5 * CostModel(cpu, "cpu:x86-64-v4").seconds(text.kernel));
+}
+
+TEST(CostModel, MeasuredTimesReplaceTheRoofline) {
+  KernelText one(gemm(64, 64, 64, 64, 64));
+  KernelText other(gemm(64, 64, 128, 64, 64));
+  CostModel model(device("cpu"), "cpu:x86-64-v4", 2);
+  KernelTimes times;
+  times.model = "mine";
+  times.device = "cpu";
+  times.target = "cpu:x86-64-v4";
+  times.threads = 2;
+  times.kernels[programHash(one.kernel)] = {"gemm", 0.125, 3};
+  double roofline = model.seconds(other.kernel);
+  rt::Result<unsigned> found = model.useTimes(
+      times, {programHash(one.kernel), programHash(other.kernel)});
+  ASSERT_TRUE(found.ok()) << found.status().message();
+  EXPECT_EQ(*found, 1u);
+  EXPECT_EQ(model.seconds(one.kernel), 0.125);
+  EXPECT_EQ(model.sourceOf(one.kernel), "measured");
+  EXPECT_EQ(model.seconds(other.kernel), roofline);
+  EXPECT_EQ(model.sourceOf(other.kernel), "roofline");
+}
+
+TEST(CostModel, TimesOfSomethingElseAreErrors) {
+  KernelText text(gemm(64, 64, 64, 64, 64));
+  KernelTimes times;
+  times.model = "mine";
+  times.device = "cpu";
+  times.target = "cpu:x86-64-v4";
+  times.threads = 2;
+  times.kernels["0123456789abcdef"] = {"gemm", 0.125, 3};
+  auto message = [&](CostModel model) {
+    return model.useTimes(times, *text.module).status().message();
+  };
+  EXPECT_EQ(message(CostModel(device("cpu"), "cpu:x86-64-v4", 2)),
+            "the times are of another model: of `mine`, and none of its 1 "
+            "kernels is among the 1 here");
+  EXPECT_EQ(message(CostModel(device("cpu"), "cpu:x86-64-v3", 2)),
+            "the times were measured with target `cpu:x86-64-v4`, this is "
+            "about `cpu:x86-64-v3`");
+  EXPECT_EQ(message(CostModel(device("cpu"), "cpu:x86-64-v4", 1)),
+            "the times were measured with threads 2, this is about 1");
+  EXPECT_EQ(message(CostModel(device("h100"))),
+            "the times were measured with device `cpu`, this is about `h100`");
+}
