@@ -23,7 +23,8 @@ int64_t maxLive(llvm::ArrayRef<PackedValue> values);
 
 /// Gives each value an offset such that values that live together are apart.
 /// Returns the bytes of the arena. Deterministic; tries several orders of
-/// placing, and stops at the first that reaches maxLive.
+/// placing and stops at the first that reaches maxLive, else searches on within
+/// a limit that depends on the number of values alone.
 int64_t packArena(llvm::MutableArrayRef<PackedValue> values);
 
 } // namespace tarn

@@ -1,0 +1,45 @@
+//===- Pack.h - packing a problem -------------------------------*- C++ -*-===//
+//
+// What the plan and the command call. Each memory space is packed on its own.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PASSES_PLAN_PACKING_PACK_H
+#define PASSES_PLAN_PACKING_PACK_H
+
+#include "passes/Plan/Packing/Search.h"
+
+namespace tarn::packing {
+
+/// What packing may spend. Counted, never timed: plans are reproducible.
+struct Limits {
+  /// Nodes of the search tree.
+  uint64_t nodes = 20'000'000;
+  /// Pairs of buffers that the greedy orders may look at, per attempt.
+  uint64_t pairs = 400'000'000;
+};
+
+struct Packing {
+  Outcome outcome = Outcome::unknown;
+  /// If packed: an offset for each buffer, and where the highest one ends.
+  std::vector<int64_t> offsets;
+  int64_t bytes = 0;
+  /// Proven: nothing smaller holds them.
+  int64_t bound = 0;
+  /// What the greedy orders alone reach.
+  int64_t greedyBytes = 0;
+  uint64_t nodes = 0;
+};
+
+/// Packs into `capacity` bytes, or proves that it can't, or gives up.
+Packing packInto(std::span<const Buffer> buffers, int64_t capacity,
+                 const Limits &limits = {});
+
+/// Packs into the least bytes that are found. Optimal where `bytes == bound`.
+/// Impossible only if fixed buffers are in each other's way.
+Packing packSmallest(std::span<const Buffer> buffers,
+                     const Limits &limits = {});
+
+} // namespace tarn::packing
+
+#endif // PASSES_PLAN_PACKING_PACK_H

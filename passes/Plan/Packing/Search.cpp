@@ -1,0 +1,327 @@
+//===- Search.cpp - an exact search for a packing -------------------------===//
+//
+// Depth first over canonical packings: every buffer rests on another one or on
+// the ground, and buffers are placed by rising offset, so that each packing is
+// reached once. A state knows the lowest offset each unplaced buffer may still
+// take; a section whose lowest such offset plus what it still has to hold is
+// above the capacity ends the branch. When a placed buffer leaves no unplaced
+// one across a moment, both sides are searched apart.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Plan/Packing/Search.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+
+using namespace tarn::packing;
+
+namespace {
+
+/// The search over the buffers of one partition in one static order. `Number`
+/// holds offsets in units of the problem's granularity.
+template <typename Number> class Searcher {
+public:
+  Searcher(std::span<const Buffer> buffers, const std::vector<unsigned> &order,
+           int64_t unit, int64_t capacity);
+  Outcome run(uint64_t limit, uint64_t &nodes);
+  /// The offset found for the buffer at `rank` of the order.
+  int64_t offsetOf(unsigned rank) const { return offset[rank]; }
+
+private:
+  struct Saved {
+    unsigned buffer;
+    Number low;
+  };
+  struct Placed {
+    unsigned buffer;
+    size_t trail;
+  };
+  /// Searches sections [left, right] with the unplaced buffers that `open`
+  /// holds from `begin` on. Buffers go above (`floor`, `rank`).
+  Outcome explore(unsigned left, unsigned right, unsigned begin, Number floor,
+                  unsigned rank);
+  Outcome descend(unsigned left, unsigned right, unsigned begin,
+                  unsigned placed);
+  bool sectionsFit(unsigned left, unsigned right, unsigned begin, Number floor,
+                   unsigned rank);
+  void place(unsigned buffer);
+  void undoTo(size_t mark);
+
+  unsigned count, sectionCount = 0;
+  Number capacity;
+  std::vector<Number> size, alignment, fixed, low, offset, leastNeighbour;
+  std::vector<unsigned> first, last, identical;
+  std::vector<unsigned> neighbourStart, neighbours;
+  std::vector<uint8_t> placed;
+  /// Per section: what is still to be placed; per moment between two sections:
+  /// how many unplaced buffers live across it.
+  std::vector<Number> remaining, lowest;
+  std::vector<unsigned> across;
+  std::vector<unsigned> open;
+  std::vector<std::pair<Number, unsigned>> candidates;
+  std::vector<Saved> trail;
+  std::vector<Placed> history;
+  uint64_t nodes = 0, limit = 0;
+};
+
+template <typename Number>
+Searcher<Number>::Searcher(std::span<const Buffer> buffers,
+                           const std::vector<unsigned> &order, int64_t unit,
+                           int64_t capacity)
+    : count(buffers.size()), capacity(capacity / unit) {
+  Sections sections = makeSections(buffers);
+  sectionCount = sections.count;
+  remaining.assign(sectionCount, 0);
+  lowest.assign(sectionCount, 0);
+  across.assign(sectionCount, 0);
+  for (unsigned index : order) {
+    const Buffer &buffer = buffers[index];
+    size.push_back(buffer.size / unit);
+    alignment.push_back(buffer.alignment > unit ? buffer.alignment / unit : 1);
+    fixed.push_back(buffer.fixed < 0 ? -1 : buffer.fixed / unit);
+    low.push_back(std::max<Number>(fixed.back(), 0));
+    first.push_back(sections.first[index]);
+    last.push_back(sections.last[index]);
+    for (unsigned s = first.back(); s <= last.back(); ++s)
+      remaining[s] += size.back();
+    for (unsigned s = first.back(); s < last.back(); ++s)
+      ++across[s];
+  }
+  offset.assign(count, 0);
+  placed.assign(count, 0);
+  identical.assign(count, count);
+  leastNeighbour.assign(count, std::numeric_limits<Number>::max());
+  neighbourStart.push_back(0);
+  for (unsigned i = 0; i != count; ++i) {
+    for (unsigned j = 0; j != count; ++j) {
+      if (i == j || last[j] < first[i] || last[i] < first[j])
+        continue;
+      neighbours.push_back(j);
+      leastNeighbour[i] = std::min(leastNeighbour[i], size[j]);
+      if (j < i && first[i] == first[j] && last[i] == last[j] &&
+          size[i] == size[j] && alignment[i] == alignment[j] && fixed[i] < 0 &&
+          fixed[j] < 0)
+        identical[i] = j; // goes before i, without loss
+    }
+    neighbourStart.push_back(neighbours.size());
+  }
+}
+
+template <typename Number>
+Outcome Searcher<Number>::run(uint64_t nodeLimit, uint64_t &spent) {
+  nodes = 0;
+  limit = nodeLimit;
+  open.resize(count);
+  std::iota(open.begin(), open.end(), 0u);
+  for (unsigned i = 0; i != count; ++i)
+    placed[i] = 0;
+  Outcome outcome = Outcome::packed;
+  if (count)
+    outcome = descend(0, sectionCount - 1, 0, count);
+  spent += nodes;
+  return outcome;
+}
+
+template <typename Number> void Searcher<Number>::place(unsigned buffer) {
+  Number at = low[buffer], top = at + size[buffer];
+  placed[buffer] = 1;
+  offset[buffer] = at;
+  history.push_back({buffer, trail.size()});
+  for (unsigned k = neighbourStart[buffer], e = neighbourStart[buffer + 1];
+       k != e; ++k) {
+    unsigned other = neighbours[k];
+    if (placed[other] || low[other] >= top)
+      continue;
+    trail.push_back({other, low[other]});
+    Number up = alignment[other];
+    low[other] = up == 1 ? top : (top + up - 1) / up * up;
+  }
+  for (unsigned s = first[buffer]; s <= last[buffer]; ++s)
+    remaining[s] -= size[buffer];
+  for (unsigned s = first[buffer]; s < last[buffer]; ++s)
+    --across[s];
+}
+
+template <typename Number> void Searcher<Number>::undoTo(size_t mark) {
+  for (; history.size() != mark; history.pop_back()) {
+    auto [buffer, saved] = history.back();
+    for (unsigned s = first[buffer]; s <= last[buffer]; ++s)
+      remaining[s] += size[buffer];
+    for (unsigned s = first[buffer]; s < last[buffer]; ++s)
+      ++across[s];
+    for (; trail.size() != saved; trail.pop_back())
+      low[trail.back().buffer] = trail.back().low;
+    placed[buffer] = 0;
+  }
+}
+
+template <typename Number>
+bool Searcher<Number>::sectionsFit(unsigned left, unsigned right,
+                                   unsigned begin, Number floor,
+                                   unsigned rank) {
+  for (unsigned s = left; s <= right; ++s)
+    lowest[s] = std::numeric_limits<Number>::max();
+  for (unsigned k = begin; k != open.size(); ++k) {
+    unsigned i = open[k];
+    Number at = low[i];
+    if (fixed[i] >= 0 && at != fixed[i])
+      return false;
+    if (at < floor || (at == floor && i < rank)) {
+      // Passed over: something must come below it first.
+      if (fixed[i] >= 0 ||
+          leastNeighbour[i] == std::numeric_limits<Number>::max())
+        return false;
+      at = floor + leastNeighbour[i];
+    }
+    if (at + size[i] > capacity)
+      return false;
+    for (unsigned s = first[i]; s <= last[i]; ++s)
+      lowest[s] = std::min(lowest[s], at);
+  }
+  for (unsigned s = left; s <= right; ++s)
+    if (remaining[s] && lowest[s] + remaining[s] > capacity)
+      return false;
+  return true;
+}
+
+/// Splits [left, right] where no unplaced buffer lives across, and explores the
+/// parts. Buffers go above the offset and rank of `from`, if there is one.
+template <typename Number>
+Outcome Searcher<Number>::descend(unsigned left, unsigned right, unsigned begin,
+                                  unsigned from) {
+  Number floor = from == count ? 0 : offset[from];
+  unsigned rank = from == count ? 0 : from;
+  unsigned end = open.size();
+  for (unsigned part = left; part <= right;) {
+    unsigned stop = part;
+    while (stop != right && across[stop])
+      ++stop;
+    for (unsigned k = begin; k != end; ++k)
+      if (unsigned i = open[k];
+          !placed[i] && part <= first[i] && last[i] <= stop)
+        open.push_back(i);
+    Outcome outcome = Outcome::packed;
+    if (open.size() != end)
+      outcome = explore(part, stop, end, floor, rank);
+    open.resize(end);
+    if (outcome != Outcome::packed)
+      return outcome;
+    part = stop + 1;
+  }
+  return Outcome::packed;
+}
+
+template <typename Number>
+Outcome Searcher<Number>::explore(unsigned left, unsigned right, unsigned begin,
+                                  Number floor, unsigned rank) {
+  if (++nodes > limit)
+    return Outcome::unknown;
+  if (!sectionsFit(left, right, begin, floor, rank))
+    return Outcome::impossible;
+  // A buffer that would end below where another one is put could lie there.
+  Number least = std::numeric_limits<Number>::max();
+  for (unsigned k = begin; k != open.size(); ++k)
+    least = std::min<Number>(least, low[open[k]] + size[open[k]]);
+  size_t firstCandidate = candidates.size();
+  for (unsigned k = begin; k != open.size(); ++k) {
+    unsigned i = open[k];
+    if (low[i] < floor || (low[i] == floor && i < rank) || low[i] >= least)
+      continue;
+    if (identical[i] != count && !placed[identical[i]])
+      continue;
+    candidates.push_back({low[i], i});
+  }
+  std::sort(candidates.begin() + firstCandidate, candidates.end());
+  Outcome outcome = Outcome::impossible;
+  size_t mark = history.size();
+  for (size_t c = firstCandidate; c != candidates.size(); ++c) {
+    unsigned i = candidates[c].second;
+    if (c != firstCandidate && !sectionsFit(left, right, begin, low[i], i))
+      break; // later ones only pass over more
+    size_t raised = trail.size();
+    place(i);
+    bool hatless = trail.size() == raised;
+    outcome = descend(left, right, begin, i);
+    if (outcome == Outcome::packed)
+      break; // stays placed
+    undoTo(mark);
+    if (outcome == Outcome::unknown || hatless)
+      break;
+  }
+  candidates.resize(firstCandidate);
+  return outcome;
+}
+
+/// The static orders: by width (sections or time), area and the fullest
+/// section a buffer lives in, each with another key first; largest first.
+std::vector<std::vector<unsigned>>
+staticOrders(std::span<const Buffer> buffers) {
+  Sections sections = makeSections(buffers);
+  std::vector<std::array<double, 3>> keys;
+  for (unsigned i = 0; i != buffers.size(); ++i) {
+    double width = double(buffers[i].upper - buffers[i].lower);
+    int64_t total = 0;
+    for (unsigned s = sections.first[i]; s <= sections.last[i]; ++s)
+      total = std::max(total, sections.total[s]);
+    keys.push_back({width, width * double(buffers[i].size), double(total)});
+  }
+  std::vector<std::vector<unsigned>> orders;
+  constexpr unsigned width = 0, area = 1, total = 2;
+  const unsigned keyOrders[][3] = {
+      {width, area, total}, {total, area, width}, {total, width, area}};
+  for (const auto &use : keyOrders) {
+    std::vector<unsigned> order(buffers.size());
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(), [&](unsigned x, unsigned y) {
+      for (unsigned key : use)
+        if (keys[x][key] != keys[y][key])
+          return keys[x][key] > keys[y][key];
+      return x < y;
+    });
+    orders.push_back(std::move(order));
+  }
+  return orders;
+}
+
+template <typename Number>
+Outcome searchOrders(std::span<const Buffer> buffers, int64_t unit,
+                     int64_t capacity, Effort &effort,
+                     std::vector<int64_t> &offsets) {
+  auto orders = staticOrders(buffers);
+  std::vector<Searcher<Number>> searchers;
+  for (const auto &order : orders)
+    searchers.emplace_back(buffers, order, unit, capacity);
+  // No order is good at all problems: each gets a turn, then a longer one.
+  for (uint64_t turn = 256 + buffers.size(); effort.nodes < effort.nodeLimit;
+       turn *= 2)
+    for (unsigned k = 0; k != orders.size(); ++k) {
+      if (effort.nodes >= effort.nodeLimit)
+        break;
+      uint64_t limit = std::min(turn, effort.nodeLimit - effort.nodes);
+      Outcome outcome = searchers[k].run(limit, effort.nodes);
+      if (outcome == Outcome::unknown)
+        continue;
+      if (outcome == Outcome::packed)
+        for (unsigned rank = 0; rank != buffers.size(); ++rank)
+          offsets[orders[k][rank]] =
+              int64_t(searchers[k].offsetOf(rank)) * unit;
+      return outcome;
+    }
+  return Outcome::unknown;
+}
+
+} // namespace
+
+Outcome tarn::packing::search(std::span<const Buffer> buffers, int64_t capacity,
+                              Effort &effort, std::vector<int64_t> &offsets) {
+  offsets.assign(buffers.size(), 0);
+  if (lowerBound(buffers).bytes > capacity)
+    return Outcome::impossible;
+  int64_t unit = granularity(buffers);
+  if (capacity / unit < (int64_t(1) << 29))
+    return searchOrders<int32_t>(buffers, unit, capacity, effort, offsets);
+  return searchOrders<int64_t>(buffers, unit, capacity, effort, offsets);
+}
