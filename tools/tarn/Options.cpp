@@ -166,6 +166,20 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   bench->add_flag("--profile", in.bench.profile, "table of kernels");
   addThreads(bench, in.bench.threads);
 
+  auto *plan = app.add_subcommand("plan", "place buffers in an arena");
+  plan->add_option("--pack", in.plan.pack,
+                   "buffers as CSV: id, lower, upper, size (and alignment, "
+                   "offset)")
+      ->required();
+  plan->add_option("--capacity", in.plan.capacity,
+                   "bytes of the arena (default: the least that is found)")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 62));
+  plan->add_option("--offsets", in.plan.offsets,
+                   "CSV file to write, with the column `offset`");
+  plan->add_option("--nodes", in.plan.nodes, "how long to search")
+      ->check(CLI::Range(uint64_t(0), uint64_t(1) << 40));
+  addOutputOptions(plan, in);
+
   auto *inspect = app.add_subcommand("inspect", "say what an artifact holds");
   inspect->add_option("ARTIFACT", in.model.model, "a compiled artifact")
       ->required();
@@ -200,6 +214,8 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
     in.command = Command::run;
   else if (*bench)
     in.command = Command::bench;
+  else if (*plan)
+    in.command = Command::plan;
   else
     in.command = Command::inspect;
   return -1;

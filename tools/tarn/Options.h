@@ -92,7 +92,16 @@ struct BenchOptions {
   bool profile = false;
 };
 
-enum class Command { check, compile, train, run, bench, inspect };
+enum class Command { check, compile, train, run, bench, plan, inspect };
+
+struct PlanOptions {
+  /// A packing problem (CSV), the bytes it must fit into (0 = the least that is
+  /// found), where the offsets go, and how long is searched.
+  std::string pack;
+  int64_t capacity = 0;
+  std::string offsets;
+  uint64_t nodes = 20'000'000;
+};
 
 /// One parsed command line.
 struct Invocation {
@@ -103,6 +112,7 @@ struct Invocation {
   TrainOptions train;
   RunOptions run;
   BenchOptions bench;
+  PlanOptions plan;
   /// The words as typed, for messages and reproducers.
   std::vector<std::string> words;
 };
@@ -117,6 +127,9 @@ int runCompile(const Invocation &invocation);
 int runTrain(const Invocation &invocation);
 int runRun(const Invocation &invocation);
 int runBench(const Invocation &invocation);
+int runPlan(const Invocation &invocation);
+/// `tarn plan --pack`: offsets for the buffers of a CSV file.
+int runPack(const Invocation &invocation);
 int runInspect(const Invocation &invocation);
 
 } // namespace tarn::cli

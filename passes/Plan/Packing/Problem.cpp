@@ -74,6 +74,10 @@ Sections tarn::packing::makeSections(std::span<const Buffer> buffers) {
   return sections;
 }
 
+int64_t Sections::mostLive() const {
+  return total.empty() ? 0 : *std::max_element(total.begin(), total.end());
+}
+
 Bound tarn::packing::lowerBound(std::span<const Buffer> buffers) {
   Bound bound;
   Sections sections = makeSections(buffers);

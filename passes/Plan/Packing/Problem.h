@@ -18,6 +18,7 @@ namespace tarn::packing {
 /// A buffer that lives in the half-open interval [lower, upper).
 struct Buffer {
   int64_t lower = 0, upper = 0;
+  /// At least 1.
   int64_t size = 0;
   /// Its offset is a multiple of this.
   int64_t alignment = 1;
@@ -43,6 +44,8 @@ struct Sections {
   std::vector<unsigned> first, last;
   /// For each section the bytes that live there.
   std::vector<int64_t> total;
+  /// The bytes of the fullest section: max-live.
+  int64_t mostLive() const;
 };
 Sections makeSections(std::span<const Buffer> buffers);
 
