@@ -72,4 +72,5 @@ path = folder / "crlf.csv"
 path.write_bytes(b"id,lower,upper,size\r\na,0,1,4\r\nb,0,1,6")
 if run(path).returncode:
     wrong.append("crlf: " + run(path).stderr.decode())
-sys.exit("\n".join(wrong))
+if wrong:
+    sys.exit("\n".join(wrong))
