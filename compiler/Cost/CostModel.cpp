@@ -101,9 +101,13 @@ Estimate CostModel::estimate(const KernelCost &cost,
     add(cost.dotFlops[type], target().dot(DotType(type)));
   add(cost.vectorOps, target().vector);
   add(cost.specialOps, target().special);
+  double starts = double(cost.tileOps) * info.tileOp.value / used;
+  compute += starts;
+  doubt += starts * info.tileOp.error;
   double bytes = double(cost.bytes());
   double memory = bytes / bandwidth(bytes, used);
-  double launch = info.launch.value;
+  // Threads take blocks from one counter, one after the other.
+  double launch = info.launch.value + double(cost.blocks) * info.block.value;
   double work = std::max(compute, memory);
   result.seconds = work + launch;
   result.bound = launch > work      ? "launch"

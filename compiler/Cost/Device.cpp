@@ -172,7 +172,8 @@ rt::Result<Device> tarn::parseDevice(std::string_view text,
   in.only(json, "device",
           {"tarn_device", "name", "aliases", "targets", "units", "memory_bytes",
            "context_bytes", "memory", "unit_memory", "cache_bytes", "cache",
-           "host_to_device", "device_to_host", "launch_seconds"});
+           "host_to_device", "device_to_host", "launch_seconds",
+           "block_seconds", "tile_op_seconds"});
   Device device;
   device.name = in.text(json, "", "name");
   if (const Json *aliases = json.find("aliases")) {
@@ -204,6 +205,10 @@ rt::Result<Device> tarn::parseDevice(std::string_view text,
   device.hostToDevice = in.rate(json, "", "host_to_device");
   device.deviceToHost = in.rate(json, "", "device_to_host");
   device.launch = in.figure(json, "", "launch_seconds", 0, 1);
+  if (json.find("block_seconds"))
+    device.block = in.figure(json, "", "block_seconds", 0, 1);
+  if (json.find("tile_op_seconds"))
+    device.tileOp = in.figure(json, "", "tile_op_seconds", 0, 1);
   if (!in.status.ok())
     return in.status;
   return device;

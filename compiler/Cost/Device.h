@@ -66,8 +66,9 @@ struct Device {
   Rate cache;
   /// Bytes per second between host and device.
   Rate hostToDevice, deviceToHost;
-  /// Seconds that a launch costs beside the work.
-  Figure launch;
+  /// Seconds that a launch costs beside the work, handing out each block, and
+  /// starting each op on a tile; the last two are 0 where they are not known.
+  Figure launch, block, tileOp;
 
   /// The target by name, or null; "" is the last.
   const DeviceTarget *findTarget(std::string_view target) const;

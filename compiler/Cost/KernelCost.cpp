@@ -102,7 +102,7 @@ private:
   LoopCounts loops;
   tile::VarianceAnalysis variances;
   double dots[dotTypeCount] = {};
-  double vector = 0, special = 0;
+  double vector = 0, special = 0, tileOps = 0;
   /// Bytes of each buffer that are read or written.
   llvm::SmallVector<double> touched;
   llvm::DenseMap<std::pair<Value, unsigned>, double> extents;
@@ -230,6 +230,10 @@ void Counter::touch(Value buffer, Value tile, ValueRange positions, Value rows,
 }
 
 void Counter::visit(Operation *op) {
+  if (isa<tile::TileDialect>(op->getDialect()) &&
+      !isa<tile::BroadcastOp, tile::SplatOp, tile::IotaOp, tile::ReturnOp,
+           tile::LoadScalarOp>(op))
+    tileOps += loops.executions(op);
   if (auto dot = dyn_cast<tile::DotOp>(op)) {
     double k = std::min(extent(dot.getA(), dot.getTransposeA() ? 0 : 1),
                         extent(dot.getB(), dot.getTransposeB() ? 1 : 0));
@@ -284,6 +288,7 @@ void Counter::visit(Operation *op) {
     return;
   if (!OpTrait::hasElementwiseMappableTraits(op) && !isa<tile::IotaOp>(op))
     return;
+  tileOps += loops.executions(op);
   double work = loops.executions(op) * elements(op->getResult(0));
   double weight = specialWeight(op);
   (weight > 0 ? special : vector) += weight > 0 ? weight * work : work;
@@ -296,6 +301,7 @@ KernelCost Counter::run() {
     cost.dotFlops[type] = saturate(dots[type]);
   cost.vectorOps = saturate(vector);
   cost.specialOps = saturate(special);
+  cost.tileOps = saturate(tileOps);
   double read = 0, written = 0;
   for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
     MemRefType type = kernel.getBufferType(i);

@@ -36,6 +36,9 @@ struct KernelCost {
   /// Bytes read and written, each touched byte once: a gather only reads the
   /// rows that it names, in whole cache lines; an accumulation does both.
   int64_t bytesRead = 0, bytesWritten = 0;
+  /// Executions of ops on tiles: each has a loop to start, which counts where
+  /// tiles are small.
+  int64_t tileOps = 0;
   /// Blocks that may run at the same time.
   int64_t blocks = 1;
 

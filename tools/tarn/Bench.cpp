@@ -2,9 +2,11 @@
 
 #include "tools/tarn/Model.h"
 #include "tools/tarn/Options.h"
+#include "tools/tarn/Predict.h"
 #include "tools/tarn/Session.h"
 #include "tools/tarn/Terminal.h"
 
+#include "runtime/File.h"
 #include "runtime/Json.h"
 #include "runtime/Manifest.h"
 
@@ -12,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 using namespace tarn;
 using namespace tarn::cli;
@@ -32,39 +35,97 @@ static void fillInputs(Bindings &bindings, int64_t vocabulary) {
   }
 }
 
-int tarn::cli::runBench(const Invocation &in) {
-  std::vector<char> bytes;
-  // The compile time is part of the answer: never from the cache.
-  ModelOptions model = in.model;
-  model.noCache = true;
-  double compileSeconds = 0;
-  if (int code = obtainArtifact(model, bytes, compileSeconds))
-    return code;
+namespace {
+
+/// One bench: what it is about and what it found.
+struct Bench {
+  explicit Bench(const Invocation &in) : in(in) {}
+  const Invocation &in;
   ArtifactHandle artifact;
   SessionHandle session;
-  if (int code = openSession(bytes, int(in.bench.threads), in.bench.profile,
-                             artifact, session))
+  int step = -1;
+  rt::Manifest manifest;
+  const rt::Target *target = nullptr;
+  std::optional<CostModel> model;
+  std::optional<Prediction> prediction;
+  /// Sorted seconds of the steps.
+  std::vector<double> seconds;
+  /// Of all profiled steps; and sorted seconds of one launch by kernel, the
+  /// mean of each step.
+  std::vector<tarn_kernel_time> kernels;
+  std::vector<std::vector<double>> launches;
+  double compileSeconds = 0;
+
+  int open();
+  int run();
+  void addProfile(const std::vector<tarn_kernel_time> &step);
+  int writeTimes(rt::AtomicFile &file);
+  void print();
+  void printJson();
+
+  double least() const { return seconds.front(); }
+  double median() const { return seconds[seconds.size() / 2]; }
+  const rt::Function &function() const { return target->functions[step]; }
+  /// Predicted seconds of a launch, by kernel.
+  std::vector<double> predicted() const {
+    std::vector<double> result;
+    for (const Estimate &estimate : prediction->kernels)
+      result.push_back(estimate.seconds);
+    return result;
+  }
+};
+
+} // namespace
+
+int Bench::open() {
+  rt::Result<Device> device = findDevice(in.bench.device);
+  if (!device.ok()) {
+    printError(device.status().message());
+    return userError;
+  }
+  std::vector<char> bytes;
+  // The compile time is part of the answer: never from the cache.
+  ModelOptions options = in.model;
+  options.noCache = true;
+  if (int code = obtainArtifact(options, bytes, compileSeconds))
     return code;
-  int step = findFunctionOfKind(artifact.get(), "train");
+  if (int code =
+          openSession(bytes, int(in.bench.threads), false, artifact, session))
+    return code;
+  step = findFunctionOfKind(artifact.get(), "train");
   if (step < 0) {
     printError("the model has no train function",
                "tarn bench times the training step");
     return userError;
   }
+  rt::Result<rt::Manifest> parsed =
+      rt::parseManifest(tarn_artifact_manifest(artifact.get()));
+  if (!parsed.ok()) {
+    printError(parsed.status().message());
+    return userError;
+  }
+  manifest = parsed.take();
+  for (const rt::Target &candidate : manifest.targets)
+    if (candidate.isa == tarn_session_isa(session.get()))
+      target = &candidate;
+  std::string word = device->isCpu() ? "cpu:" + target->isa : "";
+  if (!word.empty() && !device->findTarget(word)) {
+    printError("device `" + device->name + "` has no figures for `" + word +
+               "`");
+    return userError;
+  }
+  model.emplace(*device, word, tarn_session_threads(session.get()));
+  prediction = predict(*model, *target, function());
+  return success;
+}
+
+int Bench::run() {
   if (tarn_status status = tarn_initialize(session.get(), 0))
     return reportRuntimeError(status);
-
-  auto manifest = rt::parseManifest(tarn_artifact_manifest(artifact.get()));
-  int64_t launches = 0, vocabulary = 1;
-  if (manifest.ok()) {
-    for (const rt::Target &target : manifest->targets)
-      if (target.isa == tarn_session_isa(session.get()))
-        launches = rt::countLaunches(target.functions[step].program);
-    if (const rt::Json *vocab = manifest->hyper.find("vocab"))
-      if (vocab->isInt())
-        vocabulary = std::max<int64_t>(vocab->asInt(), 1);
-  }
-
+  int64_t vocabulary = 1;
+  if (const rt::Json *vocab = manifest.hyper.find("vocab"))
+    if (vocab->isInt())
+      vocabulary = std::max<int64_t>(vocab->asInt(), 1);
   Bindings bindings(artifact.get(), step);
   fillInputs(bindings, vocabulary);
   auto runOnce = [&] {
@@ -72,49 +133,149 @@ int tarn::cli::runBench(const Invocation &in) {
   };
   if (tarn_status status = runOnce()) // pages in, threads awake
     return reportRuntimeError(status);
-  if (in.bench.profile)
-    tarn_profile_set(session.get(), 1);
+  bool profile = in.bench.profile || !in.bench.times.empty();
   ProgressLine progress(!in.output.noProgress && !in.output.quiet);
-  std::vector<double> seconds;
   for (int64_t i = 0; i < in.bench.steps; ++i) {
     progress.show(" step " + std::to_string(i + 1) + "/" +
                   std::to_string(in.bench.steps));
+    if (profile)
+      tarn_profile_set(session.get(), 1);
     auto start = std::chrono::steady_clock::now();
     if (tarn_status status = runOnce())
       return reportRuntimeError(status);
     seconds.push_back(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
             .count());
+    if (profile)
+      addProfile(profileOf(session.get()));
   }
-  progress.clear();
   std::sort(seconds.begin(), seconds.end());
-  double least = seconds.front(), median = seconds[seconds.size() / 2];
-  uint64_t arena = tarn_allocated_bytes(session.get(), TARN_ARENA);
-  uint64_t state = tarn_allocated_bytes(session.get(), TARN_STATE);
-  int threads = tarn_session_threads(session.get());
-  const char *isa = tarn_session_isa(session.get());
+  for (std::vector<double> &steps : launches)
+    std::sort(steps.begin(), steps.end());
+  return success;
+}
+
+/// Adds the kernels of one step.
+void Bench::addProfile(const std::vector<tarn_kernel_time> &step) {
+  if (kernels.empty()) {
+    kernels = step;
+    launches.resize(step.size());
+  } else {
+    for (size_t i = 0; i != step.size(); ++i) {
+      kernels[i].launches += step[i].launches;
+      kernels[i].nanoseconds += step[i].nanoseconds;
+    }
+  }
+  for (size_t i = 0; i != step.size(); ++i)
+    if (step[i].launches)
+      launches[i].push_back(double(step[i].nanoseconds) * 1e-9 /
+                            double(step[i].launches));
+}
+
+int Bench::writeTimes(rt::AtomicFile &file) {
+  KernelTimes times = kernelTimes(*target, kernels, launches);
+  times.model = manifest.model;
+  times.device = model->device().name;
+  times.target = "cpu:" + target->isa;
+  times.threads = tarn_session_threads(session.get());
+  if (times.kernels.empty()) {
+    printError("the artifact does not name its kernels' programs",
+               "compile the model again with this version");
+    return userError;
+  }
+  std::string text = writeKernelTimes(times);
+  rt::Status status = file.write(text.data(), text.size());
+  if (status.ok())
+    status = file.commit();
+  if (status.ok())
+    return success;
+  printError(status.message());
+  return userError;
+}
+
+void Bench::printJson() {
+  rt::Json out = rt::Json::object();
+  out.set("model", manifest.model);
+  out.set("isa", target->isa);
+  out.set("threads", tarn_session_threads(session.get()));
+  out.set("steps", in.bench.steps);
+  out.set("step_seconds_min", least());
+  out.set("step_seconds_median", median());
+  out.set("compile_seconds", compileSeconds);
+  out.set("arena_bytes", tarn_allocated_bytes(session.get(), TARN_ARENA));
+  out.set("state_bytes", tarn_allocated_bytes(session.get(), TARN_STATE));
+  out.set("launches", rt::countLaunches(function().program));
+  if (prediction) {
+    out.set("device", model->device().name);
+    out.set("predicted_seconds", prediction->seconds);
+    out.set("predicted_error", prediction->error);
+  }
+  if (in.bench.profile) {
+    rt::Json list = rt::Json::array();
+    for (size_t i = 0; i < kernels.size(); ++i) {
+      if (kernels[i].launches == 0)
+        continue;
+      rt::Json entry = rt::Json::object();
+      entry.set("name", kernels[i].name);
+      entry.set("program", target->kernels[i].program);
+      entry.set("launches", kernels[i].launches);
+      entry.set("seconds_min", launches[i].front());
+      entry.set("seconds_median", launches[i][launches[i].size() / 2]);
+      if (prediction) {
+        entry.set("predicted_seconds", prediction->kernels[i].seconds);
+        entry.set("bound", prediction->kernels[i].bound);
+        entry.set("work", target->kernels[i].work);
+      }
+      list.push(std::move(entry));
+    }
+    out.set("kernels", std::move(list));
+  }
+  std::printf("%s\n", out.dump().c_str());
+}
+
+void Bench::print() {
+  std::printf(" %s  %s  %d threads\n"
+              " step      %.2f ms min   %.2f ms median   (%lld steps)\n",
+              manifest.model.c_str(), target->isa.c_str(),
+              tarn_session_threads(session.get()), least() * 1e3,
+              median() * 1e3, (long long)in.bench.steps);
+  if (prediction)
+    std::printf(" predicted %.2f ms +-%.0f%%   measured/predicted %.2f   "
+                "(roofline of `%s`)\n",
+                prediction->seconds * 1e3, prediction->error * 100,
+                median() / prediction->seconds, model->device().name.c_str());
+  std::printf(
+      " compile   %s\n arena     %s   state %s\n launches  %lld\n",
+      formatSeconds(compileSeconds).c_str(),
+      formatBytes(tarn_allocated_bytes(session.get(), TARN_ARENA)).c_str(),
+      formatBytes(tarn_allocated_bytes(session.get(), TARN_STATE)).c_str(),
+      (long long)rt::countLaunches(function().program));
+  if (in.bench.profile)
+    printProfile(kernels, prediction ? predicted() : std::vector<double>());
+}
+
+int tarn::cli::runBench(const Invocation &in) {
+  Bench bench(in);
+  if (int code = bench.open())
+    return code;
+  // A path that cannot be written is better known before the steps.
+  std::optional<rt::AtomicFile> file;
+  if (!in.bench.times.empty()) {
+    rt::Result<rt::AtomicFile> created = rt::AtomicFile::create(in.bench.times);
+    if (!created.ok()) {
+      printError(created.status().message());
+      return userError;
+    }
+    file.emplace(created.take());
+  }
+  if (int code = bench.run())
+    return code;
+  if (file)
+    if (int code = bench.writeTimes(*file))
+      return code;
   if (in.output.json)
-    std::printf(
-        "{\"model\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"steps\":%lld,"
-        "\"step_seconds_min\":%.6f,\"step_seconds_median\":%.6f,"
-        "\"compile_seconds\":%.3f,\"arena_bytes\":%llu,"
-        "\"state_bytes\":%llu,\"launches\":%lld}\n",
-        tarn_artifact_model(artifact.get()), isa, threads,
-        (long long)in.bench.steps, least, median, compileSeconds,
-        (unsigned long long)arena, (unsigned long long)state,
-        (long long)launches);
+    bench.printJson();
   else
-    std::printf(" %s  %s  %d threads\n"
-                " step      %.2f ms min   %.2f ms median   (%lld steps)\n"
-                " compile   %s\n"
-                " arena     %s   state %s\n"
-                " launches  %lld\n",
-                tarn_artifact_model(artifact.get()), isa, threads, least * 1e3,
-                median * 1e3, (long long)in.bench.steps,
-                formatSeconds(compileSeconds).c_str(),
-                formatBytes(arena).c_str(), formatBytes(state).c_str(),
-                (long long)launches);
-  if (in.bench.profile && !in.output.json)
-    printProfile(profileOf(session.get()));
+    bench.print();
   return success;
 }

@@ -164,6 +164,10 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   addOutputOptions(bench, in);
   bench->add_option("--steps", in.bench.steps, "timed steps")->check(positive);
   bench->add_flag("--profile", in.bench.profile, "table of kernels");
+  bench->add_option("--times", in.bench.times,
+                    "file to write with the measured time of each kernel");
+  bench->add_option("--device", in.bench.device,
+                    "device to predict for: a name, or a file (NAME.json)");
   addThreads(bench, in.bench.threads);
 
   auto *plan = app.add_subcommand("plan", "place buffers in an arena");

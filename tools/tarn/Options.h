@@ -90,6 +90,10 @@ struct BenchOptions {
   int64_t steps = 10;
   int64_t threads = 0;
   bool profile = false;
+  /// File for the measured time of each kernel; empty = none.
+  std::string times;
+  /// The device that the prediction is for: a name or a file.
+  std::string device = "cpu";
 };
 
 enum class Command { check, compile, train, run, bench, plan, inspect };

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 
 using namespace tarn::cli;
 
@@ -106,15 +107,20 @@ std::vector<tarn_kernel_time> tarn::cli::profileOf(const rt::Session &session) {
   return times;
 }
 
-void tarn::cli::printProfile(std::vector<tarn_kernel_time> times) {
-  std::sort(times.begin(), times.end(), [](const auto &a, const auto &b) {
-    return a.nanoseconds > b.nanoseconds;
+void tarn::cli::printProfile(const std::vector<tarn_kernel_time> &times,
+                             const std::vector<double> &predicted) {
+  std::vector<size_t> order(times.size());
+  std::iota(order.begin(), order.end(), size_t(0));
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return times[a].nanoseconds > times[b].nanoseconds;
   });
   uint64_t total = 0;
   for (const tarn_kernel_time &time : times)
     total += time.nanoseconds;
-  std::printf(" share  launches        ms  GFLOP/s    GB/s  kernel\n");
-  for (const tarn_kernel_time &time : times) {
+  std::printf(" share  launches        ms%s  GFLOP/s    GB/s  kernel\n",
+              predicted.empty() ? "" : "  predicted");
+  for (size_t index : order) {
+    const tarn_kernel_time &time = times[index];
     if (time.launches == 0)
       continue;
     double seconds = time.nanoseconds * 1e-9;
@@ -123,11 +129,13 @@ void tarn::cli::printProfile(std::vector<tarn_kernel_time> times) {
                                                 : "";
     if (size_t slash = where.rfind('/'); slash != std::string::npos)
       where.erase(0, slash + 1);
-    std::printf(" %4.1f%% %9llu %9.2f %8.1f %7.1f  %.20s %s\n",
+    std::printf(" %4.1f%% %9llu %9.2f",
                 100.0 * time.nanoseconds / std::max<uint64_t>(total, 1),
-                (unsigned long long)time.launches, seconds * 1e3,
-                time.flops * 1e-9 * time.launches / seconds,
-                time.bytes * 1e-9 * time.launches / seconds, time.name,
-                where.c_str());
+                (unsigned long long)time.launches, seconds * 1e3);
+    if (!predicted.empty())
+      std::printf(" %10.2f", predicted[index] * time.launches * 1e3);
+    std::printf(
+        " %8.1f %7.1f  %.20s %s\n", time.flops * 1e-9 * time.launches / seconds,
+        time.bytes * 1e-9 * time.launches / seconds, time.name, where.c_str());
   }
 }

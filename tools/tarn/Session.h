@@ -64,7 +64,9 @@ int findFunctionOfKind(const tarn_artifact *artifact, const char *kind);
 std::string describeType(const tarn_tensor_info &info);
 
 /// Prints the kernels by time, with shares and rates: what --profile shows.
-void printProfile(std::vector<tarn_kernel_time> times);
+/// `predicted` has seconds of one launch for each kernel, or is empty.
+void printProfile(const std::vector<tarn_kernel_time> &times,
+                  const std::vector<double> &predicted = {});
 
 /// What a session has measured, kernel by kernel.
 std::vector<tarn_kernel_time> profileOf(const tarn_session *session);

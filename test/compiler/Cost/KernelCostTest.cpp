@@ -22,6 +22,7 @@ TEST(KernelCost, GemmIsExact) {
   EXPECT_EQ(cost.blocks, 8 * 12);
   EXPECT_EQ(cost.vectorOps, 0);
   EXPECT_EQ(cost.specialOps, 0);
+  EXPECT_EQ(cost.tileOps, 8 * 12 * 4); // two loads, a dot and a store
 }
 
 TEST(KernelCost, RaggedGemmCountsOnlyWhatIsThere) {
@@ -82,6 +83,7 @@ tile.kernel @causal(%Q: memref<128x16xf32>, %K: memref<128x16xf32>,
   EXPECT_EQ(cost.flops(), (1 + 2 + 3 + 4) * 2 * 32 * 32 * 16);
   EXPECT_EQ(cost.specialOps, 10 * 32 * 32);
   EXPECT_EQ(cost.vectorOps, 10 * (32 * 32 + 32));
+  EXPECT_EQ(cost.tileOps, 4 * 2 + 10 * 5);
   EXPECT_EQ(cost.bytesRead, 2 * 128 * 16 * 4);
   EXPECT_EQ(cost.bytesWritten, 128 * 4);
 }
@@ -225,6 +227,7 @@ TEST(KernelCost, JsonKeepsEverything) {
   EXPECT_EQ(back->bytesRead, cost.bytesRead);
   EXPECT_EQ(back->bytesWritten, cost.bytesWritten);
   EXPECT_EQ(back->blocks, cost.blocks);
+  EXPECT_EQ(back->tileOps, cost.tileOps);
   EXPECT_FALSE(readKernelCost(rt::Json()));
   EXPECT_FALSE(readKernelCost(rt::Json::object()));
 }
