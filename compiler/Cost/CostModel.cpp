@@ -70,8 +70,9 @@ double CostModel::unitsUsed(const KernelCost &cost) const {
 }
 
 double CostModel::bandwidth(double bytes, double used) const {
-  // What fits into the cache beside its neighbours comes from there.
-  if (info.cacheBytes.value > 0 && bytes <= info.cacheBytes.value / 2)
+  // What fits into the cache beside the values of other kernels comes from
+  // there.
+  if (info.cacheBytes.value > 0 && bytes <= info.cacheBytes.value / 4)
     return info.cache.reached() * used / info.units.value;
   double unit = info.unitMemory.peak.value > 0
                     ? info.unitMemory.reached()
