@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 #include <numeric>
 
@@ -25,7 +26,7 @@ namespace {
 template <typename Number> class Searcher {
 public:
   Searcher(std::span<const Buffer> buffers, const std::vector<unsigned> &order,
-           int64_t unit, int64_t capacity);
+           int64_t unit, int64_t capacity, unsigned slotBits);
   Outcome run(uint64_t limit, uint64_t &nodes);
   /// The offset found for the buffer at `rank` of the order.
   int64_t offsetOf(unsigned rank) const { return offset[rank]; }
@@ -39,6 +40,24 @@ private:
     unsigned buffer;
     size_t trail;
   };
+  /// What the future of a state depends on, hashed to 64 bits and a slot: the
+  /// unplaced buffers with the lowest offsets they may take.
+  struct Key {
+    uint64_t tag;
+    uint32_t slot;
+  };
+  /// A state for which nothing was found above (floor, rank): one that is
+  /// reached again, by other buffers in the same outline, is not searched
+  /// again.
+  struct Failure {
+    uint64_t tag = 0;
+    Number floor = std::numeric_limits<Number>::max();
+    unsigned rank = 0;
+    bool covers(uint64_t other, Number from, unsigned fromRank) const {
+      return tag == other &&
+             (floor < from || (floor == from && rank <= fromRank));
+    }
+  };
   /// Searches sections [left, right] with the unplaced buffers that `open`
   /// holds from `begin` on. Buffers go above (`floor`, `rank`).
   Outcome explore(unsigned left, unsigned right, unsigned begin, Number floor,
@@ -47,35 +66,40 @@ private:
                   unsigned placed);
   bool sectionsFit(unsigned left, unsigned right, unsigned begin, Number floor,
                    unsigned rank);
+  Key keyOf(unsigned begin) const;
   void place(unsigned buffer);
   void undoTo(size_t mark);
 
   unsigned count, sectionCount = 0;
   Number capacity;
-  std::vector<Number> size, alignment, fixed, low, offset, leastNeighbour;
+  std::vector<Number> size, alignment, fixed, low, offset;
   std::vector<unsigned> first, last, identical;
   std::vector<unsigned> neighbourStart, neighbours;
   std::vector<uint8_t> placed;
   /// Per section: what is still to be placed; per moment between two sections:
   /// how many unplaced buffers live across it.
-  std::vector<Number> remaining, lowest;
+  std::vector<Number> remaining, lowest, earliest;
   std::vector<unsigned> across;
-  std::vector<unsigned> open;
+  std::vector<unsigned> open, passed;
   std::vector<std::pair<Number, unsigned>> candidates;
   std::vector<Saved> trail;
   std::vector<Placed> history;
+  std::vector<Failure> failures;
+  unsigned slotBits;
   uint64_t nodes = 0, limit = 0;
 };
 
 template <typename Number>
 Searcher<Number>::Searcher(std::span<const Buffer> buffers,
                            const std::vector<unsigned> &order, int64_t unit,
-                           int64_t capacity)
-    : count(buffers.size()), capacity(capacity / unit) {
+                           int64_t capacity, unsigned slotBits)
+    : count(buffers.size()), capacity(capacity / unit),
+      failures(size_t(1) << slotBits), slotBits(slotBits) {
   Sections sections = makeSections(buffers);
   sectionCount = sections.count;
   remaining.assign(sectionCount, 0);
   lowest.assign(sectionCount, 0);
+  earliest.assign(count, 0);
   across.assign(sectionCount, 0);
   for (unsigned index : order) {
     const Buffer &buffer = buffers[index];
@@ -93,14 +117,12 @@ Searcher<Number>::Searcher(std::span<const Buffer> buffers,
   offset.assign(count, 0);
   placed.assign(count, 0);
   identical.assign(count, count);
-  leastNeighbour.assign(count, std::numeric_limits<Number>::max());
   neighbourStart.push_back(0);
   for (unsigned i = 0; i != count; ++i) {
     for (unsigned j = 0; j != count; ++j) {
       if (i == j || last[j] < first[i] || last[i] < first[j])
         continue;
       neighbours.push_back(j);
-      leastNeighbour[i] = std::min(leastNeighbour[i], size[j]);
       if (j < i && first[i] == first[j] && last[i] == last[j] &&
           size[i] == size[j] && alignment[i] == alignment[j] && fixed[i] < 0 &&
           fixed[j] < 0)
@@ -123,6 +145,25 @@ Outcome Searcher<Number>::run(uint64_t nodeLimit, uint64_t &spent) {
     outcome = descend(0, sectionCount - 1, 0, count);
   spent += nodes;
   return outcome;
+}
+
+/// Scatters the bits of a number (the finalizer of splitmix64).
+inline uint64_t scatter(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+template <typename Number>
+typename Searcher<Number>::Key Searcher<Number>::keyOf(unsigned begin) const {
+  uint64_t tag = 0, slot = 0;
+  for (unsigned k = begin; k != open.size(); ++k) {
+    uint64_t one =
+        scatter((uint64_t(low[open[k]]) + 1) * 0x9e3779b97f4a7c15u + open[k]);
+    tag += one;
+    slot += scatter(one + 1);
+  }
+  return {tag, uint32_t(slot >> (64 - slotBits))};
 }
 
 template <typename Number> void Searcher<Number>::place(unsigned buffer) {
@@ -162,23 +203,38 @@ template <typename Number>
 bool Searcher<Number>::sectionsFit(unsigned left, unsigned right,
                                    unsigned begin, Number floor,
                                    unsigned rank) {
-  for (unsigned s = left; s <= right; ++s)
-    lowest[s] = std::numeric_limits<Number>::max();
+  constexpr Number never = std::numeric_limits<Number>::max();
+  passed.clear();
   for (unsigned k = begin; k != open.size(); ++k) {
     unsigned i = open[k];
-    Number at = low[i];
-    if (fixed[i] >= 0 && at != fixed[i])
+    bool passedOver = low[i] < floor || (low[i] == floor && i < rank);
+    if (fixed[i] >= 0 && (passedOver || low[i] != fixed[i]))
       return false;
-    if (at < floor || (at == floor && i < rank)) {
-      // Passed over: something must come below it first.
-      if (fixed[i] >= 0 ||
-          leastNeighbour[i] == std::numeric_limits<Number>::max())
-        return false;
-      at = floor + leastNeighbour[i];
-    }
+    earliest[i] = std::max(low[i], floor);
+    if (passedOver)
+      passed.push_back(i);
+  }
+  // Passed over: something has to come below it first, and has to be in its
+  // way, else it could sink. Lowest offsets rise by each other.
+  for (unsigned i : passed) {
+    Number rise = never, least = never;
+    for (unsigned k = neighbourStart[i], e = neighbourStart[i + 1]; k != e; ++k)
+      if (unsigned other = neighbours[k]; !placed[other]) {
+        least = std::min(least, earliest[other]);
+        rise = std::min<Number>(rise, earliest[other] + size[other]);
+      }
+    if (least >= low[i] + size[i])
+      return false;
+    earliest[i] = rise;
+  }
+  for (unsigned s = left; s <= right; ++s)
+    lowest[s] = never;
+  for (unsigned k = begin; k != open.size(); ++k) {
+    unsigned i = open[k];
+    Number at = earliest[i];
     if (at + size[i] > capacity)
       return false;
-    for (unsigned s = first[i]; s <= last[i]; ++s)
+    for (unsigned s = first[i], e = last[i]; s <= e; ++s)
       lowest[s] = std::min(lowest[s], at);
   }
   for (unsigned s = left; s <= right; ++s)
@@ -221,6 +277,9 @@ Outcome Searcher<Number>::explore(unsigned left, unsigned right, unsigned begin,
     return Outcome::unknown;
   if (!sectionsFit(left, right, begin, floor, rank))
     return Outcome::impossible;
+  Key key = keyOf(begin);
+  if (failures[key.slot].covers(key.tag, floor, rank))
+    return Outcome::impossible;
   // A buffer that would end below where another one is put could lie there.
   Number least = std::numeric_limits<Number>::max();
   for (unsigned k = begin; k != open.size(); ++k)
@@ -252,6 +311,8 @@ Outcome Searcher<Number>::explore(unsigned left, unsigned right, unsigned begin,
       break;
   }
   candidates.resize(firstCandidate);
+  if (outcome == Outcome::impossible)
+    failures[key.slot] = {key.tag, floor, rank};
   return outcome;
 }
 
@@ -292,14 +353,17 @@ Outcome searchOrders(std::span<const Buffer> buffers, int64_t unit,
                      std::vector<int64_t> &offsets) {
   auto orders = staticOrders(buffers);
   std::vector<Searcher<Number>> searchers;
-  for (const auto &order : orders)
-    searchers.emplace_back(buffers, order, unit, capacity);
+  searchers.reserve(orders.size());
+  // Room for as many failures as may be met, up to a few megabytes.
+  unsigned slotBits = std::clamp(int(std::bit_width(effort.nodeLimit)), 6, 18);
   // No order is good at all problems: each gets a turn, then a longer one.
   for (uint64_t turn = 256 + buffers.size(); effort.nodes < effort.nodeLimit;
        turn *= 2)
     for (unsigned k = 0; k != orders.size(); ++k) {
       if (effort.nodes >= effort.nodeLimit)
         break;
+      if (k == searchers.size())
+        searchers.emplace_back(buffers, orders[k], unit, capacity, slotBits);
       uint64_t limit = std::min(turn, effort.nodeLimit - effort.nodes);
       Outcome outcome = searchers[k].run(limit, effort.nodes);
       if (outcome == Outcome::unknown)

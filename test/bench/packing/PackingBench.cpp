@@ -147,7 +147,7 @@ int main(int argc, char **argv) {
     std::printf("| A to E together |  |  |  |  |  | %.2f |\n", sum);
   }
   for (bool pinwheels : {false, true})
-    for (unsigned pieces : {30, 60, 120}) {
+    for (unsigned pieces : {60, 120, 200, 300}) {
       std::mt19937_64 random(pieces);
       std::vector<Buffer> buffers =
           cutRectangle(random, 1 << 20, 1024, pieces, pinwheels);
