@@ -2,6 +2,9 @@
 
 #include "compiler/Cost/KernelCostJson.h"
 #include "test/compiler/Cost/KernelText.h"
+#include "test/dialects/Tile/Programs.h"
+
+#include <cmath>
 
 using namespace tarn;
 using namespace tarn::test;
@@ -32,6 +35,45 @@ TEST(KernelCost, RaggedGemmCountsOnlyWhatIsThere) {
   EXPECT_EQ(cost.bytesRead, 4LL * (100 * 50 + 50 * 70));
   EXPECT_EQ(cost.bytesWritten, 4LL * 100 * 70);
   EXPECT_EQ(cost.blocks, 2 * 3);
+}
+
+// The suite's GEMM cuts K too, with bias and GELU: every size ragged.
+TEST(KernelCost, ProductsCutAlongKAreExact) {
+  struct Row {
+    int m, n, k, bm, bn, bk;
+  };
+  for (const Row &row :
+       {Row{96, 64, 40, 48, 32, 40}, Row{37, 29, 41, 16, 32, 8},
+        Row{1, 1, 1, 1, 1, 1}, Row{7, 257, 13, 4, 96, 13}}) {
+    KernelCost cost = count(
+        tile::test::instantiate("gemm", {{"M", std::to_string(row.m)},
+                                         {"N", std::to_string(row.n)},
+                                         {"K", std::to_string(row.k)},
+                                         {"BM", std::to_string(row.bm)},
+                                         {"BN", std::to_string(row.bn)},
+                                         {"BK", std::to_string(row.bk)}}));
+    EXPECT_EQ(cost.flops(), 2 * row.m * row.n * row.k);
+    EXPECT_EQ(cost.bytesRead, 4 * (row.m * row.k + row.k * row.n + row.n));
+    EXPECT_EQ(cost.bytesWritten, 4 * row.m * row.n);
+    // An exponential and a division (half of one) an element.
+    EXPECT_EQ(cost.specialOps, std::llround(1.5 * row.m * row.n));
+  }
+}
+
+// Causal flash attention of whole blocks: the products of the blocks on and
+// below the diagonal, forward two of them.
+TEST(KernelCost, FlashAttention) {
+  const int heads = 3, t = 128, d = 16, block = 32;
+  KernelCost cost =
+      count(tile::test::instantiate("attention_forward", {{"H", "3"},
+                                                          {"T", "128"},
+                                                          {"D", "16"},
+                                                          {"BR", "32"},
+                                                          {"BC", "32"},
+                                                          {"SCALE", "0.25"}}));
+  EXPECT_EQ(cost.flops(), heads * (1 + 2 + 3 + 4) * 2 * 2 * block * block * d);
+  EXPECT_EQ(cost.bytesRead, 4 * 3 * heads * t * d);
+  EXPECT_EQ(cost.bytesWritten, 4 * (heads * t * d + heads * t));
 }
 
 TEST(KernelCost, OperandsOfOtherTypesAreApart) {
