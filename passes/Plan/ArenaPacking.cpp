@@ -36,9 +36,10 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
   // A node costs about as much as there are values.
   packing::Limits limits;
   limits.nodes = 400'000 / (values.size() + 1);
-  limits.pairs = 4'000'000 + 10'000 * values.size();
+  limits.pairs = 4'000'000 + 4'000 * values.size();
   packing::Packing packed = packing::packSmallest(buffers, limits);
-  if (double(packed.bytes) > 1.01 * double(packed.bound)) {
+  if (values.size() <= packing::mostSearched &&
+      double(packed.bytes) > 1.01 * double(packed.bound)) {
     limits.nodes *= 10;
     packed = packing::packSmallest(buffers, limits);
   }

@@ -114,16 +114,13 @@ std::vector<Part> start(std::span<const Buffer> buffers, int64_t enough,
 Packing tarn::packing::packInto(std::span<const Buffer> buffers,
                                 int64_t capacity, const Limits &limits) {
   Packing packing;
-  if (!fixedApart(buffers)) {
-    packing.bound = lowerBound(buffers).bytes;
+  packing.bound = lowerBound(buffers).bytes;
+  if (packing.bound > capacity || !fixedApart(buffers)) {
     packing.outcome = Outcome::impossible;
     return packing;
   }
   std::vector<Part> parts = start(buffers, capacity, limits, packing);
-  packing.outcome =
-      packing.bound > capacity
-          ? Outcome::impossible
-          : searchParts(parts, capacity, limits.nodes, packing.nodes);
+  packing.outcome = searchParts(parts, capacity, limits.nodes, packing.nodes);
   if (packing.outcome == Outcome::impossible)
     packing.bound = std::max(packing.bound, capacity + 1);
   if (packing.outcome == Outcome::packed)

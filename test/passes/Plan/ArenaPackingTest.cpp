@@ -60,7 +60,7 @@ static std::vector<PackedValue> training(int64_t layers, int64_t rows,
 
 TEST(ArenaPacking, TrainingStepsWithinOnePercent) {
   std::mt19937 random(1);
-  for (int64_t layers : {1, 2, 4, 6, 12, 24}) {
+  for (int64_t layers : {1, 2, 4, 6, 12, 24, 830}) {
     std::vector<PackedValue> values = training(layers, 768, 128, random);
     int64_t bound = maxLive(values), bytes = packArena(values);
     expectApart(values, bytes);
