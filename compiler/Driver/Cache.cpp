@@ -74,6 +74,7 @@ std::string ArtifactCache::pathFor(const CompileRequest &request) {
   for (const std::string &target : request.targets)
     add(hash, target);
   add(hash, request.policy);
+  add(hash, std::to_string(request.budgetBytes));
   add(hash, request.gradientOf);
   return folder + "/" + llvm::toHex(hash.final(), true) + ".art";
 }

@@ -96,6 +96,29 @@ static std::string precisionOf(ModuleOp module) {
   return "fp32";
 }
 
+/// The notes that tarn-plan-recompute leaves.
+static std::optional<PlanSummary> planOf(ModuleOp module) {
+  auto notes = module->getAttrOfType<DictionaryAttr>("tarn.plan");
+  if (!notes)
+    return std::nullopt;
+  auto integer = [](DictionaryAttr from, StringRef name) {
+    return from.getAs<IntegerAttr>(name).getInt();
+  };
+  PlanSummary plan;
+  plan.chosen = notes.getAs<StringAttr>("chosen").str();
+  plan.peak = notes.getAs<StringAttr>("peak").str();
+  plan.leastBytes = integer(notes, "least_bytes");
+  plan.boundBytes = integer(notes, "bound_bytes");
+  plan.otherBytes = integer(notes, "other_bytes");
+  for (Attribute entry : notes.getAs<ArrayAttr>("rungs")) {
+    auto rung = cast<DictionaryAttr>(entry);
+    plan.rungs.push_back({rung.getAs<StringAttr>("name").str(),
+                          integer(rung, "arena_bytes"),
+                          rung.getAs<FloatAttr>("seconds").getValueAsDouble()});
+  }
+  return plan;
+}
+
 CompileStatus tarn::compile(const CompileRequest &request,
                             CompileResult &result) {
   Stopwatch watch(result);
@@ -136,6 +159,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   PipelineOptions options;
   options.gradientOf = request.gradientOf;
   options.policy = request.policy;
+  options.budgetBytes = request.budgetBytes;
   for (unsigned i = std::max(1u, unsigned(*first));
        i != phaseCount && Phase(i) <= *last; ++i) {
     if (Phase(i) == Phase::Package)
@@ -161,12 +185,15 @@ CompileStatus tarn::compile(const CompileRequest &request,
       return CompileStatus::internalError;
     if (!passed)
       // Phases up to train judge the model; what fails later is ours.
-      return Phase(i) <= Phase::Precision && reported
+      return (Phase(i) <= Phase::Precision ||
+              (*module)->hasAttr("tarn.budget_missed")) &&
+                     reported
                  ? CompileStatus::userError
                  : CompileStatus::internalError;
     watch.lap(phaseFlag(Phase(i)));
   }
   result.precision = precisionOf(*module);
+  result.plan = planOf(*module);
   if (*last != Phase::Package) {
     llvm::raw_string_ostream stream(result.ir);
     OpPrintingFlags flags;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,8 +32,11 @@ struct CompileRequest {
   std::map<std::string, int64_t> shape;
   /// `auto`, `cpu`, `cpu:ISA`; empty = auto.
   std::vector<std::string> targets;
-  /// What is kept for the backward pass: `keep-all` or `sqrt`.
+  /// What is kept for the backward pass: `keep-all`, `sqrt`, `recompute-all` or
+  /// `auto`.
   std::string policy = "keep-all";
+  /// Bytes that all memory spaces together may take; negative: no limit.
+  int64_t budgetBytes = -1;
   /// Folder for the IR after each pass that changed it; empty = none.
   std::string dump;
   /// Begin with this phase (flag name of compiler/Pipeline), on IR that
@@ -47,6 +51,23 @@ struct CompileRequest {
   std::string gradientOf;
 };
 
+/// What the planner found, where it searched.
+struct PlanSummary {
+  struct Rung {
+    std::string name;
+    int64_t arenaBytes = 0; ///< of the training step
+    double seconds = 0;     ///< estimated, of its kernels
+  };
+  std::string chosen;
+  /// All memory spaces: of the smallest plan, and what no plan can undercut.
+  int64_t leastBytes = 0, boundBytes = 0;
+  /// State, inputs, outputs and constants.
+  int64_t otherBytes = 0;
+  /// The largest at the fullest moment of the chosen plan.
+  std::string peak;
+  std::vector<Rung> rungs;
+};
+
 /// What came out.
 struct CompileResult {
   /// The artifact's bytes; empty when stopped before package.
@@ -59,6 +80,7 @@ struct CompileResult {
   uint64_t parameters = 0;
   /// The policy of the training step: `fp32`, `bf16`.
   std::string precision = "fp32";
+  std::optional<PlanSummary> plan;
   /// What the artifact says of itself; empty when stopped before package.
   rt::Manifest manifest;
 };

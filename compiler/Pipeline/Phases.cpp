@@ -80,7 +80,13 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     pm.addPass(createCSEPass());
     return;
   case Phase::Plan:
-    if (options.policy == "sqrt")
+    if (options.budgetBytes >= 0 || options.policy == "auto" ||
+        options.policy == "recompute-all")
+      pm.addPass(createTarnPlanRecompute(
+          {options.budgetBytes,
+           options.policy == "recompute-all" ? options.policy : "auto",
+           options.device}));
+    else if (options.policy == "sqrt")
       pm.addNestedPass<func::FuncOp>(createTarnRecomputeSegments());
     pm.addPass(createTarnPlanMemory());
     return;

@@ -32,8 +32,14 @@ std::string phaseFlags();
 struct PipelineOptions {
   /// Instead of a training step: this function and its gradients.
   std::string gradientOf;
-  /// What is kept for the backward pass: `keep-all` or `sqrt`.
+  /// What is kept for the backward pass: `keep-all`, `sqrt`, `recompute-all`,
+  /// or `auto`: the fastest that fits into the budget.
   std::string policy = "keep-all";
+  /// Bytes that all memory spaces together may take; negative: no limit. With
+  /// one, the policy is `auto`.
+  int64_t budgetBytes = -1;
+  /// The device that times are estimated for.
+  std::string device = "cpu";
 };
 
 /// Adds the passes of a phase between import and package to `pm`, which runs on

@@ -7,6 +7,9 @@
 #include "passes/Train/Roles.h"
 
 #include "mlir/IR/SymbolTable.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace tarn;
@@ -251,4 +254,84 @@ void FunctionPlan::emitSteps() {
     if (result.copy >= 0)
       step::CopyOp::create(b, result.root.getLoc(), result.place,
                            at(result.root));
+}
+
+FailureOr<StateLayout> tarn::layoutStates(ModuleOp module) {
+  StateLayout state;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function->hasAttr("tarn.kind"))
+      continue;
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+      if (isStateRole(argumentRole(function, i)) &&
+          failed(state.add(function, argumentRole(function, i),
+                           argumentName(function, i), type)))
+        return failure();
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+      if (isStateRole(resultRole(function, i)) &&
+          failed(state.add(function, resultRole(function, i),
+                           resultName(function, i), type)))
+        return failure();
+  }
+  return state;
+}
+
+int64_t tarn::placeConstants(ModuleOp module) {
+  int64_t bytes = 0;
+  Builder b(module.getContext());
+  for (auto function : module.getOps<func::FuncOp>())
+    for (auto constant : function.getBody().getOps<graph::ConstantOp>()) {
+      constant->setAttr("tarn.constant_offset", b.getI64IntegerAttr(bytes));
+      bytes += aligned(bytesOf(constant.getResult().getType()));
+    }
+  return bytes;
+}
+
+std::string tarn::bytesText(int64_t bytes) {
+  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double number = double(bytes);
+  unsigned unit = 0;
+  for (; number >= 1024 && unit != 4; ++unit)
+    number /= 1024;
+  return llvm::formatv(unit ? "{0:f2} {1}" : "{0:f0} {1}", number, units[unit])
+      .str();
+}
+
+std::string FunctionPlan::describePeak() const {
+  // Bytes by step.
+  std::vector<int64_t> change(length + 1), live(length + 1);
+  SmallVector<const Home *> arena;
+  for (const auto &[value, home] : homes)
+    if (home.arena) {
+      arena.push_back(&home);
+      change[home.first] += home.slice.getBytes();
+      change[home.last + 1] -= home.slice.getBytes();
+    }
+  std::partial_sum(change.begin(), change.end(), live.begin());
+  int64_t fullest = std::max_element(live.begin(), live.end()) - live.begin();
+  // What one line of the model makes counts together.
+  std::map<std::pair<std::string, unsigned>, int64_t> byLine;
+  for (const Home *home : arena)
+    if (home->first <= fullest && fullest <= home->last) {
+      std::pair<std::string, unsigned> line;
+      home->loc->walk([&](Location inner) {
+        auto file = dyn_cast<FileLineColLoc>(inner);
+        if (file)
+          line = {file.getFilename().str(), file.getLine()};
+        return file ? WalkResult::interrupt() : WalkResult::advance();
+      });
+      byLine[line] += home->slice.getBytes();
+    }
+  SmallVector<std::pair<int64_t, std::pair<std::string, unsigned>>> largest;
+  for (const auto &[line, bytes] : byLine)
+    largest.push_back({bytes, line});
+  llvm::sort(largest, std::greater<>());
+  std::string text;
+  for (const auto &[bytes, line] : ArrayRef(largest).take_front(4))
+    text += llvm::formatv("{0}{1} {2}:{3}", text.empty() ? "" : ", ",
+                          bytesText(bytes),
+                          StringRef(line.first).rsplit('/').second.empty()
+                              ? StringRef(line.first)
+                              : StringRef(line.first).rsplit('/').second,
+                          line.second);
+  return text;
 }

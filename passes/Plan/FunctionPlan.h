@@ -75,6 +75,10 @@ public:
       llvm::MapVector<mlir::Attribute, llvm::SmallVector<StateUse, 2>> &uses,
       unsigned part);
 
+  /// What lives in the arena at its fullest step, the largest first, in words:
+  /// bytes, kernel, the model's line.
+  std::string describePeak() const;
+
   const int64_t turns;
   int64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0;
   /// Steps of one turn.
@@ -128,6 +132,17 @@ private:
   /// The last step that reads each root.
   llvm::DenseMap<mlir::Value, int64_t> lastRead;
 };
+
+/// The places of all states of a module's functions; fails where two functions
+/// have different types for one.
+mlir::FailureOr<StateLayout> layoutStates(mlir::ModuleOp module);
+
+/// Gives constants of several values their places in the constant space; the
+/// bytes of all.
+int64_t placeConstants(mlir::ModuleOp module);
+
+/// `1.50 MiB`.
+std::string bytesText(int64_t bytes);
 
 /// Emits the lives of all values of a program that runs `parts` one after the
 /// other, each in its turns.

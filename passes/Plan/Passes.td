@@ -27,6 +27,36 @@ def TarnPlanMemory : Pass<"tarn-plan-memory", "::mlir::ModuleOp"> {
   let dependentDialects = ["::tarn::step::StepDialect"];
 }
 
+def TarnPlanRecompute : Pass<"tarn-plan-recompute", "::mlir::ModuleOp"> {
+  let summary = "Choose what is kept and what is computed again";
+  let description = [{
+    What: the policy `auto`. Makes a ladder of plans for the training step, from
+    keeping every value that the backward pass reads to keeping none, each rung
+    giving up what costs the least time a byte; packs every rung exactly; takes
+    the fastest that fits into `budget-bytes` (state, arena, inputs, outputs and
+    constants together, over all functions). Values that are not kept are
+    computed again by their own kernels right before the backward pass reads
+    them. The ladder is noted in the module's `tarn.plan`.
+
+    When: phase plan, before tarn-plan-memory.
+
+    Example: see test/passes/Plan/plan-recompute.mlir.
+
+    Limits: a value is computed again once; the order of the kernels stays.
+
+    Numerics: exact (the same kernels on the same values).
+  }];
+  let dependentDialects = ["::tarn::step::StepDialect"];
+  let options = [
+    Option<"budgetBytes", "budget-bytes", "int64_t", /*default=*/"-1",
+           "bytes that all memory spaces may take; negative: no limit">,
+    Option<"policy", "policy", "std::string", /*default=*/"\"auto\"",
+           "auto, or recompute-all: the last rung">,
+    Option<"device", "device", "std::string", /*default=*/"\"cpu\"",
+           "the device that times are estimated for">
+  ];
+}
+
 def TarnRecomputeSegments
     : Pass<"tarn-recompute-segments", "::mlir::func::FuncOp"> {
   let summary = "Keep sqrt(n) of the forward pass, compute the rest again";

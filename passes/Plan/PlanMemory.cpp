@@ -13,18 +13,6 @@ namespace tarn {
 using namespace mlir;
 using namespace tarn;
 
-/// Gives constants of several values their places in the constant space.
-static int64_t placeConstants(ModuleOp module) {
-  int64_t bytes = 0;
-  Builder b(module.getContext());
-  for (auto function : module.getOps<func::FuncOp>())
-    for (auto constant : function.getBody().getOps<graph::ConstantOp>()) {
-      constant->setAttr("tarn.constant_offset", b.getI64IntegerAttr(bytes));
-      bytes += aligned(bytesOf(constant.getResult().getType()));
-    }
-  return bytes;
-}
-
 namespace {
 
 struct PlanMemory : tarn::impl::TarnPlanMemoryBase<PlanMemory> {
@@ -77,31 +65,19 @@ struct PlanMemory : tarn::impl::TarnPlanMemoryBase<PlanMemory> {
   }
 
   void runOnOperation() override {
-    StateLayout state;
+    FailureOr<StateLayout> state = layoutStates(getOperation());
+    if (failed(state))
+      return signalPassFailure();
     SmallVector<func::FuncOp> functions;
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function->hasAttr("tarn.kind"))
         functions.push_back(function);
-    for (func::FuncOp function : functions) {
-      for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i)
-        if (isStateRole(argumentRole(function, i)) &&
-            failed(state.add(function, argumentRole(function, i),
-                             argumentName(function, i),
-                             function.getArgumentTypes()[i])))
-          return signalPassFailure();
-      for (unsigned i = 0, e = function.getNumResults(); i != e; ++i)
-        if (isStateRole(resultRole(function, i)) &&
-            failed(state.add(function, resultRole(function, i),
-                             resultName(function, i),
-                             function.getResultTypes()[i])))
-          return signalPassFailure();
-    }
     int64_t constants = placeConstants(getOperation());
     for (func::FuncOp function : functions) {
       auto kind = function->getAttrOfType<StringAttr>("tarn.kind");
       if (kind.getValue() == "micro")
         continue; // part of the step that names it
-      if (failed(planFunction(function, state, constants)))
+      if (failed(planFunction(function, *state, constants)))
         return signalPassFailure();
     }
   }

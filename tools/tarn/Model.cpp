@@ -25,6 +25,7 @@ CompileRequest tarn::cli::requestFor(const ModelOptions &options) {
   request.shape = options.shape;
   request.targets = options.targets;
   request.policy = options.policy;
+  request.budgetBytes = options.budgetBytes;
   request.gradientOf = options.gradientOf;
   request.dump = options.dump;
   request.verifyEachNumerics = options.verifyEachNumerics;

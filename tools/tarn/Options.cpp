@@ -40,9 +40,30 @@ int64_t parseDimension(const std::string &name, const std::string &text) {
   return value;
 }
 
+/// `1.5GiB`, `800MB`, `123456`: bytes.
+int64_t parseBytes(const std::string &option, const std::string &text) {
+  static const std::pair<const char *, double> units[] = {
+      {"", 1},         {"B", 1},       {"kB", 1e3},     {"MB", 1e6},
+      {"GB", 1e9},     {"TB", 1e12},   {"KiB", 0x1p10}, {"MiB", 0x1p20},
+      {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+  double number = 0;
+  auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string unit(end, text.data() + text.size());
+  unit.erase(0, unit.find_first_not_of(' '));
+  for (auto [name, factor] : units)
+    if (error == std::errc() && unit == name && number > 0 &&
+        number * factor < 0x1p62)
+      return int64_t(number * factor);
+  throw CLI::ValidationError(option, "needs bytes such as 22GiB, 800MB or " +
+                                         std::string("1048576, got `") + text +
+                                         "`");
+}
+
 /// Raw words of the options that need more than CLI11's own conversion.
 struct RawOptions {
   std::vector<std::string> set, shape;
+  std::string budget;
 };
 
 void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
@@ -63,8 +84,11 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
       ->delimiter(',')
       ->allow_extra_args(false);
   app->add_option("--policy", in.model.policy,
-                  "what is kept for backward: keep-all or sqrt")
-      ->check(CLI::IsMember({"keep-all", "sqrt"}));
+                  "what is kept for backward: keep-all, sqrt, recompute-all "
+                  "or auto")
+      ->check(CLI::IsMember({"keep-all", "sqrt", "recompute-all", "auto"}));
+  app->add_option("--budget,--memory-budget", raw.budget,
+                  "bytes that all memory of a step may take, as 22GiB");
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
   app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
                 "evaluate before and after each pass and compare");
@@ -170,11 +194,11 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
                     "device to predict for: a name, or a file (NAME.json)");
   addThreads(bench, in.bench.threads);
 
-  auto *plan = app.add_subcommand("plan", "place buffers in an arena");
+  auto *plan =
+      app.add_subcommand("plan", "say what a step takes, and place buffers");
   plan->add_option("--pack", in.plan.pack,
                    "buffers as CSV: id, lower, upper, size (and alignment, "
-                   "offset)")
-      ->required();
+                   "offset) to place, instead of a model");
   plan->add_option("--capacity", in.plan.capacity,
                    "bytes of the arena (default: the least that is found)")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 62));
@@ -182,6 +206,7 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
                    "CSV file to write, with the column `offset`");
   plan->add_option("--nodes", in.plan.nodes, "how long to search")
       ->check(CLI::Range(uint64_t(0), uint64_t(1) << 40));
+  addModelOptions(plan, in, raw, /*required=*/false);
   addOutputOptions(plan, in);
 
   auto *inspect = app.add_subcommand("inspect", "say what an artifact holds");
@@ -196,6 +221,8 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
     splitPairs(raw.shape, "--shape", shape);
     for (const auto &[name, text] : shape)
       in.model.shape[name] = parseDimension(name, text);
+    if (!raw.budget.empty() && raw.budget != "none")
+      in.model.budgetBytes = parseBytes("--budget", raw.budget);
   } catch (const CLI::CallForHelp &help) {
     return app.exit(help);
   } catch (const CLI::CallForVersion &version) {

@@ -28,8 +28,11 @@ struct ModelOptions {
   std::map<std::string, int64_t> shape;
   /// `auto`, `cpu`, `cpu:x86-64-v3`, ...; several make several code sections.
   std::vector<std::string> targets;
-  /// What the planner keeps for the backward pass: `keep-all` or `sqrt`.
+  /// What the planner keeps for the backward pass: `keep-all`, `sqrt`,
+  /// `recompute-all` or `auto`.
   std::string policy = "keep-all";
+  /// Bytes that all memory spaces together may take; negative: no limit.
+  int64_t budgetBytes = -1;
   /// Folder for the IR after each pass; empty = none.
   std::string dump;
   /// Evaluate the module before and after each pass and compare.
