@@ -6,6 +6,8 @@
 #include "llvm/ADT/StringRef.h"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 using namespace tarn::lang;
 
@@ -58,14 +60,17 @@ Diagnostic &Diagnostics::error(Range range, std::string message) {
 }
 
 void Diagnostics::render(llvm::raw_ostream &out) const {
+  // By place; what has none, and the library's own, comes last.
+  using Key = std::tuple<bool, uint32_t, size_t>;
+  std::map<Key, const Diagnostic *> byPlace;
+  for (size_t i = 0; i != all.size(); ++i) {
+    const Range &range = all[i]->range;
+    byPlace[{!range.file || range.file->library, range.begin, i}] =
+        all[i].get();
+  }
   std::vector<const Diagnostic *> sorted;
-  for (const auto &diagnostic : all)
-    sorted.push_back(diagnostic.get());
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Diagnostic *x, const Diagnostic *y) {
-                     return x->range.begin < y->range.begin &&
-                            x->range.file == y->range.file;
-                   });
+  for (const auto &[key, diagnostic] : byPlace)
+    sorted.push_back(diagnostic);
   constexpr size_t most = 20;
   for (size_t i = 0; i != std::min(sorted.size(), most); ++i) {
     const Diagnostic &d = *sorted[i];

@@ -62,7 +62,7 @@ public:
   }
 
 private:
-  rt::Status fail(const std::string &what) {
+  const rt::Status &fail(const std::string &what) {
     failure = rt::Status(rt::Code::Invalid,
                          name + ":" + std::to_string(lineNumber) + ": " + what);
     return failure;
@@ -80,7 +80,7 @@ private:
       line.remove_suffix(1);
     for (unsigned char c : line)
       if (c < 0x20 || c == 0x7f) {
-        fail(c ? "holds a control character" : "holds a NUL byte");
+        (void)fail(c ? "holds a control character" : "holds a NUL byte");
         return false;
       }
     if (line.empty()) {
@@ -88,11 +88,11 @@ private:
         rest = {};
         return false; // blank lines at the end
       }
-      fail("is an empty line");
+      (void)fail("is an empty line");
       return false;
     }
     if (line.find('"') != std::string_view::npos) {
-      fail("holds a quote; fields are plain");
+      (void)fail("holds a quote; fields are plain");
       return false;
     }
     file.lines.push_back(line);
@@ -106,20 +106,20 @@ private:
     for (size_t i = 0; i != fields.size(); ++i) {
       auto known = std::find(columnNames.begin(), columnNames.end(), fields[i]);
       if (known == columnNames.end()) {
-        fail("unknown column " + quote(fields[i]) +
-             "; known are id, lower, upper, size, alignment, offset");
+        (void)fail("unknown column " + quote(fields[i]) +
+                   "; known are id, lower, upper, size, alignment, offset");
         return false;
       }
       int &column = columns[known - columnNames.begin()];
       if (column >= 0) {
-        fail("column " + quote(fields[i]) + " is there twice");
+        (void)fail("column " + quote(fields[i]) + " is there twice");
         return false;
       }
       column = i;
     }
     for (Column needed : {id, lower, upper, size})
       if (columns[needed] < 0) {
-        fail("no column `" + std::string(columnNames[needed]) + "`");
+        (void)fail("no column `" + std::string(columnNames[needed]) + "`");
         return false;
       }
     file.offsetColumn = columns[offset];
@@ -141,12 +141,12 @@ private:
     auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc::result_out_of_range || value >= mostBytes)
-      fail(called + " is too large: " + quote(text));
+      (void)fail(called + " is too large: " + quote(text));
     else if (error != std::errc() || end != text.data() + text.size())
-      fail(called + " is not a number: " + quote(text));
+      (void)fail(called + " is not a number: " + quote(text));
     else if (value < least)
-      fail(called + " must be at least " + std::to_string(least) + ", not " +
-           quote(text));
+      (void)fail(called + " must be at least " + std::to_string(least) +
+                 ", not " + quote(text));
     else
       return value;
     return std::nullopt;
@@ -155,23 +155,23 @@ private:
   bool readBuffer() {
     std::vector<std::string_view> fields = splitFields(line);
     if (fields.size() != fieldCount) {
-      fail("has " + std::to_string(fields.size()) + " fields, the header " +
-           std::to_string(fieldCount));
+      (void)fail("has " + std::to_string(fields.size()) +
+                 " fields, the header " + std::to_string(fieldCount));
       return false;
     }
     if (file.buffers.size() == mostBuffers) {
-      fail("more than " + std::to_string(mostBuffers) + " buffers");
+      (void)fail("more than " + std::to_string(mostBuffers) + " buffers");
       return false;
     }
     std::string_view called = fields[columns[id]];
     if (called.empty()) {
-      fail("`id` is empty");
+      (void)fail("`id` is empty");
       return false;
     }
     auto [there, isNew] = firstLine.try_emplace(called, lineNumber);
     if (!isNew) {
-      fail("id " + quote(called) + " is also in line " +
-           std::to_string(there->second));
+      (void)fail("id " + quote(called) + " is also in line " +
+                 std::to_string(there->second));
       return false;
     }
     packing::Buffer buffer;
@@ -187,21 +187,21 @@ private:
         !read(buffer.fixed, offset, 0, -1))
       return false;
     if (buffer.lower >= buffer.upper) {
-      fail("`lower` " + std::to_string(buffer.lower) +
-           " is not below `upper` " + std::to_string(buffer.upper));
+      (void)fail("`lower` " + std::to_string(buffer.lower) +
+                 " is not below `upper` " + std::to_string(buffer.upper));
       return false;
     }
     if (buffer.fixed >= 0 && buffer.fixed % buffer.alignment) {
-      fail("`offset` " + std::to_string(buffer.fixed) +
-           " is not a multiple of `alignment` " +
-           std::to_string(buffer.alignment));
+      (void)fail("`offset` " + std::to_string(buffer.fixed) +
+                 " is not a multiple of `alignment` " +
+                 std::to_string(buffer.alignment));
       return false;
     }
     // Each term is below 2^62, so that the sum can't wrap before it is seen.
     for (int64_t term :
          {buffer.size, buffer.alignment, std::max<int64_t>(buffer.fixed, 0)})
       if ((sum += term) >= mostBytes) {
-        fail("sizes, alignments and offsets add up to 2^62 or more");
+        (void)fail("sizes, alignments and offsets add up to 2^62 or more");
         return false;
       }
     file.ids.push_back(called);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <tuple>
 
 using namespace tarn;
 using namespace tarn::cli;
@@ -44,11 +45,10 @@ static void printJson(const CompileResult &result) {
 /// Plans that are worth a line: each smaller than all that are faster.
 static std::vector<PlanSummary::Rung> frontier(const PlanSummary &plan) {
   std::vector<PlanSummary::Rung> rungs = plan.rungs;
-  std::stable_sort(rungs.begin(), rungs.end(),
-                   [](const auto &x, const auto &y) {
-                     return std::pair(x.seconds, x.arenaBytes) <
-                            std::pair(y.seconds, y.arenaBytes);
-                   });
+  std::sort(rungs.begin(), rungs.end(), [](const auto &x, const auto &y) {
+    return std::tie(x.seconds, x.arenaBytes, x.name) <
+           std::tie(y.seconds, y.arenaBytes, y.name);
+  });
   std::vector<PlanSummary::Rung> best;
   for (const PlanSummary::Rung &rung : rungs)
     if (best.empty() || rung.arenaBytes < best.back().arenaBytes)
