@@ -435,6 +435,20 @@ uint64_t tarn_allocated_bytes(const tarn_session *session, tarn_space space) {
   return session->session->allocatedBytes(static_cast<Space>(space));
 }
 
+uint64_t tarn_predicted_bytes(const tarn_session *session, tarn_space space) {
+  if (space == TARN_SCRATCH)
+    return session->session->predictedScratchBytes();
+  if (unsigned(space) >= spaceCount)
+    return 0;
+  return session->session->predictedBytes(static_cast<Space>(space));
+}
+
+tarn_status tarn_check_memory(const tarn_session *session) {
+  return guarded([&] {
+    return session ? session->session->checkMemory() : nullArgument();
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Checkpoints and profile
 //===----------------------------------------------------------------------===//

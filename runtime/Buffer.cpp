@@ -13,11 +13,15 @@ static constexpr uint64_t hugePage = uint64_t(2) << 20;
 static constexpr uint64_t sizeLimit = uint64_t(1) << 46;
 
 Buffer::~Buffer() {
-  if (begin)
-    ::munmap(begin, mapped);
+  if (!begin)
+    return;
+  ::munmap(begin, mapped);
+  if (account)
+    account->remove(bytes);
 }
 
-Result<Buffer> Buffer::allocate(uint64_t size, const char *what) {
+Result<Buffer> Buffer::allocate(uint64_t size, const char *what,
+                                Account *account) {
   Buffer buffer;
   if (!size)
     return Result<Buffer>(std::move(buffer));
@@ -50,6 +54,9 @@ Result<Buffer> Buffer::allocate(uint64_t size, const char *what) {
   buffer.begin = start;
   buffer.bytes = size;
   buffer.mapped = rounded;
+  buffer.account = account;
+  if (account)
+    account->add(size);
   return Result<Buffer>(std::move(buffer));
 }
 

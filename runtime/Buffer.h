@@ -2,6 +2,7 @@
 #ifndef TARN_RUNTIME_BUFFER_H
 #define TARN_RUNTIME_BUFFER_H
 
+#include "runtime/Ledger.h"
 #include "runtime/Status.h"
 
 #include <cstddef>
@@ -24,8 +25,10 @@ public:
   }
   ~Buffer();
 
-  /// Allocates `size` bytes for `what` (named in the error).
-  static Result<Buffer> allocate(uint64_t size, const char *what);
+  /// Allocates `size` bytes for `what` (named in the error). They are counted
+  /// in `account`, which outlives the buffer, for as long as it holds them.
+  static Result<Buffer> allocate(uint64_t size, const char *what,
+                                 Account *account = nullptr);
   uint8_t *data() const { return begin; }
   /// Exactly the bytes that were asked for.
   uint64_t size() const { return bytes; }
@@ -37,11 +40,13 @@ private:
     std::swap(begin, other.begin);
     std::swap(bytes, other.bytes);
     std::swap(mapped, other.mapped);
+    std::swap(account, other.account);
   }
 
   uint8_t *begin = nullptr;
   uint64_t bytes = 0;
   uint64_t mapped = 0;
+  Account *account = nullptr;
 };
 
 } // namespace tarn::rt

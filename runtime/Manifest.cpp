@@ -124,6 +124,21 @@ static Json writeKernel(const Kernel &kernel) {
   return out;
 }
 
+uint64_t Function::spaceBytes(Space space) const {
+  switch (space) {
+  case Space::Arena:
+    return arenaBytes;
+  case Space::Input:
+    return inputBytes;
+  case Space::Output:
+    return outputBytes;
+  case Space::State:
+  case Space::Constant:
+    break;
+  }
+  return 0;
+}
+
 int64_t tarn::rt::countLaunches(const std::vector<Op> &program) {
   int64_t launches = 0;
   for (const Op &op : program) {

@@ -107,6 +107,10 @@ struct Function {
   std::vector<TensorDesc> inputs, outputs;
   std::vector<Op> program;
   std::vector<PlanValue> values;
+
+  /// The bytes of a space that only runs of this function need; 0 for the
+  /// state and constants, which all functions share.
+  uint64_t spaceBytes(Space space) const;
 };
 
 /// Kernel launches in one run of a program, repeats as often as they turn.

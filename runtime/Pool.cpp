@@ -17,8 +17,8 @@ using namespace tarn::rt;
 static constexpr int patienceAlone = 2000;
 static constexpr int patienceCrowded = 16;
 
-Result<std::unique_ptr<Pool>> Pool::create(unsigned threads,
-                                           uint64_t scratchBytes) {
+Result<std::unique_ptr<Pool>>
+Pool::create(unsigned threads, uint64_t scratchBytes, Account *account) {
   unsigned processors = usableProcessors();
   if (threads == 0)
     threads = std::min(processors, threadLimit);
@@ -29,8 +29,8 @@ Result<std::unique_ptr<Pool>> Pool::create(unsigned threads,
   std::unique_ptr<Pool> pool(new Pool);
   pool->crowded = threads > processors;
   pool->scratchStride = (scratchBytes + 63) / 64 * 64;
-  Result<Buffer> scratch =
-      Buffer::allocate(pool->scratchStride * threads, "the threads' scratch");
+  Result<Buffer> scratch = Buffer::allocate(scratchFor(threads, scratchBytes),
+                                            "the threads' scratch", account);
   if (!scratch.ok())
     return scratch.status();
   pool->scratch = scratch.take();

@@ -28,14 +28,17 @@ public:
   static constexpr unsigned threadLimit = 1024;
 
   /// A pool of `threads` (the caller is one of them; 0: usableProcessors()),
-  /// each with `scratchBytes` of its own.
-  static Result<std::unique_ptr<Pool>> create(unsigned threads,
-                                              uint64_t scratchBytes);
+  /// each with `scratchBytes` of its own, counted in `account`.
+  static Result<std::unique_ptr<Pool>>
+  create(unsigned threads, uint64_t scratchBytes, Account *account = nullptr);
   ~Pool();
 
+  /// Bytes of scratch that `threads` threads of `scratchBytes` each come to.
+  static uint64_t scratchFor(unsigned threads, uint64_t scratchBytes) {
+    return (scratchBytes + 63) / 64 * 64 * threads;
+  }
+
   unsigned threads() const { return static_cast<unsigned>(workers.size()) + 1; }
-  /// Bytes of all threads' scratch.
-  uint64_t scratchBytes() const { return scratch.size(); }
 
   /// Wakes the workers. Between beginStep and endStep the calling thread (and
   /// always the workers) computes under StrictFloats; see Step.

@@ -9,6 +9,10 @@
 
 using namespace tarn::rt;
 
+/// The spaces that grow to what the functions run so far need.
+static constexpr Space functionSpaces[] = {Space::Arena, Space::Input,
+                                           Space::Output};
+
 static uint64_t largestScratch(const Target &target) {
   uint64_t bytes = 0;
   for (const Kernel &kernel : target.kernels)
@@ -56,6 +60,7 @@ Session::create(std::shared_ptr<const Model> model,
     constants.protect();
   }
   session->programs.resize(session->functions().size());
+  session->hasRun.resize(session->functions().size());
   session->poison = options.poison;
   session->setProfile(options.profile);
   return Result<std::unique_ptr<Session>>(std::move(session));
@@ -72,11 +77,68 @@ Status Session::reserve(Space space, uint64_t bytes) {
     program.reset(); // they hold addresses
   buffer = Buffer();
   Result<Buffer> larger =
-      Buffer::allocate(bytes, (std::string("the ") + spaceName(space)).c_str());
+      Buffer::allocate(bytes, (std::string("the ") + spaceName(space)).c_str(),
+                       &ledger[static_cast<unsigned>(space)]);
   if (!larger.ok())
     return larger.status();
   buffer = larger.take();
   return {};
+}
+
+/// All spaces that a function needs; without them all, none but what functions
+/// share.
+Status Session::reserveFor(const Function &function) {
+  Status status;
+  for (Space space : functionSpaces)
+    if (status.ok())
+      status = reserve(space, function.spaceBytes(space));
+  if (status.ok())
+    return status;
+  for (Space space : functionSpaces)
+    spaces[static_cast<unsigned>(space)] = Buffer();
+  for (std::unique_ptr<Program> &program : programs)
+    program.reset();
+  hasRun.assign(hasRun.size(), false);
+  return status;
+}
+
+uint64_t Session::predictedBytes(Space space) const {
+  if (space == Space::State)
+    return manifest().stateBytes;
+  if (space == Space::Constant)
+    return manifest().constantBytes;
+  uint64_t most = 0;
+  for (size_t i = 0; i < functions().size(); ++i)
+    if (hasRun[i])
+      most = std::max(most, functions()[i].spaceBytes(space));
+  return most;
+}
+
+uint64_t Session::predictedScratchBytes() const {
+  return Pool::scratchFor(pool->threads(), largestScratch(*chosen));
+}
+
+Status Session::checkMemory() const {
+  auto check = [](const char *what, const Account &account,
+                  uint64_t predicted) -> Status {
+    if (account.bytes == predicted &&
+        account.allocations == (predicted ? 1 : 0))
+      return {};
+    return Status(Code::Internal,
+                  std::string("the ") + what + " takes " +
+                      std::to_string(account.bytes) + " bytes in " +
+                      std::to_string(account.allocations) +
+                      " allocations, but " + std::to_string(predicted) +
+                      " in one are planned");
+  };
+  for (unsigned i = 0; i < spaceCount; ++i) {
+    auto space = static_cast<Space>(i);
+    if (Status status =
+            check(spaceName(space), ledger[i], predictedBytes(space));
+        !status.ok())
+      return status;
+  }
+  return check("scratch", ledger[spaceCount], predictedScratchBytes());
 }
 
 std::optional<size_t> Session::findFunction(std::string_view name) const {
@@ -95,7 +157,7 @@ std::optional<size_t> Session::findKind(std::string_view kind) const {
 
 Status Session::setThreads(unsigned count) {
   Result<std::unique_ptr<Pool>> made =
-      Pool::create(count, largestScratch(*chosen));
+      Pool::create(count, largestScratch(*chosen), &ledger[spaceCount]);
   if (!made.ok())
     return made.status();
   pool = made.take();
@@ -138,12 +200,11 @@ Status Session::run(size_t index, const void *const *inputs,
                                            function.inputs[i].name + "`, " +
                                            typeText(function.inputs[i].dtype,
                                                     function.inputs[i].shape));
-  Status status = reserve(Space::Arena, function.arenaBytes);
-  if (status.ok())
-    status = reserve(Space::Input, function.inputBytes);
-  if (status.ok())
-    status = reserve(Space::Output, function.outputBytes);
+  Status status = reserveFor(function);
   if (!status.ok())
+    return status;
+  hasRun[index] = true;
+  if (status = checkMemory(); !status.ok())
     return status;
 
   SpaceBases bases;

@@ -5,6 +5,7 @@
 #include "runtime/Buffer.h"
 #include "runtime/Code.h"
 #include "runtime/Hash.h"
+#include "runtime/Ledger.h"
 #include "runtime/Model.h"
 #include "runtime/Pool.h"
 #include "runtime/Program.h"
@@ -64,9 +65,18 @@ public:
   Status setThreads(unsigned count);
   /// Bytes that a space holds now; see tarn_allocated_bytes.
   uint64_t allocatedBytes(Space space) const {
-    return spaces[static_cast<unsigned>(space)].size();
+    return ledger[static_cast<unsigned>(space)].bytes;
   }
-  uint64_t scratchBytes() const { return pool->scratchBytes(); }
+  uint64_t scratchBytes() const { return ledger[spaceCount].bytes; }
+  /// Bytes that it must hold by the manifest; see tarn_predicted_bytes.
+  uint64_t predictedBytes(Space space) const;
+  uint64_t predictedScratchBytes() const;
+  /// Whether every space holds, in one allocation, what is predicted; else an
+  /// internal error. Every run checks it before its first operation.
+  Status checkMemory() const;
+  /// What is held, by Space; the last entry is the threads' scratch.
+  using Ledger = std::array<Account, spaceCount + 1>;
+  Ledger &accounts() { return ledger; }
 
   /// Forgets what was measured and measures from here on, or no more.
   void setProfile(bool on);
@@ -76,12 +86,15 @@ public:
 private:
   Session() = default;
   Status reserve(Space space, uint64_t bytes);
+  Status reserveFor(const Function &function);
 
   std::shared_ptr<const Model> source;
   const Target *chosen = nullptr;
   CodeImage code;
   std::vector<KernelFunction> kernels;
+  Ledger ledger; ///< outlives all that is counted in it
   std::array<Buffer, spaceCount> spaces;
+  std::vector<bool> hasRun; ///< by function: its spaces were asked for
   std::vector<std::unique_ptr<Program>> programs; ///< by function, when bound
   std::unique_ptr<Pool> pool;
   Profile measured;

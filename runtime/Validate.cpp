@@ -142,19 +142,9 @@ private:
   }
 
   uint64_t spaceBytes(const Function &function, Space space) const {
-    switch (space) {
-    case Space::State:
-      return manifest.stateBytes;
-    case Space::Arena:
-      return function.arenaBytes;
-    case Space::Input:
-      return function.inputBytes;
-    case Space::Output:
-      return function.outputBytes;
-    case Space::Constant:
-      return manifest.constantBytes;
-    }
-    return 0;
+    return space == Space::State      ? manifest.stateBytes
+           : space == Space::Constant ? manifest.constantBytes
+                                      : function.spaceBytes(space);
   }
 
   /// A value of the plan lies in its space.

@@ -223,6 +223,13 @@ TARN_API tarn_status tarn_weight_hash(const tarn_session *session,
  */
 TARN_API uint64_t tarn_allocated_bytes(const tarn_session *session,
                                        tarn_space space);
+/** The same by the artifact's manifest: what the plan says that the functions
+ *  run so far need. */
+TARN_API uint64_t tarn_predicted_bytes(const tarn_session *session,
+                                       tarn_space space);
+/** TARN_OK if every space holds what is predicted, in one allocation; else
+ *  TARN_INTERNAL: a bug in Tarn. tarn_run checks this too. */
+TARN_API tarn_status tarn_check_memory(const tarn_session *session);
 
 /*===-- Checkpoints
  * ---------------------------------------------------------===*/

@@ -133,6 +133,9 @@ double runStep(rt::Session &session, int step) {
     outputs.push_back(buffer.data());
   rt::Status status = session.run(index, inputs.data(), outputs.data());
   EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(session.allocatedBytes(rt::Space::Arena), function.arenaBytes);
+  EXPECT_EQ(session.allocatedBytes(rt::Space::State),
+            session.manifest().stateBytes);
   float value;
   std::memcpy(&value, bytes[loss].data(), 4);
   return value;

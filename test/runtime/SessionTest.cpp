@@ -112,6 +112,52 @@ TEST(Session, AllocatesWhatTheManifestSays) {
   EXPECT_EQ(session->allocatedBytes(Space::Arena), step.arenaBytes);
 }
 
+TEST(Session, OtherBytesThanPlannedAreABug) {
+  std::unique_ptr<Session> session = bigramSession();
+  ASSERT_TRUE(session->initialize(0).ok());
+  Batch batch;
+  ASSERT_TRUE(session->run(1, batch.inputs, nullptr).ok());
+  ASSERT_TRUE(session->checkMemory().ok());
+  Account &arena = session->accounts()[unsigned(Space::Arena)];
+  arena.bytes += 64;
+  Status status = session->run(1, batch.inputs, nullptr);
+  EXPECT_EQ(status.code(), Code::Internal);
+  std::string planned = std::to_string(session->functions()[1].arenaBytes);
+  EXPECT_EQ(status.message(),
+            "the arena takes " +
+                std::to_string(session->functions()[1].arenaBytes + 64) +
+                " bytes in 1 allocations, but " + planned +
+                " in one are planned");
+  arena.bytes -= 64;
+  // The same bytes in two pieces are not the plan either.
+  arena.allocations += 1;
+  EXPECT_EQ(session->checkMemory().code(), Code::Internal);
+  arena.allocations -= 1;
+  EXPECT_TRUE(session->checkMemory().ok());
+}
+
+TEST(Session, WithoutMemoryNothingIsHeldAndLaterRunsWork) {
+  Manifest manifest = bigramManifest();
+  Function huge = manifest.targets[0].functions[2];
+  huge.name = "huge";
+  huge.outputBytes = uint64_t(1) << 46;
+  manifest.targets[0].functions.push_back(huge);
+  std::string bytes = bigramArtifact(manifest);
+  auto model = Model::parse(bytes.data(), bytes.size());
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  auto session = Session::create(*model);
+  ASSERT_TRUE(session.ok());
+  Batch batch;
+  ASSERT_TRUE((*session)->run(1, batch.inputs, nullptr).ok());
+  size_t last = manifest.targets[0].functions.size() - 1;
+  EXPECT_EQ((*session)->run(last, batch.inputs, nullptr).code(),
+            Code::OutOfMemory);
+  EXPECT_EQ((*session)->allocatedBytes(Space::Arena), 0u);
+  EXPECT_TRUE((*session)->checkMemory().ok());
+  ASSERT_TRUE((*session)->run(2, batch.inputs, nullptr).ok());
+  ASSERT_TRUE((*session)->run(1, batch.inputs, nullptr).ok());
+}
+
 TEST(Session, LargeBuffersAreAlignedForHugePages) {
   for (uint64_t size : {uint64_t(1), uint64_t(4096), uint64_t(5) << 20,
                         (uint64_t(9) << 20) + 1}) {

@@ -17,12 +17,6 @@
 using namespace tarn;
 using namespace tarn::cli;
 
-static int report(const rt::Status &status) {
-  printError(status.message());
-  return status.code() == rt::Code::Internal ? int(internalError)
-                                             : int(userError);
-}
-
 /// Prints text sampled from a run's latest checkpoint, byte by byte.
 static int runSample(const Invocation &in) {
   std::vector<char> bytes;
@@ -34,17 +28,17 @@ static int runSample(const Invocation &in) {
   }
   auto model = rt::Model::parse(bytes.data(), bytes.size());
   if (!model.ok())
-    return report(model.status());
+    return reportRuntimeError(model.status());
   rt::SessionOptions options;
   options.threads = unsigned(in.run.threads);
   auto session = rt::Session::create(*model, options);
   if (!session.ok())
-    return report(session.status());
+    return reportRuntimeError(session.status());
   if (rt::Status status = (*session)->initialize(0); !status.ok())
-    return report(status);
+    return reportRuntimeError(status);
   auto checkpoint = rt::loadCheckpoint(**session, in.run.sample);
   if (!checkpoint.ok())
-    return report(checkpoint.status());
+    return reportRuntimeError(checkpoint.status());
   std::string prompt = in.run.prompt.empty() ? "\n" : in.run.prompt;
   std::vector<int32_t> tokens;
   for (unsigned char c : prompt)
@@ -60,7 +54,7 @@ static int runSample(const Invocation &in) {
         return true;
       });
   std::printf("\n");
-  return status.ok() ? int(success) : report(status);
+  return status.ok() ? int(success) : reportRuntimeError(status);
 }
 
 int tarn::cli::runRun(const Invocation &in) {

@@ -11,12 +11,6 @@
 using namespace tarn;
 using namespace tarn::cli;
 
-static int report(const rt::Status &status) {
-  printError(status.message());
-  return status.code() == rt::Code::Internal ? int(internalError)
-                                             : int(userError);
-}
-
 /// The function to run: the one named, else evaluation, else the first that
 /// needs no training state.
 static std::optional<size_t> chooseFunction(const rt::Session &session,
@@ -48,12 +42,12 @@ int tarn::cli::runCompiled(const Invocation &in) {
     return code;
   auto loaded = rt::Model::parse(bytes.data(), bytes.size());
   if (!loaded.ok())
-    return report(loaded.status());
+    return reportRuntimeError(loaded.status());
   rt::SessionOptions options;
   options.threads = unsigned(in.run.threads);
   auto created = rt::Session::create(*loaded, options);
   if (!created.ok())
-    return report(created.status());
+    return reportRuntimeError(created.status());
   rt::Session &session = **created;
   std::optional<size_t> index = chooseFunction(session, in.run.function);
   if (!index) {
@@ -65,11 +59,11 @@ int tarn::cli::runCompiled(const Invocation &in) {
     return userError;
   }
   if (rt::Status status = session.initialize(in.run.seed); !status.ok())
-    return report(status);
+    return reportRuntimeError(status);
   if (!in.run.params.empty()) {
     auto weights = rt::loadParameters(session, in.run.params);
     if (!weights.ok())
-      return report(weights.status());
+      return reportRuntimeError(weights.status());
     if (!in.output.quiet)
       for (const std::string &name : weights->missing)
         std::fprintf(stderr, "note: no weights for `%s`\n", name.c_str());
@@ -85,7 +79,7 @@ int tarn::cli::runCompiled(const Invocation &in) {
     }
     auto file = rt::SafetensorsFile::open(in.run.inputs);
     if (!file.ok())
-      return report(file.status());
+      return reportRuntimeError(file.status());
     for (const rt::TensorDesc &wanted : function.inputs) {
       const rt::SafetensorsEntry *entry = file->index().find(wanted.name);
       if (!entry || entry->dtype != wanted.dtype ||
@@ -101,7 +95,7 @@ int tarn::cli::runCompiled(const Invocation &in) {
       inputs.emplace_back(wanted.bytes);
       if (rt::Status status = file->read(*entry, inputs.back().data());
           !status.ok())
-        return report(status);
+        return reportRuntimeError(status);
     }
   }
   for (const rt::TensorDesc &tensor : function.outputs)
@@ -113,11 +107,11 @@ int tarn::cli::runCompiled(const Invocation &in) {
   if (rt::Status status =
           session.run(*index, inputPointers.data(), outputPointers.data());
       !status.ok())
-    return report(status);
+    return reportRuntimeError(status);
   std::vector<rt::SafetensorsTensor> tensors;
   for (size_t i = 0; i != outputs.size(); ++i)
     tensors.push_back({function.outputs[i].name, function.outputs[i].dtype,
                        function.outputs[i].shape, outputs[i].data()});
   rt::Status status = rt::writeSafetensors(in.run.outputs, {}, tensors);
-  return status.ok() ? int(success) : report(status);
+  return status.ok() ? int(success) : reportRuntimeError(status);
 }

@@ -20,6 +20,14 @@ int tarn::cli::reportRuntimeError(tarn_status status) {
   return userError;
 }
 
+int tarn::cli::reportRuntimeError(const rt::Status &status,
+                                  const std::string &help) {
+  if (status.code() == rt::Code::Internal)
+    return reportInternalError(status.message());
+  printError(status.message(), help);
+  return userError;
+}
+
 int tarn::cli::openSession(const std::vector<char> &bytes, int threads,
                            bool profile, ArtifactHandle &artifact,
                            SessionHandle &session) {

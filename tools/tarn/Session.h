@@ -30,6 +30,9 @@ using SessionHandle = std::unique_ptr<tarn_session, DestroySession>;
 /// the runtime calls it a bug, else 1.
 int reportRuntimeError(tarn_status status);
 
+/// The same for the runtime's C++ interface; `help` is the way out, if any.
+int reportRuntimeError(const rt::Status &status, const std::string &help = "");
+
 /// Opens an artifact from memory and makes a session on it. Returns an
 /// ExitCode.
 int openSession(const std::vector<char> &bytes, int threads, bool profile,

@@ -29,12 +29,6 @@ static void onInterrupt(int) {
     _exit(130);
 }
 
-static int report(const rt::Status &status, const std::string &help = "") {
-  printError(status.message(), help);
-  return status.code() == rt::Code::Internal ? int(internalError)
-                                             : int(userError);
-}
-
 /// `runs/gpt2-3`: the first folder of the model that is not there yet.
 static std::string freshFolder(const std::string &model) {
   std::string stem = std::filesystem::path(model).stem().string();
@@ -179,13 +173,13 @@ int tarn::cli::runTrain(const Invocation &in) {
     return code;
   auto loaded = rt::Model::parse(bytes.data(), bytes.size());
   if (!loaded.ok())
-    return report(loaded.status());
+    return reportRuntimeError(loaded.status());
   rt::SessionOptions sessionOptions;
   sessionOptions.threads = unsigned(options.threads);
   sessionOptions.profile = options.profile;
   auto session = rt::Session::create(*loaded, sessionOptions);
   if (!session.ok())
-    return report(session.status());
+    return reportRuntimeError(session.status());
   const rt::Manifest &manifest = (*session)->manifest();
 
   rt::DataOptions dataOptions;
@@ -198,7 +192,7 @@ int tarn::cli::runTrain(const Invocation &in) {
       options.heldOut > 0 ? uint64_t(1 / options.heldOut + 0.5) : 0;
   auto data = rt::Dataset::open(options.data, dataOptions);
   if (!data.ok())
-    return report(data.status());
+    return reportRuntimeError(data.status());
 
   if (folder.empty())
     folder = freshFolder(model.model);
@@ -212,17 +206,18 @@ int tarn::cli::runTrain(const Invocation &in) {
   train.validateBatches = options.evalBatches;
   auto trainer = rt::Trainer::create(**session, *data, train);
   if (!trainer.ok())
-    return report(trainer.status());
+    return reportRuntimeError(trainer.status());
   if (resuming) {
     auto info = (*trainer)->resume(folder);
     if (!info.ok())
-      return report(info.status());
+      return reportRuntimeError(info.status());
     if (!in.output.quiet)
       for (const std::string &note : info->notes)
         std::fprintf(stderr, "note: %s\n", note.c_str());
   } else {
     if (rt::Status status = (*trainer)->start(); !status.ok())
-      return report(status, "--resume " + folder + " goes on with it");
+      return reportRuntimeError(status,
+                                "--resume " + folder + " goes on with it");
     std::error_code code;
     std::filesystem::create_directories(folder, code);
     std::string error, settings = settingsText(options, source, options.data);
@@ -235,7 +230,7 @@ int tarn::cli::runTrain(const Invocation &in) {
     if (!options.params.empty()) {
       auto weights = rt::loadParameters(**session, options.params);
       if (!weights.ok())
-        return report(weights.status());
+        return reportRuntimeError(weights.status());
       if (!in.output.quiet)
         std::fprintf(stderr,
                      " params  %zu loaded, %zu missing, %zu not expected\n",
@@ -286,11 +281,12 @@ int tarn::cli::runTrain(const Invocation &in) {
   if (!outcome.ok() && outcome.status().code() == rt::Code::NotFinite)
     explainNotFinite(source, **session, **trainer);
   if (!outcome.ok())
-    return report(outcome.status(),
-                  outcome.status().code() == rt::Code::NotFinite
-                      ? "the state is that of the step before; a lower rate or "
-                        "a clip may help"
-                      : "");
+    return reportRuntimeError(
+        outcome.status(),
+        outcome.status().code() == rt::Code::NotFinite
+            ? "the state is that of the step before; a lower rate or "
+              "a clip may help"
+            : "");
   if (options.profile && !in.output.json)
     printProfile(profileOf(**session));
   if (in.output.json)

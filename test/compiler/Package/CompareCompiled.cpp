@@ -7,6 +7,7 @@
 #include "compiler/Pipeline/Phases.h"
 #include "compiler/Reference/Interpreter.h"
 #include "compiler/Target/Cpu/Isa.h"
+#include "dialects/Step/StepOps.h"
 #include "dialects/Tarn/TarnOps.h"
 #include "passes/Train/Roles.h"
 #include "runtime/Model.h"
@@ -236,6 +237,24 @@ std::string Comparer::run(func::FuncOp function) {
   return "";
 }
 
+/// The runtime holds, to the byte, what the plan in `programs` wants.
+static std::string checkMemory(ModuleOp programs, const rt::Session &session) {
+  if (rt::Status status = session.checkMemory(); !status.ok())
+    return status.message();
+  int64_t wanted[rt::spaceCount] = {};
+  for (auto program : programs.getOps<step::ProgramOp>())
+    for (unsigned i = 0; i != rt::spaceCount; ++i)
+      wanted[i] = std::max(wanted[i],
+                           program.getSpaceBytes(static_cast<step::Space>(i)));
+  for (unsigned i = 0; i != rt::spaceCount; ++i)
+    if (auto space = static_cast<rt::Space>(i);
+        session.allocatedBytes(space) != uint64_t(wanted[i]))
+      return std::string("the ") + rt::spaceName(space) + " takes " +
+             std::to_string(session.allocatedBytes(space)) +
+             " bytes, planned are " + std::to_string(wanted[i]);
+  return "";
+}
+
 static std::string run(ModuleOp module, const CompareOptions &options,
                        CompareResult &result) {
   PipelineOptions pipeline;
@@ -281,7 +300,7 @@ static std::string run(ModuleOp module, const CompareOptions &options,
     if (function->hasAttr("tarn.kind"))
       if (std::string error = comparer.run(function); !error.empty())
         return error;
-  return "";
+  return checkMemory(module, **session);
 }
 
 CompareResult tarn::test::compareCompiled(ModuleOp module,
