@@ -101,7 +101,7 @@ class Reader {
 public:
   explicit Reader(std::string_view text) : text(text) {}
 
-  Result<Json> run() {
+  Result<Json> run(size_t *place) {
     Json value;
     skipSpace();
     if (parseValue(value, 0)) {
@@ -109,6 +109,8 @@ public:
       if (at != text.size())
         fail("there is text after the value");
     }
+    if (!error.empty() && place)
+      *place = errorAt;
     if (!error.empty())
       return Status(Code::Invalid,
                     "JSON, byte " + std::to_string(errorAt) + ": " + error);
@@ -146,6 +148,13 @@ private:
   }
 
   bool parseValue(Json &out, unsigned depth) {
+    size_t begin = at;
+    bool good = parseAny(out, depth);
+    out.setOffset(begin);
+    return good;
+  }
+
+  bool parseAny(Json &out, unsigned depth) {
     if (depth > jsonDepthLimit)
       return fail("nested deeper than " + std::to_string(jsonDepthLimit));
     if (at >= text.size())
@@ -491,6 +500,6 @@ std::string Json::dump() const {
   return out;
 }
 
-Result<Json> tarn::rt::parseJson(std::string_view text) {
-  return Reader(text).run();
+Result<Json> tarn::rt::parseJson(std::string_view text, size_t *errorAt) {
+  return Reader(text).run(errorAt);
 }

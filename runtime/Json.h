@@ -92,6 +92,11 @@ public:
   /// written as null: JSON has no other way to say it.
   std::string dump() const;
 
+  /// The byte at which this value began in the text it was read from.
+  size_t offset() const { return begin; }
+  void setOffset(size_t at) { begin = at; }
+
+  /// Of values; where they were read does not count.
   bool operator==(const Json &other) const { return value == other.value; }
   bool operator!=(const Json &other) const { return !(*this == other); }
 
@@ -99,13 +104,15 @@ private:
   std::variant<std::monostate, bool, int64_t, double, std::string, Array,
                Object>
       value;
+  size_t begin = 0;
 };
 
 /// Nesting deeper than this is an error.
 constexpr unsigned jsonDepthLimit = 64;
 
-/// Reads exactly one JSON value; errors name the byte.
-Result<Json> parseJson(std::string_view text);
+/// Reads exactly one JSON value; errors name the byte, and put it into
+/// `errorAt`.
+Result<Json> parseJson(std::string_view text, size_t *errorAt = nullptr);
 
 } // namespace tarn::rt
 

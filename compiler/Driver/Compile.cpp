@@ -7,6 +7,7 @@
 #include "compiler/Package/Package.h"
 #include "compiler/Pipeline/Phases.h"
 #include "compiler/Reference/VerifyNumerics.h"
+#include "frontends/HuggingFace/Import.h"
 #include "frontends/TarnLanguage/Import.h"
 #include "passes/Train/Roles.h"
 
@@ -52,15 +53,23 @@ static CompileStatus fail(const Twine &error, const Twine &help = "") {
   return CompileStatus::userError;
 }
 
+bool tarn::isModel(const std::string &path) {
+  StringRef name(path);
+  return name.ends_with(".tarn") || name.ends_with(".mlir") ||
+         name.ends_with(".json");
+}
+
 CompileStatus tarn::importModel(const CompileRequest &request,
                                 MLIRContext &context,
                                 OwningOpRef<ModuleOp> &module) {
   context.loadAllAvailableDialects();
-  if (StringRef(request.model).ends_with(".tarn")) {
+  bool isConfig = StringRef(request.model).ends_with(".json");
+  if (isConfig || StringRef(request.model).ends_with(".tarn")) {
     lang::ImportOptions options;
     options.set = request.set;
     options.shape = request.shape;
-    module = lang::importTarn(context, request.model, options, llvm::errs());
+    module = (isConfig ? hf::importConfig : lang::importTarn)(
+        context, request.model, options, llvm::errs());
     return module ? CompileStatus::success : CompileStatus::userError;
   }
   if (StringRef(request.model).ends_with(".mlir")) {
@@ -74,7 +83,8 @@ CompileStatus tarn::importModel(const CompileRequest &request,
     return module ? CompileStatus::success : CompileStatus::userError;
   }
   return fail("`" + request.model + "` is no model",
-              "models are .tarn files (or .mlir files of the tarn dialect)");
+              "models are .tarn files, a Hugging Face config.json, or .mlir "
+              "files of the tarn dialect");
 }
 
 uint64_t tarn::countParameters(ModuleOp module) {
@@ -130,7 +140,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   if (!first || !last)
     return fail("unknown phase `" + (first ? request.to : request.from) + "`",
                 "phases are " + phaseFlags());
-  if (!request.from.empty() && StringRef(request.model).ends_with(".tarn"))
+  if (!request.from.empty() && !StringRef(request.model).ends_with(".mlir"))
     return fail("`--from " + request.from + "` takes IR, not a model's text",
                 "tarn compile MODEL --to PHASE prints it");
   PackageOptions package;

@@ -24,7 +24,7 @@ namespace tarn {
 
 /// What to compile, and how.
 struct CompileRequest {
-  /// Path of the .tarn file.
+  /// Path of the .tarn file, or of a Hugging Face config.json.
   std::string model;
   /// Hyper-parameters by name, as text.
   std::map<std::string, std::string> set;
@@ -97,6 +97,10 @@ enum class CompileStatus {
 /// Compiles `request`. Diagnostics go to stderr as the model's file, line and
 /// caret.
 CompileStatus compile(const CompileRequest &request, CompileResult &result);
+
+/// Whether a path names a model to compile, and not an artifact: .tarn, .mlir,
+/// or a Hugging Face configuration (.json).
+bool isModel(const std::string &path);
 
 /// Elements of all parameters in a module, each once.
 uint64_t countParameters(mlir::ModuleOp module);

@@ -125,9 +125,12 @@ public:
   Datum rearrange();
   Datum dropout();
   Datum rope();
+  mlir::Value ropeFrequencies(int64_t half);
   Datum positions();
   Datum append();
   Datum mean(bool divide);
+  Datum round(double (*function)(double));
+  Datum extreme(bool larger);
   bool buildRegion(const Datum &lambda, mlir::Region &region, bool isScore);
   Datum asNumber(mlir::Value x);
 };

@@ -193,6 +193,30 @@ Datum BuiltinImpl::mean(bool divide) {
       sum, graph::splat(e.b, e.loc, sum.getType(), 1.0 / count)));
 }
 
+/// floor and ceil, of numbers.
+Datum BuiltinImpl::round(double (*function)(double)) {
+  std::optional<double> x = number("x");
+  if (!x)
+    return {};
+  double whole = function(*x);
+  return std::fabs(whole) < 9e15 ? Datum::ofInt(int64_t(whole))
+                                 : Datum::ofFloat(whole);
+}
+
+/// The smaller or the larger of two numbers, or tensors.
+Datum BuiltinImpl::extreme(bool larger) {
+  std::optional<Datum> x = call.take("x"), y = call.take("y");
+  if (!x || !y)
+    return none(x ? "y" : "x");
+  if (x->isNumber() && y->isNumber())
+    return (x->number > y->number) == larger ? *x : *y;
+  auto [left, right] = e.sameShape(*x, *y, range);
+  if (!left)
+    return {};
+  return of(larger ? make<graph::MaxOp>(left, right)
+                   : make<graph::MinOp>(left, right));
+}
+
 using Handler = Datum (*)(BuiltinImpl &);
 
 /// One line per function.
@@ -207,6 +231,10 @@ static const llvm::StringMap<Handler> &table() {
       {"cos", [](I &i) { return i.unary<graph::CosOp>(std::cos); }},
       {"abs", [](I &i) { return i.unary<graph::AbsOp>(std::fabs); }},
       {"erf", [](I &i) { return i.unary<graph::ErfOp>(std::erf); }},
+      {"floor", [](I &i) { return i.round(std::floor); }},
+      {"ceil", [](I &i) { return i.round(std::ceil); }},
+      {"min", [](I &i) { return i.extreme(false); }},
+      {"max", [](I &i) { return i.extreme(true); }},
       {"sigmoid", [](I &i) { return i.unary<graph::SigmoidOp>(nullptr); }},
       {"relu", [](I &i) { return i.unary<graph::ReluOp>(nullptr); }},
       {"silu", [](I &i) { return i.unary<graph::SiluOp>(nullptr); }},

@@ -165,37 +165,71 @@ Datum BuiltinImpl::positions() {
   return of(at);
 }
 
+/// Angles that a pair turns by from one position to the next, f32 [half]: from
+/// `theta`, or the list `frequencies`.
+Value BuiltinImpl::ropeFrequencies(int64_t half) {
+  std::optional<double> theta = number("theta", 10000);
+  std::optional<Datum> given = call.option("frequencies");
+  if (!theta)
+    return {};
+  auto vector = RankedTensorType::get({half}, e.b.getF32Type());
+  if (given && !given->isNone()) {
+    llvm::SmallVector<float> numbers;
+    if (given->isList())
+      for (const Datum &item : *given->list)
+        if (item.isNumber())
+          numbers.push_back(float(item.number));
+    if (int64_t(numbers.size()) != half) {
+      e.error(range, "`frequencies` are " + std::to_string(half) +
+                         " numbers, one for each pair of features");
+      return {};
+    }
+    return make<graph::ConstantOp>(
+        mlir::DenseElementsAttr::get(vector, llvm::ArrayRef<float>(numbers)));
+  }
+  // theta^(-2k / width) = exp(k * -ln(theta) / half)
+  Value k = make<graph::CastOp>(
+      vector,
+      make<graph::IotaOp>(RankedTensorType::get({half}, e.b.getI32Type()), 0));
+  return make<graph::ExpOp>(make<graph::MulOp>(
+      k, graph::splat(e.b, e.loc, vector, -2 * std::log(*theta) / (2 * half))));
+}
+
 /// rope(x [.., T, D], positions [T], theta): rotary embedding, the halves of
-/// each head paired as Llama's checkpoints have them.
+/// each head paired as Llama's checkpoints have them, or neighbours.
 Datum BuiltinImpl::rope() {
   Value x = tensor("x"), at = tensor("positions");
-  std::optional<double> theta = number("theta", 10000);
-  if (!x || !at || !theta)
+  if (!x || !at)
     return {};
   auto type = typeOf(x);
   int64_t width = type.getShape().back(), half = width / 2;
-  int64_t time = typeOf(at).getDimSize(0);
+  int64_t time = typeOf(at).getRank() == 1 ? typeOf(at).getDimSize(0) : -1;
   if (type.getRank() < 2 || width % 2 != 0 ||
       type.getDimSize(type.getRank() - 2) != time)
     return e.error(range, "rope is over [.., T, even width] with T positions, "
                           "not over " +
                               e.shapeText(type));
+  Value frequency = ropeFrequencies(half);
+  std::optional<Datum> factor = call.option("factor");
+  std::optional<Datum> neighbours = call.option("interleaved");
+  if (!frequency)
+    return {};
+  if (factor && !factor->isNumber())
+    return e.error(range, "`factor` must be a number");
   auto angles = RankedTensorType::get({time, half}, e.b.getF32Type());
-  auto vector = RankedTensorType::get({half}, e.b.getF32Type());
-  // theta^(-2k / width) = exp(k * -2 ln(theta) / width)
-  Value k = make<graph::CastOp>(
-      vector,
-      make<graph::IotaOp>(RankedTensorType::get({half}, e.b.getI32Type()), 0));
-  Value frequency = make<graph::ExpOp>(make<graph::MulOp>(
-      k, graph::splat(e.b, e.loc, vector, -2 * std::log(*theta) / width)));
   Value position =
       make<graph::CastOp>(RankedTensorType::get({time}, e.b.getF32Type()), at);
   Value angle = make<graph::MulOp>(
       make<graph::BroadcastOp>(angles, position, llvm::ArrayRef<int64_t>{0}),
       make<graph::BroadcastOp>(angles, frequency, llvm::ArrayRef<int64_t>{1}));
-  return of(graph::RopeOp::create(e.b, e.loc, type, x,
-                                  make<graph::CosOp>(angle),
-                                  make<graph::SinOp>(angle), false));
+  Value cosine = make<graph::CosOp>(angle), sine = make<graph::SinOp>(angle);
+  if (factor && factor->number != 1) {
+    Value by = graph::splat(e.b, e.loc, angles, factor->number);
+    cosine = make<graph::MulOp>(cosine, by);
+    sine = make<graph::MulOp>(sine, by);
+  }
+  return of(graph::RopeOp::create(e.b, e.loc, type, x, cosine, sine,
+                                  neighbours && e.truth(*neighbours, range)));
 }
 
 /// past.append(k, v): the cache with this step's keys and values put in.

@@ -97,6 +97,7 @@ Datum Elaborator::parseSetting(const std::string &text) {
 //===----------------------------------------------------------------------===//
 
 void Elaborator::declare(const File &file, bool isLibrary) {
+  std::shared_ptr<Scope> target = isLibrary ? libraryGlobals : globals;
   std::set<std::string> seen;
   auto unique = [&](const std::string &name, Range range) {
     if (!seen.insert(name).second) {
@@ -109,15 +110,15 @@ void Elaborator::declare(const File &file, bool isLibrary) {
     Datum d;
     d.kind = Datum::Kind::Module;
     d.module = &declared;
-    globals->names[declared.name] = d;
+    target->names[declared.name] = d;
   }
   for (const Function &declared : file.functions) {
     unique(declared.name, declared.range);
     Datum d;
     d.kind = Datum::Kind::Function;
     d.function = &declared;
-    d.scope = globals;
-    globals->names[declared.name] = d;
+    d.scope = target;
+    target->names[declared.name] = d;
   }
   for (const UseDecl &use : file.uses) {
     if (use.library != "nn") {
@@ -125,7 +126,7 @@ void Elaborator::declare(const File &file, bool isLibrary) {
       failed = false;
     }
     for (auto &[name, range] : use.names)
-      if (!globals->names.count(name) && !Builtins::exists(name)) {
+      if (!libraryGlobals->find(name) && !Builtins::exists(name)) {
         error(range, "`nn` has no `" + name + "`");
         failed = false;
       }
@@ -337,7 +338,9 @@ Datum Elaborator::instantiate(const Module &declared,
   diagnostics.calls.push_back(call);
   llvm::scope_exit leave([&] { diagnostics.calls.pop_back(); });
   auto scope = std::make_shared<Scope>();
-  scope->parent = globals;
+  scope->parent = declared.range.file && declared.range.file->library
+                      ? libraryGlobals
+                      : globals;
   Arguments bound = arguments;
   if (set)
     for (const Parameter &parameter : declared.parameters)
@@ -374,15 +377,19 @@ Datum Elaborator::instantiate(const Module &declared,
                                        numberText(value.number));
       break;
     case Member::Kind::Parameter: {
+      Datum initializer = evaluate(*member.value, scope);
+      // A parameter that begins as nothing is not there.
+      if (failed || initializer.isNone())
+        break;
       std::optional<std::vector<int64_t>> shape = dimsOf(member.type, scope);
       if (!shape)
         return {};
       ModelParameter parameter;
       parameter.path = own;
       parameter.shape = *shape;
-      parameter.initializer = evaluate(*member.value, scope);
+      parameter.initializer = initializer;
       parameter.range = member.range;
-      if (!failed && !parameter.initializer.isNumber() &&
+      if (!parameter.initializer.isNumber() &&
           parameter.initializer.kind != Datum::Kind::Initializer)
         return error(member.value->range,
                      "a parameter begins as a number or an initializer, not " +
@@ -506,8 +513,9 @@ mlir::OwningOpRef<mlir::ModuleOp> Elaborator::run(const File &library,
                                                   const std::string &name) {
   module = mlir::ModuleOp::create(b.getUnknownLoc(), name);
   for (const char *word : {"causal", "zeros", "ones"}) {
-    globals->names[word] = Datum::ofString(word);
+    libraryGlobals->names[word] = Datum::ofString(word);
   }
+  globals->parent = libraryGlobals;
   for (auto &[word, extent] : options.shape)
     shapes[word] = extent;
   declare(library, true);

@@ -57,9 +57,10 @@ public:
                       Range call, const std::string &what);
   bool bindType(const TypeExpr &type, const std::string &name,
                 const Datum &value, std::shared_ptr<Scope> scope, Range range);
-  Datum runBlock(const Block &block, std::shared_ptr<Scope> scope);
+  Datum runBlock(const Block &block, std::shared_ptr<Scope> scope,
+                 const std::string &path = "");
   void runStatement(const Statement &statement, std::shared_ptr<Scope> scope,
-                    Datum &last);
+                    Datum &last, const std::string &path = "");
   void assign(const std::vector<std::string> &names, const Datum &value,
               Range range, Scope &scope, bool rebind);
   std::vector<Datum> unpack(const Datum &value, size_t count, Range range);
@@ -112,7 +113,10 @@ public:
   mlir::OpBuilder b;
   mlir::Location loc;
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// The names of the file; behind them those of the library, whose own modules
+  /// see only each other.
   std::shared_ptr<Scope> globals = std::make_shared<Scope>();
+  std::shared_ptr<Scope> libraryGlobals = std::make_shared<Scope>();
   std::vector<ModelParameter> parameters;
   std::set<std::string> usedSettings, usedShapes;
   std::map<std::string, Datum> hyper;

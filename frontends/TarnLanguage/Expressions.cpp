@@ -496,9 +496,10 @@ Datum Elaborator::evaluate(const Expr &expr, std::shared_ptr<Scope> scope,
       return {};
     auto inner = std::make_shared<Scope>();
     inner->parent = scope;
+    // A member that is one module or another keeps its place.
     if (condition)
-      return runBlock(*expr.block, inner);
-    return expr.otherwise ? runBlock(*expr.otherwise, inner) : Datum();
+      return runBlock(*expr.block, inner, path);
+    return expr.otherwise ? runBlock(*expr.otherwise, inner, path) : Datum();
   }
   case Expr::Kind::Lambda: {
     Datum d;

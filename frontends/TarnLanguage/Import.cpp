@@ -5,6 +5,7 @@
 #include "frontends/TarnLanguage/Elaborator.h"
 
 #include "mlir/IR/Verifier.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -12,6 +13,63 @@ using namespace tarn::lang;
 
 /// The standard library's text (lib/nn.tarn, put in by the build).
 extern const char *const tarnStandardLibrary;
+
+/// Memory is counted in 64 bits; no tensor may come near that.
+static constexpr int64_t mostElements = int64_t(1) << 47;
+
+mlir::OwningOpRef<mlir::ModuleOp>
+tarn::lang::importSource(mlir::MLIRContext &context, const SourceFile &source,
+                         const std::string &name, const ImportOptions &options,
+                         Diagnostics &diagnostics) {
+  // Errors point into it after this function is done.
+  static const SourceFile librarySource{"nn.tarn", tarnStandardLibrary,
+                                        /*library=*/true};
+  File library = parse(librarySource, diagnostics);
+  File file = parse(source, diagnostics);
+  if (diagnostics.any())
+    return nullptr;
+  return Elaborator(context, diagnostics, options).run(library, file, name);
+}
+
+/// An error at the first value that is too large to be counted.
+static mlir::LogicalResult verifySizes(mlir::ModuleOp module) {
+  auto fits = [](mlir::Value value) {
+    auto type = llvm::dyn_cast<mlir::RankedTensorType>(value.getType());
+    int64_t elements = 1;
+    for (int64_t extent : type ? type.getShape() : llvm::ArrayRef<int64_t>())
+      if (llvm::MulOverflow(elements, extent, elements) ||
+          elements > mostElements) {
+        mlir::emitError(value.getLoc())
+            << "a tensor of " << type << " has more than 2^47 elements";
+        return false;
+      }
+    return true;
+  };
+  auto walked = module.walk([&](mlir::Operation *op) {
+    for (mlir::Region &region : op->getRegions())
+      for (mlir::Block &block : region)
+        if (!llvm::all_of(block.getArguments(), fits))
+          return mlir::WalkResult::interrupt();
+    return llvm::all_of(op->getResults(), fits) ? mlir::WalkResult::advance()
+                                                : mlir::WalkResult::interrupt();
+  });
+  return mlir::failure(walked.wasInterrupted());
+}
+
+mlir::OwningOpRef<mlir::ModuleOp>
+tarn::lang::verifyImported(mlir::OwningOpRef<mlir::ModuleOp> module,
+                           llvm::raw_ostream &errors) {
+  if (!module)
+    return nullptr;
+  mlir::ScopedDiagnosticHandler handler(module->getContext(),
+                                        [&](mlir::Diagnostic &diagnostic) {
+                                          renderDiagnostic(diagnostic, errors);
+                                          return mlir::success();
+                                        });
+  if (mlir::failed(verifySizes(*module)) || mlir::failed(mlir::verify(*module)))
+    return nullptr;
+  return module;
+}
 
 mlir::OwningOpRef<mlir::ModuleOp>
 tarn::lang::importTarn(mlir::MLIRContext &context, const std::string &path,
@@ -28,28 +86,14 @@ tarn::lang::importTarn(mlir::MLIRContext &context, const std::string &path,
     return nullptr;
   }
   SourceFile source{path, (*buffer)->getBuffer().str()};
-  SourceFile librarySource{"nn.tarn", tarnStandardLibrary, /*library=*/true};
   Diagnostics diagnostics;
-  File library = parse(librarySource, diagnostics);
-  File file = parse(source, diagnostics);
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  if (!diagnostics.any()) {
-    Elaborator elaborator(context, diagnostics, options);
-    module = elaborator.run(library, file, llvm::sys::path::stem(path).str());
-  }
+  mlir::OwningOpRef<mlir::ModuleOp> module = importSource(
+      context, source, llvm::sys::path::stem(path).str(), options, diagnostics);
   if (diagnostics.any()) {
     diagnostics.render(errors);
     return nullptr;
   }
-  // What the language lets through, the ops' own verifiers judge.
-  mlir::ScopedDiagnosticHandler handler(&context,
-                                        [&](mlir::Diagnostic &diagnostic) {
-                                          renderDiagnostic(diagnostic, errors);
-                                          return mlir::success();
-                                        });
-  if (module && mlir::failed(mlir::verify(*module)))
-    return nullptr;
-  return module;
+  return verifyImported(std::move(module), errors);
 }
 
 void tarn::lang::renderDiagnostic(mlir::Diagnostic &diagnostic,

@@ -3,6 +3,8 @@
 #ifndef FRONTENDS_TARNLANGUAGE_IMPORT_H
 #define FRONTENDS_TARNLANGUAGE_IMPORT_H
 
+#include "frontends/TarnLanguage/Source.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -28,6 +30,20 @@ mlir::OwningOpRef<mlir::ModuleOp> importTarn(mlir::MLIRContext &context,
                                              const std::string &path,
                                              const ImportOptions &options,
                                              llvm::raw_ostream &errors);
+
+/// Elaborates a model's text into a module called `name`; null after errors,
+/// which are in `diagnostics`.
+mlir::OwningOpRef<mlir::ModuleOp> importSource(mlir::MLIRContext &context,
+                                               const SourceFile &source,
+                                               const std::string &name,
+                                               const ImportOptions &options,
+                                               Diagnostics &diagnostics);
+
+/// What the language lets through, the ops' own verifiers judge, and so are
+/// sizes: null with errors printed if anything is wrong.
+mlir::OwningOpRef<mlir::ModuleOp>
+verifyImported(mlir::OwningOpRef<mlir::ModuleOp> module,
+               llvm::raw_ostream &errors);
 
 /// Prints a diagnostic of a later phase in the same form, with the line that
 /// its location names.

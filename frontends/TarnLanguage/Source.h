@@ -60,6 +60,8 @@ public:
   /// Where the calls in progress were written, outermost first.
   std::vector<Range> calls;
   bool any() const { return !all.empty(); }
+  /// The first one; call only if there is any.
+  const Diagnostic &first() const { return *all.front(); }
   /// Prints all, in the order of the file, at most twenty.
   void render(llvm::raw_ostream &out) const;
 

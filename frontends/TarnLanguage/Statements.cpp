@@ -13,11 +13,12 @@ using mlir::Value;
 // Statements
 //===----------------------------------------------------------------------===//
 
-Datum Elaborator::runBlock(const Block &block, std::shared_ptr<Scope> scope) {
+Datum Elaborator::runBlock(const Block &block, std::shared_ptr<Scope> scope,
+                           const std::string &path) {
   Datum last;
   for (const Statement &statement : block.statements) {
     last = {};
-    runStatement(statement, scope, last);
+    runStatement(statement, scope, last, path);
     if (failed)
       return {};
   }
@@ -77,7 +78,8 @@ void Elaborator::assign(const std::vector<std::string> &names,
 }
 
 void Elaborator::runStatement(const Statement &statement,
-                              std::shared_ptr<Scope> scope, Datum &last) {
+                              std::shared_ptr<Scope> scope, Datum &last,
+                              const std::string &path) {
   if (--budget < 0) {
     error(statement.range, "the model is too large: evaluation was stopped");
     return;
@@ -157,7 +159,7 @@ void Elaborator::runStatement(const Statement &statement,
     return;
   case Statement::Kind::Expr:
   case Statement::Kind::If:
-    last = evaluate(*statement.value, scope);
+    last = evaluate(*statement.value, scope, path);
     return;
   }
 }

@@ -76,12 +76,12 @@ void tarn::cli::installCrashGuard(const std::vector<std::string> &words,
     commandText += "'" + word + "' ";
   commandText += "\n";
   // Artifacts are not copied: they hold weights' shapes only, but may be large.
-  if (model.ends_with(".tarn")) {
+  if (model.ends_with(".tarn") || model.ends_with(".json")) {
     std::ifstream in(model, std::ios::binary);
     std::stringstream text;
     text << in.rdbuf();
     modelText = text.str();
-    modelPath = folder + "/model.tarn";
+    modelPath = folder + "/model" + model.substr(model.size() - 5);
   }
   stack_t stack{};
   stack.ss_sp = handlerStack.data();

@@ -94,7 +94,7 @@ int tarn::cli::obtainArtifact(const ModelOptions &options,
                               std::vector<char> &artifact, double &seconds) {
   seconds = 0;
   std::string error;
-  if (!options.model.ends_with(".tarn") && !options.model.ends_with(".mlir")) {
+  if (!isModel(options.model)) {
     if (readWhole(options.model, artifact, error))
       return success;
     printError(error);

@@ -68,8 +68,10 @@ struct RawOptions {
 
 void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
                      bool required = true) {
-  auto *model = app->add_option("MODEL", in.model.model,
-                                "a .tarn file or a compiled artifact");
+  auto *model =
+      app->add_option("MODEL", in.model.model,
+                      "a .tarn file, a Hugging Face config.json, or a "
+                      "compiled artifact");
   if (required)
     model->required();
   app->add_option("--set", raw.set, "hyper-parameters, NAME=VALUE")

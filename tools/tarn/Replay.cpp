@@ -45,8 +45,7 @@ void tarn::cli::explainNotFinite(const ModelOptions &model,
                                  rt::Session &session,
                                  const rt::Trainer &trainer) {
   std::error_code ignored;
-  if (!model.model.ends_with(".tarn") ||
-      !std::filesystem::exists(model.model, ignored))
+  if (!isModel(model.model) || !std::filesystem::exists(model.model, ignored))
     return;
   mlir::DialectRegistry registry;
   registerDialects(registry);

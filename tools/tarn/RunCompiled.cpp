@@ -28,8 +28,7 @@ int tarn::cli::runCompiled(const Invocation &in) {
   double seconds = 0;
   ModelOptions model = in.model;
   if (in.run.grad) {
-    if (!in.model.model.ends_with(".tarn") &&
-        !in.model.model.ends_with(".mlir")) {
+    if (!isModel(in.model.model)) {
       printError("--grad compiles the model again, so it needs its text");
       return usageError;
     }
