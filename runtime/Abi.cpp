@@ -427,20 +427,39 @@ tarn_status tarn_weight_hash(const tarn_session *session, char digest[65]) {
   });
 }
 
+/// The space of the manifest, or nothing.
+static std::optional<Space> spaceOf(tarn_space space) {
+  switch (space) {
+  case TARN_STATE:
+    return Space::State;
+  case TARN_ARENA:
+    return Space::Arena;
+  case TARN_INPUT:
+    return Space::Input;
+  case TARN_OUTPUT:
+    return Space::Output;
+  case TARN_CONSTANT:
+    return Space::Constant;
+  case TARN_HOST:
+    return Space::Host;
+  case TARN_SCRATCH:
+    break;
+  }
+  return std::nullopt;
+}
+
 uint64_t tarn_allocated_bytes(const tarn_session *session, tarn_space space) {
   if (space == TARN_SCRATCH)
     return session->session->scratchBytes();
-  if (unsigned(space) >= spaceCount)
-    return 0;
-  return session->session->allocatedBytes(static_cast<Space>(space));
+  std::optional<Space> known = spaceOf(space);
+  return known ? session->session->allocatedBytes(*known) : 0;
 }
 
 uint64_t tarn_predicted_bytes(const tarn_session *session, tarn_space space) {
   if (space == TARN_SCRATCH)
     return session->session->predictedScratchBytes();
-  if (unsigned(space) >= spaceCount)
-    return 0;
-  return session->session->predictedBytes(static_cast<Space>(space));
+  std::optional<Space> known = spaceOf(space);
+  return known ? session->session->predictedBytes(*known) : 0;
 }
 
 tarn_status tarn_check_memory(const tarn_session *session) {

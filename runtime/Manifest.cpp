@@ -5,7 +5,7 @@
 using namespace tarn::rt;
 
 static constexpr const char *spaceNames[spaceCount] = {
-    "state", "arena", "input", "output", "constant"};
+    "state", "arena", "input", "output", "constant", "host"};
 static constexpr unsigned accessCount = 4;
 static constexpr const char *accessNames[accessCount] = {"r", "w", "rw", "p"};
 
@@ -76,11 +76,22 @@ static Json writeProgram(const std::vector<Op> &program) {
       break;
     }
     case Op::Kind::Copy:
-      item.set("op", "copy");
+    case Op::Kind::CopyStart:
+      item.set("op", op.kind == Op::Kind::Copy ? "copy" : "copy_start");
       item.set("to", writeSlice(op.to));
       item.set("from", writeSlice(op.from));
       item.set("bytes", op.bytes);
+      if (op.kind == Op::Kind::CopyStart)
+        item.set("token", op.tokens.front());
       break;
+    case Op::Kind::Wait: {
+      item.set("op", "wait");
+      Json tokens = Json::array();
+      for (uint32_t token : op.tokens)
+        tokens.push(token);
+      item.set("tokens", std::move(tokens));
+      break;
+    }
     case Op::Kind::Fill:
       item.set("op", "fill");
       item.set("to", writeSlice(op.to));
@@ -132,6 +143,8 @@ uint64_t Function::spaceBytes(Space space) const {
     return inputBytes;
   case Space::Output:
     return outputBytes;
+  case Space::Host:
+    return hostBytes;
   case Space::State:
   case Space::Constant:
     break;
@@ -139,15 +152,23 @@ uint64_t Function::spaceBytes(Space space) const {
   return 0;
 }
 
-int64_t tarn::rt::countLaunches(const std::vector<Op> &program) {
-  int64_t launches = 0;
+static int64_t countOps(const std::vector<Op> &program, Op::Kind kind) {
+  int64_t count = 0;
   for (const Op &op : program) {
-    if (op.kind == Op::Kind::Launch)
-      ++launches;
+    if (op.kind == kind)
+      ++count;
     else if (op.kind == Op::Kind::Repeat)
-      launches += op.count * countLaunches(op.body);
+      count += op.count * countOps(op.body, kind);
   }
-  return launches;
+  return count;
+}
+
+int64_t tarn::rt::countLaunches(const std::vector<Op> &program) {
+  return countOps(program, Op::Kind::Launch);
+}
+
+int64_t tarn::rt::countStartedCopies(const std::vector<Op> &program) {
+  return countOps(program, Op::Kind::CopyStart);
 }
 
 static Json writeValue(const PlanValue &value) {
@@ -178,6 +199,8 @@ static Json writeFunction(const Function &function) {
   out.set("input_bytes", function.inputBytes);
   out.set("outputs", writeTensors(function.outputs, false));
   out.set("output_bytes", function.outputBytes);
+  if (function.hostBytes)
+    out.set("host_bytes", function.hostBytes);
   out.set("program", writeProgram(function.program));
   if (!function.values.empty()) {
     Json values = Json::array();
@@ -419,6 +442,12 @@ private:
     return out;
   }
 
+  uint32_t token(int64_t number) {
+    if (number < 0 || number > int64_t(UINT32_MAX))
+      fail(Code::Invalid, "expected the number of a token");
+    return static_cast<uint32_t>(number);
+  }
+
   Slice sliceMember(const Json &from, const char *key) {
     const Json *found = member(from, key);
     return found ? slice(*found) : Slice();
@@ -437,11 +466,18 @@ private:
       out.blocks = integer(item, "blocks");
       each(item, "args",
            [&](const Json &arg) { out.args.push_back(slice(arg)); });
-    } else if (kind == "copy") {
-      out.kind = Op::Kind::Copy;
+    } else if (kind == "copy" || kind == "copy_start") {
+      out.kind = kind == "copy" ? Op::Kind::Copy : Op::Kind::CopyStart;
       out.to = sliceMember(item, "to");
       out.from = sliceMember(item, "from");
       out.bytes = size(item, "bytes");
+      if (out.kind == Op::Kind::CopyStart)
+        out.tokens.push_back(token(integer(item, "token")));
+    } else if (kind == "wait") {
+      out.kind = Op::Kind::Wait;
+      each(item, "tokens", [&](const Json &number) {
+        out.tokens.push_back(token(number.isInt() ? number.asInt() : -1));
+      });
     } else if (kind == "fill") {
       out.kind = Op::Kind::Fill;
       out.to = sliceMember(item, "to");
@@ -526,6 +562,7 @@ private:
       function.inputBytes = size(entry, "input_bytes");
       function.outputs = tensors(entry, "outputs");
       function.outputBytes = size(entry, "output_bytes");
+      function.hostBytes = size(entry, "host_bytes", 0);
       each(entry, "program",
            [&](const Json &step) { function.program.push_back(op(step)); });
       if (entry.find("values"))

@@ -18,10 +18,11 @@
 
 namespace tarn::rt {
 
-/// One allocation each at run time; the values are those of `tarn_space`.
-enum class Space : uint8_t { State, Arena, Input, Output, Constant };
-constexpr unsigned spaceCount = 5;
-/// "state", "arena", "input", "output", "constant".
+/// One allocation each at run time. Host is the memory beside the device, which
+/// only copies reach.
+enum class Space : uint8_t { State, Arena, Input, Output, Constant, Host };
+constexpr unsigned spaceCount = 6;
+/// "state", "arena", "input", "output", "constant", "host".
 const char *spaceName(Space space);
 
 /// A tensor at a fixed place of the state, input or output space, row-major
@@ -68,17 +69,19 @@ struct Kernel {
 
 /// One entry of a function's program.
 struct Op {
-  enum class Kind : uint8_t { Launch, Copy, Fill, Repeat };
+  enum class Kind : uint8_t { Launch, Copy, Fill, Repeat, CopyStart, Wait };
   Kind kind = Kind::Launch;
   int64_t location = -1;
   // launch
   uint32_t kernel = 0;
   int64_t blocks = 1;
   std::vector<Slice> args;
-  // copy, fill
+  // copy, copy_start, fill
   Slice to, from;
   uint64_t bytes = 0;
   uint8_t value = 0;
+  /// copy_start: the one it gives; wait: those it takes.
+  std::vector<uint32_t> tokens;
   // repeat
   int64_t count = 0;
   std::vector<Op> body;
@@ -86,7 +89,7 @@ struct Op {
 
 /// What the plan keeps in a stretch of memory, and while which steps: for
 /// reports and for the plan checker; running a program does not need it. Steps
-/// count the launches, copies and fills of the unrolled program.
+/// count the launches, copies, fills, starts and waits of the unrolled program.
 struct PlanValue {
   std::string name;
   std::string role;
@@ -103,7 +106,7 @@ struct PlanValue {
 struct Function {
   std::string name;
   std::string kind; ///< init, train, micro, eval, generate, forward
-  uint64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0;
+  uint64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0, hostBytes = 0;
   std::vector<TensorDesc> inputs, outputs;
   std::vector<Op> program;
   std::vector<PlanValue> values;
@@ -115,6 +118,9 @@ struct Function {
 
 /// Kernel launches in one run of a program, repeats as often as they turn.
 int64_t countLaunches(const std::vector<Op> &program);
+
+/// Copies that one run starts beside its kernels.
+int64_t countStartedCopies(const std::vector<Op> &program);
 
 /// Code for one kind of processor.
 struct Target {

@@ -13,7 +13,8 @@ static constexpr uint64_t moveChunk = uint64_t(256) << 10;
 
 Program::Program(const Function &function,
                  const std::vector<KernelFunction> &kernels,
-                 const SpaceBases &bases) {
+                 const SpaceBases &bases, CopyStreams &streams)
+    : streams(streams) {
   bind(function.program, kernels, bases);
   current.assign(start.begin(), start.end());
 }
@@ -41,6 +42,13 @@ void Program::bind(const std::vector<Op> &ops,
       for (const Slice &slice : op.args)
         address(slice, bound);
       break;
+    case Op::Kind::CopyStart:
+      bound.stream = op.to.space == Space::Host ? streams.toHost.get()
+                                                : streams.others.get();
+      flightOf[op.tokens.front()] = static_cast<uint32_t>(flights.size());
+      bound.flights = {static_cast<uint32_t>(flights.size())};
+      flights.push_back({bound.stream, 0});
+      [[fallthrough]];
     case Op::Kind::Copy:
       bound.bytes = op.bytes;
       address(op.to, bound);
@@ -50,6 +58,10 @@ void Program::bind(const std::vector<Op> &ops,
       bound.bytes = op.bytes;
       bound.value = op.value;
       address(op.to, bound);
+      break;
+    case Op::Kind::Wait:
+      for (uint32_t token : op.tokens)
+        bound.flights.push_back(flightOf.at(token));
       break;
     case Op::Kind::Repeat:
       bound.count = op.count;
@@ -108,6 +120,14 @@ void Program::runOne(const Bound &op, Pool &pool) {
     runMove({static_cast<uint8_t *>(args[0]),
              static_cast<const uint8_t *>(args[1]), op.bytes, 0},
             pool);
+    break;
+  case Op::Kind::CopyStart:
+    flights[op.flights.front()].ticket =
+        op.stream->start(args[0], args[1], op.bytes);
+    break;
+  case Op::Kind::Wait:
+    for (uint32_t flight : op.flights)
+      flights[flight].stream->wait(flights[flight].ticket);
     break;
   case Op::Kind::Fill:
     runMove({static_cast<uint8_t *>(args[0]), nullptr, op.bytes, op.value},

@@ -3,17 +3,26 @@
 #define TARN_RUNTIME_PROGRAM_H
 
 #include "runtime/Code.h"
+#include "runtime/CopyStream.h"
 #include "runtime/Manifest.h"
 #include "runtime/Pool.h"
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <vector>
 
 namespace tarn::rt {
 
 /// Where each space begins, by Space.
 using SpaceBases = std::array<uint8_t *, spaceCount>;
+
+/// The queues of copies beside the kernels; null where a session's programs
+/// start none.
+struct CopyStreams {
+  std::unique_ptr<CopyStream> toHost, others;
+};
 
 /// Measured time of one kernel.
 struct KernelTime {
@@ -34,7 +43,7 @@ class Program {
 public:
   /// Binds a validated function to loaded kernels and spaces.
   Program(const Function &function, const std::vector<KernelFunction> &kernels,
-          const SpaceBases &bases);
+          const SpaceBases &bases, CopyStreams &streams);
 
   /// Runs it once; `profile` may be null.
   void run(Pool &pool, Profile *profile);
@@ -49,8 +58,10 @@ private:
     uint8_t value = 0;  ///< of a fill
     uint32_t first = 0; ///< first of its addresses
     uint32_t arguments = 0;
-    uint32_t bodyEnd = 0; ///< of a repeat: one past its last operation
-    bool moves = false;   ///< some address moves in a repeat
+    uint32_t bodyEnd = 0;          ///< of a repeat: one past its last operation
+    CopyStream *stream = nullptr;  ///< of a started copy
+    std::vector<uint32_t> flights; ///< of a start or wait
+    bool moves = false;            ///< some address moves in a repeat
   };
 
   void bind(const std::vector<Op> &ops,
@@ -59,6 +70,15 @@ private:
   void runRange(size_t begin, size_t end, uint64_t iteration, Pool &pool,
                 Profile *profile);
   void runOne(const Bound &op, Pool &pool);
+
+  /// What was started, by token.
+  struct Flight {
+    CopyStream *stream = nullptr;
+    CopyStream::Ticket ticket = 0;
+  };
+  std::map<uint32_t, uint32_t> flightOf; ///< by token of the artifact
+  std::vector<Flight> flights;
+  CopyStreams &streams;
 
   std::vector<Bound> operations;
   std::vector<uint8_t *> start;  ///< addresses at the first iteration

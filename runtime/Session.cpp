@@ -11,13 +11,25 @@ using namespace tarn::rt;
 
 /// The spaces that grow to what the functions run so far need.
 static constexpr Space functionSpaces[] = {Space::Arena, Space::Input,
-                                           Space::Output};
+                                           Space::Output, Space::Host};
 
 static uint64_t largestScratch(const Target &target) {
   uint64_t bytes = 0;
   for (const Kernel &kernel : target.kernels)
     bytes = std::max(bytes, kernel.scratch);
   return bytes;
+}
+
+static bool startsCopies(const std::vector<Op> &program) {
+  return std::any_of(program.begin(), program.end(), [](const Op &op) {
+    return op.kind == Op::Kind::CopyStart || startsCopies(op.body);
+  });
+}
+
+static bool startsCopies(const Target &target) {
+  return std::any_of(
+      target.functions.begin(), target.functions.end(),
+      [](const Function &function) { return startsCopies(function.program); });
 }
 
 Result<std::unique_ptr<Session>>
@@ -58,6 +70,15 @@ Session::create(std::shared_ptr<const Model> model,
     std::memcpy(constants.data(), model->artifact().section("constants").data(),
                 manifest.constantBytes);
     constants.protect();
+  }
+  if (startsCopies(*session->chosen)) {
+    for (std::unique_ptr<CopyStream> *stream :
+         {&session->streams.toHost, &session->streams.others}) {
+      Result<std::unique_ptr<CopyStream>> made = CopyStream::create();
+      if (!made.ok())
+        return made.status();
+      *stream = made.take();
+    }
   }
   session->programs.resize(session->functions().size());
   session->hasRun.resize(session->functions().size());
@@ -222,7 +243,8 @@ Status Session::run(size_t index, const void *const *inputs,
     std::memset(out, 0xFF, function.outputBytes);
 
   if (!programs[index])
-    programs[index] = std::make_unique<Program>(function, kernels, bases);
+    programs[index] =
+        std::make_unique<Program>(function, kernels, bases, streams);
   {
     StrictFloats floats;
     Pool::Step step(*pool);

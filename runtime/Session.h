@@ -94,6 +94,7 @@ private:
   std::vector<KernelFunction> kernels;
   Ledger ledger; ///< outlives all that is counted in it
   std::array<Buffer, spaceCount> spaces;
+  CopyStreams streams;      ///< stopped before the spaces go
   std::vector<bool> hasRun; ///< by function: its spaces were asked for
   std::vector<std::unique_ptr<Program>> programs; ///< by function, when bound
   std::unique_ptr<Pool> pool;

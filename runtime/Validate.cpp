@@ -126,8 +126,8 @@ private:
       std::string where = target.isa + ": function `" + function.name + "`";
       if (function.name.empty() || !names.insert(function.name).second)
         return fail(where + ": the name is empty or not unique");
-      for (uint64_t bytes :
-           {function.arenaBytes, function.inputBytes, function.outputBytes})
+      for (uint64_t bytes : {function.arenaBytes, function.inputBytes,
+                             function.outputBytes, function.hostBytes})
         if (bytes > bytesLimit)
           return fail(where + ": a space is too large");
       tensors(where + ": input", function.inputs, function.inputBytes);
@@ -135,6 +135,7 @@ private:
       for (const PlanValue &value : function.values)
         placed(where + ": value `" + value.name + "`: ", function, value);
       uint64_t expanded = 0;
+      usedTokens.clear();
       program(where, target, function, function.program, 1, 1, expanded);
       if (!error.ok())
         return;
@@ -181,6 +182,7 @@ private:
   void program(const std::string &where, const Target &target,
                const Function &function, const std::vector<Op> &ops,
                uint64_t trips, uint64_t times, uint64_t &expanded) {
+    std::set<uint32_t> inFlight;
     for (size_t i = 0; i < ops.size() && error.ok(); ++i) {
       const Op &op = ops[i];
       std::string here = where + ", operation " + std::to_string(i) + ": ";
@@ -199,17 +201,33 @@ private:
           return fail(here + "kernel `" + kernel.symbol + "` takes " +
                       std::to_string(kernel.args.size()) + " arguments, not " +
                       std::to_string(op.args.size()));
-        for (size_t a = 0; a < op.args.size(); ++a)
+        for (size_t a = 0; a < op.args.size(); ++a) {
+          if (op.args[a].space == Space::Host)
+            return fail(here + "a kernel cannot reach the host space");
           slice(here + "argument " + std::to_string(a) + ": ", function,
                 op.args[a], kernel.args[a].bytes, trips,
                 kernel.args[a].access != KernelArg::Access::Read);
+        }
         break;
       }
+      case Op::Kind::CopyStart:
+        if (op.tokens.size() != 1 || !usedTokens.insert(op.tokens[0]).second)
+          return fail(here + "its token is not its own");
+        inFlight.insert(op.tokens[0]);
+        [[fallthrough]];
       case Op::Kind::Copy:
         slice(here, function, op.to, op.bytes, trips, true);
         slice(here, function, op.from, op.bytes, trips, false);
         break;
+      case Op::Kind::Wait:
+        for (uint32_t token : op.tokens)
+          if (!inFlight.erase(token))
+            return fail(here + "waits for the token " + std::to_string(token) +
+                        ", which nothing started before it");
+        break;
       case Op::Kind::Fill:
+        if (op.to.space == Space::Host)
+          return fail(here + "a fill cannot reach the host space");
         slice(here, function, op.to, op.bytes, trips, true);
         break;
       case Op::Kind::Repeat:
@@ -223,6 +241,9 @@ private:
         break;
       }
     }
+    if (error.ok() && !inFlight.empty())
+      fail(where + ": nothing waits for the token " +
+           std::to_string(*inFlight.begin()));
   }
 
   /// Functions are described once, whatever the target: only programs and
@@ -249,6 +270,7 @@ private:
   }
 
   const Manifest &manifest;
+  std::set<uint32_t> usedTokens; ///< of the function that is being checked
   Status error;
 };
 

@@ -94,7 +94,8 @@ typedef enum tarn_space {
   TARN_INPUT = 2,
   TARN_OUTPUT = 3,
   TARN_CONSTANT = 4,
-  TARN_SCRATCH = 5
+  TARN_SCRATCH = 5,
+  TARN_HOST = 6 /**< what a step parks beside the device (pinned host memory) */
 } tarn_space;
 
 typedef struct tarn_tensor_info {
@@ -219,7 +220,7 @@ TARN_API tarn_status tarn_weight_hash(const tarn_session *session,
                                       char digest[65]);
 
 /** Bytes that a space holds now: for the state and constants what the manifest
- *  says; for arena, input and output the largest of the functions run so far.
+ *  says; for the others the largest of the functions run so far.
  */
 TARN_API uint64_t tarn_allocated_bytes(const tarn_session *session,
                                        tarn_space space);

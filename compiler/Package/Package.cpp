@@ -33,7 +33,8 @@ private:
   void describeModel();
   void describeState();
   rt::Function describe(step::ProgramOp program);
-  void describeSteps(Block &block, std::vector<rt::Op> &ops);
+  void describeSteps(Block &block, std::vector<rt::Op> &ops,
+                     DenseMap<Value, uint32_t> &tokens);
   rt::Kernel describe(tile::KernelOp kernel);
   LogicalResult addTarget(const cpu::Isa &isa, rt::ArtifactWriter &writer);
   std::string constants();
@@ -203,7 +204,8 @@ rt::Kernel Packager::describe(tile::KernelOp kernel) {
   return result;
 }
 
-void Packager::describeSteps(Block &block, std::vector<rt::Op> &ops) {
+void Packager::describeSteps(Block &block, std::vector<rt::Op> &ops,
+                             DenseMap<Value, uint32_t> &tokens) {
   for (Operation &op : block) {
     rt::Op entry;
     entry.location = locationOf(op.getLoc());
@@ -218,6 +220,18 @@ void Packager::describeSteps(Block &block, std::vector<rt::Op> &ops) {
       entry.to = sliceOf(copy.getTo());
       entry.from = sliceOf(copy.getFrom());
       entry.bytes = copy.getTo().getBytes();
+    } else if (auto copy = dyn_cast<step::CopyStartOp>(op)) {
+      entry.kind = rt::Op::Kind::CopyStart;
+      entry.to = sliceOf(copy.getTo());
+      entry.from = sliceOf(copy.getFrom());
+      entry.bytes = copy.getTo().getBytes();
+      uint32_t number = tokens.size();
+      tokens[copy.getToken()] = number;
+      entry.tokens = {number};
+    } else if (auto wait = dyn_cast<step::WaitOp>(op)) {
+      entry.kind = rt::Op::Kind::Wait;
+      for (Value token : wait.getTokens())
+        entry.tokens.push_back(tokens.lookup(token));
     } else if (auto fill = dyn_cast<step::FillOp>(op)) {
       entry.kind = rt::Op::Kind::Fill;
       entry.to = sliceOf(fill.getTo());
@@ -225,7 +239,7 @@ void Packager::describeSteps(Block &block, std::vector<rt::Op> &ops) {
     } else if (auto repeat = dyn_cast<step::RepeatOp>(op)) {
       entry.kind = rt::Op::Kind::Repeat;
       entry.count = repeat.getCount();
-      describeSteps(repeat.getBody().front(), entry.body);
+      describeSteps(repeat.getBody().front(), entry.body, tokens);
     } else {
       continue; // names and lives
     }
@@ -242,6 +256,7 @@ rt::Function Packager::describe(step::ProgramOp program) {
   function.arenaBytes = program.getArenaBytes();
   function.inputBytes = program.getInputBytes();
   function.outputBytes = program.getOutputBytes();
+  function.hostBytes = program.getHostBytes();
   for (auto bind : program.getBody().getOps<step::BindOp>()) {
     if (bind.getSlice().getSpace() == step::Space::Input)
       function.inputs.push_back(tensorOf(bind));
@@ -262,7 +277,8 @@ rt::Function Packager::describe(step::ProgramOp program) {
     value.location = locationOf(live.getLoc());
     function.values.push_back(value);
   }
-  describeSteps(program.getBody().front(), function.program);
+  DenseMap<Value, uint32_t> tokens;
+  describeSteps(program.getBody().front(), function.program, tokens);
   return function;
 }
 

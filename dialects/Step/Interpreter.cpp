@@ -45,10 +45,10 @@ void HostMemory::copy(SliceAttr to, SliceAttr from, int64_t turn) {
     target[i] = source[i];
 }
 
-void HostMemory::fill(SliceAttr to, int64_t turn) {
+void HostMemory::fill(SliceAttr to, int64_t turn, double number) {
   tile::HostBuffer target = view(to, 1, turn);
   for (int64_t i = 0; i < to.getBytes(); ++i)
-    target[i] = 0;
+    target[i] = number;
 }
 
 BindOp tarn::step::findBinding(ProgramOp program, StringRef name,
@@ -88,6 +88,17 @@ static LogicalResult runSteps(Block &steps, HostMemory &memory, int64_t turn,
             })
             .Case([&](CopyOp op) {
               memory.copy(op.getTo(), op.getFrom(), turn);
+              return success();
+            })
+            .Case([&](CopyStartOp op) {
+              memory.fill(op.getTo(), turn,
+                          std::numeric_limits<double>::quiet_NaN());
+              return success();
+            })
+            .Case([&](WaitOp op) {
+              for (Value token : op.getTokens())
+                if (auto copy = token.getDefiningOp<CopyStartOp>())
+                  memory.copy(copy.getTo(), copy.getFrom(), turn);
               return success();
             })
             .Case([&](FillOp op) {

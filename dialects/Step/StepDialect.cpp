@@ -12,11 +12,17 @@ using namespace mlir;
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Step/StepAttributes.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Step/StepTypes.cpp.inc"
 
 void tarn::step::StepDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/Step/StepAttributes.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Step/StepTypes.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

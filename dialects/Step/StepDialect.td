@@ -11,8 +11,10 @@ def Step_Dialect : Dialect {
   let summary = "the scheduled program on slices of memory spaces";
   let description = [{
     What an artifact stores and the runtime runs: a linear list of kernel
-    launches, copies and fills on slices of five memory spaces. Every size,
-    offset and order is fixed; nothing is left to decide at run time.
+    launches, copies and fills on slices of six memory spaces. Every size,
+    offset and order is fixed; nothing is left to decide at run time. What runs
+    beside the launches (copies now) is started, gives a token, and is waited
+    for.
 
     ```mlir
     step.program @step state(64) arena(128) input(64) output(64) {
@@ -23,6 +25,7 @@ def Step_Dialect : Dialect {
     ```
   }];
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
 }
 
 #endif

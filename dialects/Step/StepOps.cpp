@@ -104,7 +104,7 @@ static void printSlices(OpAsmPrinter &printer, Operation *, ArrayAttr slices) {
 void ProgramOp::build(OpBuilder &builder, OperationState &state, StringRef name,
                       int64_t stateBytes, int64_t arenaBytes,
                       int64_t inputBytes, int64_t outputBytes,
-                      int64_t constantBytes) {
+                      int64_t constantBytes, int64_t hostBytes) {
   Properties &properties = state.getOrAddProperties<Properties>();
   properties.sym_name = builder.getStringAttr(name);
   properties.state_bytes = builder.getI64IntegerAttr(stateBytes);
@@ -112,6 +112,7 @@ void ProgramOp::build(OpBuilder &builder, OperationState &state, StringRef name,
   properties.input_bytes = builder.getI64IntegerAttr(inputBytes);
   properties.output_bytes = builder.getI64IntegerAttr(outputBytes);
   properties.constant_bytes = builder.getI64IntegerAttr(constantBytes);
+  properties.host_bytes = builder.getI64IntegerAttr(hostBytes);
   state.addRegion()->emplaceBlock();
 }
 
@@ -133,6 +134,8 @@ int64_t ProgramOp::getSpaceBytes(Space space) {
     return getOutputBytes();
   case Space::Constant:
     return getConstantBytes();
+  case Space::Host:
+    return getHostBytes();
   }
   llvm_unreachable("a space without a size");
 }
@@ -157,8 +160,7 @@ static LogicalResult verifySlice(Operation *op, ProgramOp program,
 
 LogicalResult ProgramOp::verify() {
   // program.C1
-  for (Space space : {Space::State, Space::Arena, Space::Input, Space::Output,
-                      Space::Constant})
+  for (Space space : allSpaces)
     if (getSpaceBytes(space) < 0)
       return emitOpError("has a negative number of bytes in the ")
              << stringifySpace(space);
@@ -166,7 +168,8 @@ LogicalResult ProgramOp::verify() {
     if (op == *this)
       return WalkResult::advance();
     // program.C4
-    if (!isa<BindOp, LiveOp, LaunchOp, CopyOp, FillOp, RepeatOp>(op)) {
+    if (!isa<BindOp, LiveOp, LaunchOp, CopyOp, CopyStartOp, WaitOp, FillOp,
+             RepeatOp>(op)) {
       op->emitOpError("is no step");
       return WalkResult::interrupt();
     }
@@ -180,9 +183,17 @@ LogicalResult ProgramOp::verify() {
         for (Attribute element : array)
           if (auto slice = dyn_cast<SliceAttr>(element))
             slices.push_back(slice);
-      for (SliceAttr slice : slices)
+      for (SliceAttr slice : slices) {
         if (failed(verifySlice(op, *this, slice, turns)))
           return WalkResult::interrupt();
+        // program.C5
+        if (slice.getSpace() == Space::Host &&
+            !isa<LiveOp, CopyOp, CopyStartOp>(op)) {
+          op->emitOpError("uses ")
+              << slice << ", but only copies reach the host's memory";
+          return WalkResult::interrupt();
+        }
+      }
     }
     return WalkResult::advance();
   });
@@ -217,15 +228,121 @@ LogicalResult RepeatOp::verify() {
   return success();
 }
 
-LogicalResult CopyOp::verify() {
-  // copy.C1
-  if (getTo().getBytes() != getFrom().getBytes())
-    return emitOpError("copies ")
-           << getFrom().getBytes() << " bytes to " << getTo().getBytes();
-  // copy.C2
-  if (getTo().overlaps(getFrom()))
-    return emitOpError("copies ")
-           << getFrom() << " to " << getTo() << ", which overlap";
+// copy.C1, copy.C2, copy_start.C1, copy_start.C2
+static LogicalResult verifyCopy(Operation *op, SliceAttr to, SliceAttr from) {
+  if (to.getBytes() != from.getBytes())
+    return op->emitOpError("copies ")
+           << from.getBytes() << " bytes to " << to.getBytes();
+  if (to.overlaps(from))
+    return op->emitOpError("copies ")
+           << from << " to " << to << ", which overlap";
+  return success();
+}
+
+LogicalResult CopyOp::verify() { return verifyCopy(*this, getTo(), getFrom()); }
+
+//===----------------------------------------------------------------------===//
+// What runs beside the launches
+//===----------------------------------------------------------------------===//
+
+WaitOp CopyStartOp::getWait() { return cast<WaitOp>(*getToken().user_begin()); }
+
+LogicalResult CopyStartOp::verify() {
+  if (failed(verifyCopy(*this, getTo(), getFrom())))
+    return failure();
+  // copy_start.C3
+  if (!getToken().hasOneUse() || !isa<WaitOp>(*getToken().user_begin()))
+    return emitOpError("must be waited for once, not ")
+           << std::distance(getToken().use_begin(), getToken().use_end())
+           << " times";
+  if (Operation *wait = *getToken().user_begin();
+      wait->getBlock() != (*this)->getBlock()) {
+    InFlightDiagnostic error =
+        emitOpError("must be waited for in the same list of steps");
+    error.attachNote(wait->getLoc()) << "the wait";
+    return error;
+  }
+  return success();
+}
+
+LogicalResult WaitOp::verify() {
+  // wait.C1
+  if (getTokens().empty())
+    return emitOpError("waits for nothing");
+  return success();
+}
+
+namespace {
+/// A slice that a step touches.
+struct Touch {
+  SliceAttr slice;
+  bool writes;
+};
+} // namespace
+
+/// What a step other than a repeat touches.
+static SmallVector<Touch> touchesOf(Operation *op) {
+  SmallVector<Touch> touches;
+  if (auto fill = dyn_cast<FillOp>(op))
+    touches.push_back({fill.getTo(), true});
+  if (auto copy = dyn_cast<CopyOp>(op))
+    touches.append({{copy.getTo(), true}, {copy.getFrom(), false}});
+  if (auto copy = dyn_cast<CopyStartOp>(op))
+    touches.append({{copy.getTo(), true}, {copy.getFrom(), false}});
+  auto launch = dyn_cast<LaunchOp>(op);
+  auto kernel =
+      launch ? SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(
+                   launch->getParentOfType<ProgramOp>(), launch.getKernelAttr())
+             : tile::KernelOp();
+  if (kernel && kernel.getNumBuffers() == launch.getSlices().size())
+    for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
+      touches.push_back({launch.getSlice(i),
+                         kernel.getBufferAccess(i) != tile::Access::Read});
+  return touches;
+}
+
+/// Whether the slices share a byte, each in its turn.
+static bool overlapsIn(SliceAttr a, int64_t turnOfA, SliceAttr b,
+                       int64_t turnOfB) {
+  return a.getSpace() == b.getSpace() &&
+         a.getEnd(turnOfA) - a.getBytes() < b.getEnd(turnOfB) &&
+         b.getEnd(turnOfB) - b.getBytes() < a.getEnd(turnOfA);
+}
+
+LogicalResult CopyStartOp::verifySymbolUses(SymbolTableCollection &) {
+  // copy_start.C4
+  auto around = dyn_cast<RepeatOp>((*this)->getParentOp());
+  int64_t turns = around ? around.getCount() : 1;
+  auto verifyStep = [&](Operation *step, int64_t innerTurns) -> LogicalResult {
+    for (Touch touch : touchesOf(step))
+      for (int64_t turn = 0; turn < std::max(turns, innerTurns); ++turn) {
+        // In one repeat both are in the same turn.
+        int64_t own = around ? turn : 0;
+        bool races =
+            overlapsIn(touch.slice, turn, getTo(), own) ||
+            (touch.writes && overlapsIn(touch.slice, turn, getFrom(), own));
+        if (!races)
+          continue;
+        InFlightDiagnostic error =
+            step->emitOpError(touch.writes ? "writes " : "reads ");
+        error << touch.slice << " while a copy from " << getFrom() << " to "
+              << getTo() << " may be running";
+        error.attachNote(getLoc()) << "the copy starts here";
+        error.attachNote(getWait().getLoc()) << "and is waited for here";
+        return error;
+      }
+    return success();
+  };
+  for (Operation *step = (*this)->getNextNode(); step && step != getWait();
+       step = step->getNextNode()) {
+    if (auto repeat = dyn_cast<RepeatOp>(step)) {
+      for (Operation &inner : repeat.getBody().front())
+        if (failed(verifyStep(&inner, repeat.getCount())))
+          return failure();
+    } else if (failed(verifyStep(step, 1))) {
+      return failure();
+    }
+  }
   return success();
 }
 

@@ -20,8 +20,15 @@ using namespace mlir;
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Step/StepAttributes.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Step/StepTypes.h.inc"
 
 namespace tarn::step {
+
+/// Every memory space.
+inline constexpr Space allSpaces[] = {Space::State,    Space::Arena,
+                                      Space::Input,    Space::Output,
+                                      Space::Constant, Space::Host};
 
 /// The bytes that a dense array of `type` takes in a memory space: every
 /// element takes whole bytes (an i1 one byte), no padding.

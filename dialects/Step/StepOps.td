@@ -18,7 +18,8 @@ def Step_Space : I32EnumAttr<"Space", "a memory space", [
     I32EnumAttrCase<"Arena", 1, "arena">,
     I32EnumAttrCase<"Input", 2, "input">,
     I32EnumAttrCase<"Output", 3, "output">,
-    I32EnumAttrCase<"Constant", 4, "constant">]> {
+    I32EnumAttrCase<"Constant", 4, "constant">,
+    I32EnumAttrCase<"Host", 5, "host">]> {
   let cppNamespace = "::tarn::step";
 }
 
@@ -50,6 +51,19 @@ def Step_Slice : AttrDef<Step_Dialect, "Slice"> {
   }];
 }
 
+//===----------------------------------------------------------------------===//
+// Tokens
+//===----------------------------------------------------------------------===//
+
+def Step_Token : TypeDef<Step_Dialect, "Token"> {
+  let mnemonic = "token";
+  let summary = "something that was started and may still be running";
+  let description = [{
+    Made by an op that starts something beside the launches, used by one
+    `step.wait`.
+  }];
+}
+
 def Step_SliceArray : TypedArrayAttrBase<Step_Slice, "slices">;
 
 class Step_Op<string mnemonic, list<Trait> traits = []>
@@ -69,6 +83,7 @@ def ProgramOp : Step_Op<"program", [IsolatedFromAbove, Symbol, SingleBlock,
     C2: every slice lies inside its space, in every turn of a repeat
     C3: every slice starts at a multiple of 64, in every turn of a repeat
     C4: nothing but steps in the body
+    C5: slices of the host are used by copies only
 
     Example:
     ```mlir
@@ -83,13 +98,14 @@ def ProgramOp : Step_Op<"program", [IsolatedFromAbove, Symbol, SingleBlock,
                        DefaultValuedAttr<I64Attr, "0">:$arena_bytes,
                        DefaultValuedAttr<I64Attr, "0">:$input_bytes,
                        DefaultValuedAttr<I64Attr, "0">:$output_bytes,
-                       DefaultValuedAttr<I64Attr, "0">:$constant_bytes);
+                       DefaultValuedAttr<I64Attr, "0">:$constant_bytes,
+                       DefaultValuedAttr<I64Attr, "0">:$host_bytes);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $sym_name (`state` `` `(` $state_bytes^ `)`)?
     (`arena` `` `(` $arena_bytes^ `)`)? (`input` `` `(` $input_bytes^ `)`)?
     (`output` `` `(` $output_bytes^ `)`)?
-    (`constant` `` `(` $constant_bytes^ `)`)?
+    (`constant` `` `(` $constant_bytes^ `)`)? (`host` `` `(` $host_bytes^ `)`)?
     attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
@@ -103,7 +119,8 @@ def ProgramOp : Step_Op<"program", [IsolatedFromAbove, Symbol, SingleBlock,
                              CArg<"int64_t", "0">:$arenaBytes,
                              CArg<"int64_t", "0">:$inputBytes,
                              CArg<"int64_t", "0">:$outputBytes,
-                             CArg<"int64_t", "0">:$constantBytes)>];
+                             CArg<"int64_t", "0">:$constantBytes,
+                             CArg<"int64_t", "0">:$hostBytes)>];
 }
 
 def BindOp : Step_Op<"bind", [HasParent<"ProgramOp">]> {
@@ -129,7 +146,8 @@ def LiveOp : Step_Op<"live", [HasParent<"ProgramOp">]> {
   let summary = "State the life of a value that the plan placed";
   let description = [{
     For reports and for the checker: step number `first` writes the slice and
-    `last` reads it last (steps in order, bodies of repeats flattened). With
+    `last` reads it last (steps in order, bodies of repeats flattened; a copy that
+    was started uses both its slices until its wait). With
     `turns(n, period)` there are n such values, each `period` steps after the
     one before: what a repeat makes anew in every turn. Runs nothing.
 
@@ -204,6 +222,52 @@ def CopyOp : Step_Op<"copy"> {
   let assemblyFormat = [{
     custom<Slice>($to) `,` custom<Slice>($from) attr-dict
   }];
+  let hasVerifier = 1;
+}
+
+def CopyStartOp : Step_Op<"copy_start", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Start copying bytes beside the launches that follow";
+  let description = [{
+    The copy runs when all steps before it are done, and has been made when the
+    token has been waited for. Copies to the host run in the order they are
+    started, and so do all others: two queues.
+
+    C1: both slices have the same number of bytes
+    C2: the slices don't overlap
+    C3: one `step.wait` takes the token, later in the same list of steps
+    C4: until then no step writes what is copied from or touches what is copied
+        to
+
+    Example:
+    ```mlir
+    %out = step.copy_start host[0 for 64], arena[64 for 64]
+    ```
+  }];
+  let arguments = (ins Step_Slice:$to, Step_Slice:$from);
+  let results = (outs Step_Token:$token);
+  let assemblyFormat = [{
+    custom<Slice>($to) `,` custom<Slice>($from) attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The step that waits for it.
+    WaitOp getWait();
+  }];
+}
+
+def WaitOp : Step_Op<"wait"> {
+  let summary = "Wait for what was started";
+  let description = [{
+    C1: at least one token
+
+    Example:
+    ```mlir
+    step.wait %out
+    ```
+  }];
+  let arguments = (ins Variadic<Step_Token>:$tokens);
+  let assemblyFormat = "$tokens attr-dict";
   let hasVerifier = 1;
 }
 

@@ -16,7 +16,12 @@ lists what every step reads and writes, and demands:
   state     old state is not written before its last read; each state value
             that has a new value is written completely
   output    every output is written completely
-  peak      the arena is as large as the table needs, no larger, no smaller
+  peak      the arena and the host space are as large as the table needs, no
+            larger, no smaller
+  race      while a copy that was started may be running, no step writes what
+            it reads or touches what it writes; each is waited for once, in its
+            own list of steps, while its values live; kernels and fills keep
+            off the host space
 
 Exit code 0 and one line per function if all hold, 1 and one message at the
 first violation, 2 for usage. Needs Python 3 only.
@@ -25,7 +30,9 @@ first violation, 2 for usage. Needs Python 3 only.
 import json
 import sys
 
-SPACES = ("state", "arena", "input", "output", "constant")
+SPACES = ("state", "arena", "input", "output", "constant", "host")
+# Sized by what lies in them.
+PACKED = ("arena", "host")
 ALIGNMENT = 64
 
 
@@ -79,6 +86,31 @@ class Access:
         self.space, self.start, self.end = space, start, start + size
         self.mode, self.what = mode, what
 
+    def overlaps(self, other):
+        return self.space == other.space and self.start < other.end and \
+            other.start < self.end
+
+    def __str__(self):
+        return f"{self.space}[{self.start}:{self.end}]"
+
+
+class Step:
+    """One flattened step; `starts` is the token of a copy that goes on beside
+    the next steps, `waits` the tokens that it waits for."""
+
+    def __init__(self, what, accesses, starts=None, waits=()):
+        self.what, self.accesses = what, accesses
+        self.starts, self.waits = starts, waits
+
+
+class Flight:
+    """A copy that was started: what it touches and whose that is."""
+
+    def __init__(self, number, accesses, owners):
+        self.number = number
+        self.to, self.from_ = accesses
+        self.to_owner, self.from_owner = owners
+
 
 def place(argument, turn):
     """Space and offset of ["arena", offset] or ["arena", offset, stride]."""
@@ -92,7 +124,8 @@ def place(argument, turn):
 
 
 def flatten(program, kernels, turn=0, nested=False):
-    """Yields (description, accesses) for every step in the order they run."""
+    """Yields every Step in the order they run."""
+    started, waited = set(), set()
     for number, op in enumerate(program):
         kind = op.get("op")
         if kind == "repeat":
@@ -101,7 +134,7 @@ def flatten(program, kernels, turn=0, nested=False):
             for i in range(op["count"]):
                 yield from flatten(op["body"], kernels, i, True)
             continue
-        accesses = []
+        accesses, starts, waits = [], None, ()
         if kind == "launch":
             kernel = kernels[op["kernel"]]
             modes, sizes = kernel["access"], kernel["arg_bytes"]
@@ -116,16 +149,33 @@ def flatten(program, kernels, turn=0, nested=False):
                 mode = "w" if modes[i] == "p" else modes[i]
                 accesses.append(Access(space, start, sizes[i], mode,
                                        f"{what}, argument {i}"))
-        elif kind in ("copy", "fill"):
+        elif kind == "wait":
+            what, waits = kind, op["tokens"]
+            for token in waits:
+                if token not in started or token in waited:
+                    fail(f"wait {number}: nothing before it in its list of "
+                         f"steps started token {token}, or it was waited for")
+                waited.add(token)
+        elif kind in ("copy", "copy_start", "fill"):
             what = kind
             space, start = place(op["to"], turn)
             accesses.append(Access(space, start, op["bytes"], "w", what))
-            if kind == "copy":
+            if kind == "copy_start":
+                starts = op["token"]
+                if starts in started:
+                    fail(f"copy_start {number}: token {starts} is used twice")
+                started.add(starts)
+            if kind != "fill":
                 space, start = place(op["from"], turn)
                 accesses.append(Access(space, start, op["bytes"], "r", what))
         else:
             fail(f"unknown step {kind!r}")
-        yield what, accesses
+        if kind in ("launch", "fill") and \
+           any(access.space == "host" for access in accesses):
+            fail(f"{what}: only copies reach the host space")
+        yield Step(what, accesses, starts, waits)
+    if started != waited:
+        fail(f"nothing waits for the tokens {sorted(started - waited)}")
 
 
 class Value:
@@ -177,16 +227,18 @@ def check_spaces(function, manifest, values):
              "constant": manifest.get("constant_bytes", 0),
              "arena": function["arena_bytes"],
              "input": function.get("input_bytes", 0),
-             "output": function.get("output_bytes", 0)}
+             "output": function.get("output_bytes", 0),
+             "host": function.get("host_bytes", 0)}
     for value in values:
         if value.end > sizes[value.space] or value.start < 0:
             fail(f"{value} is outside the {sizes[value.space]} bytes of the "
                  f"{value.space}")
-    peak = max((v.end for v in values if v.space == "arena"), default=0)
-    rounded = (peak + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-    if function["arena_bytes"] not in (peak, rounded):
-        fail(f"the arena has {function['arena_bytes']} bytes, its values need "
-             f"{peak}")
+    for space in PACKED:
+        peak = max((v.end for v in values if v.space == space), default=0)
+        rounded = (peak + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+        if sizes[space] not in (peak, rounded):
+            fail(f"the {space} has {sizes[space]} bytes, its values need "
+                 f"{peak}")
     return sizes
 
 
@@ -227,9 +279,38 @@ def owner_of(index, access, step, mode):
     return found
 
 
-def check_step(number, what, accesses, index, memory, sizes):
+def check_races(name, accesses, flights):
+    """A step keeps off what copies beside it use."""
+    for access in accesses:
+        for flight in flights.values():
+            verb = "reads" if access.mode == "r" else "writes"
+            if access.overlaps(flight.to):
+                fail(f"{name}: {access.what} {verb} {access}, which the copy "
+                     f"started in step {flight.number} may be writing")
+            if access.mode != "r" and access.overlaps(flight.from_):
+                fail(f"{name}: {access.what} writes {access}, which the copy "
+                     f"started in step {flight.number} may be reading")
+
+
+def check_wait(number, tokens, flights, memory):
+    """The copies are made: what they wrote is there from here on."""
+    for token in tokens:
+        flight = flights.pop(token)
+        for owner in (flight.to_owner, flight.from_owner):
+            if owner.last < number:
+                fail(f"step {number} (wait): a copy started in step "
+                     f"{flight.number} may use {owner} after its end")
+            owner.last_use = number
+        memory[flight.to.space].write(flight.to.start, flight.to.end,
+                                      flight.to_owner)
+
+
+def check_step(number, step, index, memory, sizes, flights):
     """One flattened step: reads first, then writes."""
+    what, accesses = step.what, step.accesses
     name = f"step {number} ({what})"
+    owners = {}
+    check_wait(number, step.waits, flights, memory)
     for access in accesses:
         if access.start < 0 or access.end > sizes[access.space]:
             fail(f"{name}: {access.space}[{access.start}:{access.end}] is "
@@ -242,6 +323,7 @@ def check_step(number, what, accesses, index, memory, sizes):
             if a.start < b.end and b.start < a.end and \
                (b.mode != "r" or (a.start, a.end) != (b.start, b.end)):
                 fail(f"{name}: {a.what} writes bytes of {b.what}")
+    check_races(name, accesses, flights)
     for access in accesses:
         if access.mode == "w":
             continue
@@ -258,6 +340,7 @@ def check_step(number, what, accesses, index, memory, sizes):
             fail(f"{name}: {access.what} reads {owner}, but its byte {stale} "
                  "was not written")
         owner.last_use = number
+        owners[access] = owner
     for access in accesses:
         if access.mode == "r":
             continue
@@ -273,7 +356,13 @@ def check_step(number, what, accesses, index, memory, sizes):
         if owner.first_write is None:
             owner.first_write = number
         owner.last_use = number
-        memory[access.space].write(access.start, access.end, owner)
+        owners[access] = owner
+        # Until its wait nobody owns what a copy writes.
+        memory[access.space].write(access.start, access.end,
+                                   owner if step.starts is None else None)
+    if step.starts is not None:
+        flights[step.starts] = Flight(number, accesses,
+                                      [owners[access] for access in accesses])
 
 
 def check_claims(values, memory, steps):
@@ -286,7 +375,7 @@ def check_claims(values, memory, steps):
             if missing is not None:
                 fail(f"{value} outlives the program, but its byte {missing} "
                      "was not written or not kept")
-        elif value.space == "arena" and value.last_use != value.last:
+        elif value.space in PACKED and value.last_use != value.last:
             fail(f"{value} is used last by step {value.last_use}")
 
 
@@ -304,8 +393,9 @@ def check_function(function, manifest, kernels):
     for value in values:
         if value.first == -1:
             memory[value.space].write(value.start, value.end, value)
-    for number, (what, accesses) in enumerate(steps):
-        check_step(number, what, accesses, index, memory, sizes)
+    flights = {}
+    for number, step in enumerate(steps):
+        check_step(number, step, index, memory, sizes, flights)
     check_claims(values, memory, len(steps))
     return len(steps), len(values)
 

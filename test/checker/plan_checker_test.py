@@ -249,6 +249,93 @@ class PlanChecker(unittest.TestCase):
         self.repeated()["values"][3]["turns"] = 1
         self.rejects("no living value owns")
 
+    def offloaded(self):
+        """In each of two turns h goes to the host, g takes its place, h comes
+        back."""
+        kernels = [{"symbol": "make", "access": ["r", "p"], "arg_bytes": [64, 64]},
+                   {"symbol": "add", "access": ["r", "rw"], "arg_bytes": [64, 64]}]
+        body = [{"op": "launch", "kernel": 0, "args": [["input", 0, 64], ["arena", 0]]},
+                {"op": "copy_start", "token": 4, "to": ["host", 0], "from": ["arena", 0], "bytes": 64},
+                {"op": "launch", "kernel": 1, "args": [["arena", 0], ["state", 0]]},
+                {"op": "wait", "tokens": [4]},
+                {"op": "launch", "kernel": 0, "args": [["input", 0, 64], ["arena", 0]]},
+                {"op": "launch", "kernel": 1, "args": [["arena", 0], ["state", 0]]},
+                {"op": "copy_start", "token": 7, "to": ["arena", 0], "from": ["host", 0], "bytes": 64},
+                {"op": "wait", "tokens": [7]},
+                {"op": "launch", "kernel": 1, "args": [["arena", 0], ["state", 0]]}]
+        values = [value("x", "input", 0, 128, -1, 13, "input"),
+                  value("sum", "state", 0, 64, -1, 18, "accumulator"),
+                  value("h", "arena", 0, 64, 0, 3), value("h'", "host", 0, 64, 1, 7),
+                  value("g", "arena", 0, 64, 4, 5), value("h''", "arena", 0, 64, 6, 8)]
+        for row in values[2:]:
+            row.update(turns=2, period=9)
+        # The sum is state that is added to in place, from the first turn on.
+        values[1]["last"] = 2
+        values.append(value("sum", "state", 0, 64, 2, 18, "accumulator"))
+        self.program = [{"op": "repeat", "count": 2, "body": body}]
+        self.function = {"name": "step", "arena_bytes": 64, "host_bytes": 64,
+                         "input_bytes": 128, "program": self.program, "values": values}
+        self.manifest = {"state_bytes": 64,
+                         "state": [{"name": "sum", "offset": 0, "bytes": 64}],
+                         "targets": [{"isa": "x86-64-v3", "kernels": kernels,
+                                      "functions": [self.function]}]}
+        return body
+
+    def test_offload(self):
+        self.offloaded()
+        self.assertIn("18 steps", plan_checker.check_manifest(self.manifest)[0])
+
+    def test_races(self):
+        # The wait for the way out is too late: g is written over h.
+        body = self.offloaded()
+        body.insert(4, body.pop(3))
+        self.row("g")["first"] = 3
+        self.row("h")["last"] = 4
+        self.rejects("overlap")
+        body = self.offloaded()
+        body.insert(4, body.pop(3))
+        self.row("h")["last"] = 4
+        self.row("g")["last"] = 4
+        self.row("g")["first"] = 4
+        self.rejects("writes arena[0:64], which the copy started in step 1 may "
+                     "be reading")
+        # h is read before it is back.
+        body = self.offloaded()
+        body.insert(8, body.pop(7))
+        self.rejects("reads arena[0:64], which the copy started in step 6 may "
+                     "be writing")
+        # It is brought back while it may still be on its way out.
+        body = self.offloaded()
+        body.insert(7, body.pop(3))
+        self.rejects("may be")
+        # Its place is somebody else's before the copy out of it is made.
+        body = self.offloaded()
+        self.row("h")["last"] = 2
+        self.rejects("step 3 (wait): a copy started in step 1 may use h "
+                     "(arena[0:64], steps 0 to 2) after its end")
+
+    def test_tokens(self):
+        self.offloaded().pop(3)
+        self.rejects("nothing waits for the tokens [4]")
+        self.offloaded()[7]["tokens"] = [4]
+        self.rejects("wait 7: nothing before it")
+        self.offloaded()[6]["token"] = 4
+        self.rejects("token 4 is used twice")
+        # A turn waits for what it starts itself.
+        body = self.offloaded()
+        self.program.append(body.pop(7))
+        self.rejects("nothing waits for the tokens [7]")
+
+    def test_host_space(self):
+        self.offloaded()
+        self.function["host_bytes"] = 128
+        self.rejects("the host has 128 bytes, its values need 64")
+        self.offloaded()[8]["args"][0] = ["host", 0]
+        self.rejects("launch of add: only copies reach the host space")
+        self.offloaded()
+        self.row("h'")["last"] = 8
+        self.rejects("is used last by step 7")
+
     def test_command_line(self):
         tool = plan_checker.__file__
         with tempfile.TemporaryDirectory() as folder:

@@ -101,7 +101,7 @@ TEST_F(Abi, RunsAndKeepsState) {
   EXPECT_EQ(tarn_run(nullptr, 0, nullptr, nullptr), TARN_BAD_ARGUMENT);
   EXPECT_EQ(tarn_allocated_bytes(session, TARN_STATE), 32768u + 128u);
   EXPECT_EQ(tarn_allocated_bytes(session, TARN_INPUT), 1024u);
-  for (int space = TARN_STATE; space <= TARN_SCRATCH; ++space)
+  for (int space = TARN_STATE; space <= TARN_HOST; ++space)
     EXPECT_EQ(tarn_allocated_bytes(session, tarn_space(space)),
               tarn_predicted_bytes(session, tarn_space(space)))
         << space;

@@ -29,6 +29,8 @@ struct HostileCase {
   std::function<void(Manifest &)> change;
 };
 Function &step(Manifest &m) { return m.targets[0].functions[1]; }
+Function &park(Manifest &m) { return m.targets[0].functions[6]; }
+std::vector<Op> &parked(Manifest &m) { return park(m).program[0].body; }
 Op &launch(Manifest &m) { return step(m).program[2]; }
 Op &inRepeat(Manifest &m) { return step(m).program[1].body[0]; }
 constexpr uint64_t huge = uint64_t(1) << 62;
@@ -73,6 +75,30 @@ const HostileCase hostileCases[] = {
      [](Manifest &m) { step(m).outputBytes = 64; }},
     {"function twice", "not unique",
      [](Manifest &m) { m.targets[0].functions[0].name = "step"; }},
+    {"host outside", "lie outside the host space",
+     [](Manifest &m) { park(m).hostBytes = 64; }},
+    {"huge host", "too large", [](Manifest &m) { park(m).hostBytes = huge; }},
+    {"kernel on the host", "a kernel cannot reach the host space",
+     [](Manifest &m) { launch(m).args[0].space = Space::Host; }},
+    {"fill of the host", "a fill cannot reach the host space",
+     [](Manifest &m) { step(m).program[0].to.space = Space::Host; }},
+    {"token twice", "its token is not its own",
+     [](Manifest &m) { parked(m)[2].tokens = {0}; }},
+    {"token of another start", "its token is not its own",
+     [](Manifest &m) { parked(m)[1].tokens = {0, 7}; }},
+    {"wait without a start", "waits for the token 9, which nothing started",
+     [](Manifest &m) { parked(m)[3].tokens = {0, 1, 9}; }},
+    {"wait before the start", "waits for the token 1, which nothing started",
+     [](Manifest &m) { std::swap(parked(m)[2], parked(m)[3]); }},
+    {"waited for twice", "waits for the token 1, which nothing started",
+     [](Manifest &m) { parked(m)[3].tokens = {0, 1, 1}; }},
+    {"never waited for", "nothing waits for the token 0",
+     [](Manifest &m) { parked(m)[3].tokens = {1}; }},
+    {"waited for outside of the repeat", "nothing waits for the token 2",
+     [](Manifest &m) {
+       park(m).program.push_back(parked(m)[7]);
+       parked(m).erase(parked(m).begin() + 7);
+     }},
     {"kernel index", "no kernel 99",
      [](Manifest &m) { launch(m).kernel = 99; }},
     {"negative blocks", "blocks", [](Manifest &m) { launch(m).blocks = -1; }},

@@ -158,6 +158,45 @@ TEST(Session, WithoutMemoryNothingIsHeldAndLaterRunsWork) {
   ASSERT_TRUE((*session)->run(1, batch.inputs, nullptr).ok());
 }
 
+TEST(Session, CopiesRunBesideTheKernels) {
+  for (int threads : {1, 3}) {
+    SessionOptions options;
+    options.threads = unsigned(threads);
+    options.poison = true;
+    std::unique_ptr<Session> session = bigramSession(options);
+    ASSERT_TRUE(session->initialize(3).ok());
+    const Function &park = session->functions()[6];
+    const TensorDesc &table = session->manifest().state[0];
+    std::vector<float> out(table.bytes / 4);
+    void *outputs[] = {out.data()};
+    for (int i = 0; i < 50; ++i) {
+      std::fill(out.begin(), out.end(), 0.0f);
+      ASSERT_TRUE(session->run(6, nullptr, outputs).ok());
+      ASSERT_EQ(std::memcmp(out.data(), session->stateData(table), table.bytes),
+                0);
+    }
+    EXPECT_EQ(session->allocatedBytes(Space::Host), park.hostBytes);
+    EXPECT_EQ(session->allocatedBytes(Space::Arena), park.arenaBytes);
+  }
+}
+
+TEST(CopyStream, MakesCopiesInOrder) {
+  std::vector<char> a(1 << 20, 'a'), b(1 << 20, 'b'), target(1 << 20);
+  for (int round = 0; round < 20; ++round) {
+    auto stream = CopyStream::create();
+    ASSERT_TRUE(stream.ok());
+    (*stream)->start(target.data(), a.data(), a.size());
+    CopyStream::Ticket last =
+        (*stream)->start(target.data(), b.data(), b.size());
+    (*stream)->start(nullptr, nullptr, 0);
+    if (round % 2)
+      (*stream)->wait(last);
+    else
+      stream->reset(); // what is queued is made before the end
+    ASSERT_EQ(target, b);
+  }
+}
+
 TEST(Session, LargeBuffersAreAlignedForHugePages) {
   for (uint64_t size : {uint64_t(1), uint64_t(4096), uint64_t(5) << 20,
                         (uint64_t(9) << 20) + 1}) {

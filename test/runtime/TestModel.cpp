@@ -68,6 +68,20 @@ Op copy(Slice to, Slice from, uint64_t bytes) {
   return op;
 }
 
+Op copyStart(uint32_t token, Slice to, Slice from, uint64_t bytes) {
+  Op op = copy(to, from, bytes);
+  op.kind = Op::Kind::CopyStart;
+  op.tokens = {token};
+  return op;
+}
+
+Op wait(std::vector<uint32_t> tokens) {
+  Op op;
+  op.kind = Op::Kind::Wait;
+  op.tokens = std::move(tokens);
+  return op;
+}
+
 Op repeat(int64_t count, std::vector<Op> body) {
   Op op;
   op.kind = Op::Kind::Repeat;
@@ -79,6 +93,7 @@ Op repeat(int64_t count, std::vector<Op> body) {
 Slice state(uint64_t at) { return {Space::State, at, 0}; }
 Slice arena(uint64_t at) { return {Space::Arena, at, 0}; }
 Slice output(uint64_t at) { return {Space::Output, at, 0}; }
+Slice host(uint64_t at) { return {Space::Host, at, 0}; }
 Slice input(uint64_t at, uint64_t stride = 0) {
   return {Space::Input, at, stride};
 }
@@ -222,6 +237,28 @@ Function makePeek() {
   return f;
 }
 
+/// Four turns; in each the table goes to the host in two copies and comes back
+/// to a place that was zeroed meanwhile.
+Function makePark() {
+  Function f;
+  f.name = "park";
+  f.kind = "forward";
+  f.outputs = {tensor("out", "", DType::F32, {V, V}, 0)};
+  f.outputBytes = tableBytes;
+  f.arenaBytes = f.hostBytes = 2 * tableBytes;
+  uint64_t half = tableBytes / 2;
+  f.program = {
+      repeat(4, {copy(arena(0), state(tableAt), tableBytes),
+                 copyStart(0, host(tableBytes), arena(0), half),
+                 copyStart(1, host(half), arena(half), half), wait({1, 0}),
+                 fill(arena(0), 2 * tableBytes),
+                 copyStart(2, arena(tableBytes), host(tableBytes), half),
+                 copyStart(3, arena(half), host(half), half), wait({2}),
+                 copyStart(5, output(0), arena(tableBytes), half), wait({3, 5}),
+                 copy(output(half), arena(half), half)})};
+  return f;
+}
+
 } // namespace
 
 Manifest bigramManifest(const std::string &isa) {
@@ -246,8 +283,8 @@ Manifest bigramManifest(const std::string &isa) {
   target.isa = isa;
   target.code = "code.0";
   target.kernels = kernels();
-  target.functions = {makeInit(),   makeStep(),      makeValidate(),
-                      makeSample(), makeSubnormal(), makePeek()};
+  target.functions = {makeInit(),      makeStep(), makeValidate(), makeSample(),
+                      makeSubnormal(), makePeek(), makePark()};
   m.targets = {target};
   return m;
 }

@@ -13,7 +13,7 @@
 namespace tarn::rt::test {
 
 /// The manifest of the bigram model in kernels.c: functions init, step,
-/// validate, sample, subnormal, peek.
+/// validate, sample, subnormal, peek, park.
 Manifest bigramManifest(const std::string &isa = "x86-64");
 
 /// The artifact with that manifest; the kernels come from the file that the

@@ -53,6 +53,10 @@ int tarn::cli::runInspect(const Invocation &in) {
                   function.name.c_str(), function.kind.c_str(),
                   formatBytes(function.arenaBytes).c_str(),
                   function.program.size());
+      if (function.hostBytes)
+        std::printf("     host (pinned) %s in %lld copies beside the kernels\n",
+                    formatBytes(function.hostBytes).c_str(),
+                    (long long)rt::countStartedCopies(function.program));
       for (const rt::TensorDesc &tensor : function.inputs)
         std::printf("     in   %s: %s\n", tensor.name.c_str(),
                     rt::typeText(tensor.dtype, tensor.shape).c_str());

@@ -26,6 +26,9 @@ static void add(const CostModel &model, const std::vector<rt::Op> &program,
     case rt::Op::Kind::Fill:
       sum.seconds += times * model.fillSeconds(int64_t(op.bytes));
       break;
+    case rt::Op::Kind::CopyStart: // beside the kernels
+    case rt::Op::Kind::Wait:
+      break;
     case rt::Op::Kind::Repeat:
       add(model, op.body, times * double(op.count), sum);
       break;

@@ -84,6 +84,33 @@ step.program @step arena(64) input(192) output(64) {
             (Numbers{3, 30, 300, 3}));
 }
 
+TEST_F(StepInterpreterTest, CopiesThatAreStartedAreMadeAtTheirWait) {
+  ProgramOp program = load(R"(
+step.program @step state(64) arena(128) input(64) output(64) host(64) {
+  step.launch @scale blocks(2) (input[0 for 16], state[0 for 4], arena[0 for 16])
+  %out = step.copy_start host[0 for 16], arena[0 for 16]
+  step.wait %out
+  step.fill arena[0 for 16]
+  %back = step.copy_start arena[64 for 16], host[0 for 16]
+  step.wait %back
+  step.copy output[0 for 16], arena[64 for 16]
+})");
+  ASSERT_TRUE(program);
+  HostMemory memory(program);
+  memory.write(slice(Space::Input, 0, 16), 4, {1, 2, 3, 4});
+  memory.write(slice(Space::State, 0, 4), 4, {3});
+  ASSERT_TRUE(succeeded(interpretProgram(program, memory)));
+  EXPECT_EQ(memory.read(slice(Space::Output, 0, 16), 4),
+            (Numbers{3, 6, 9, 12}));
+  // Before its wait a copy's target is nothing: move the wait behind the read.
+  Operation *wait = nullptr;
+  program.walk([&](WaitOp op) { wait = op; });
+  wait->moveBefore(&program.getBody().front(), program.getBody().front().end());
+  ASSERT_TRUE(succeeded(interpretProgram(program, memory)));
+  for (double number : memory.read(slice(Space::Output, 0, 16), 4))
+    EXPECT_TRUE(std::isnan(number));
+}
+
 TEST_F(StepInterpreterTest, WhatIsNotWrittenIsNan) {
   ProgramOp program = load(R"(
 step.program @step arena(64) output(64) {

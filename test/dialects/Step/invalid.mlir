@@ -141,3 +141,103 @@ step.program @launch_C5_reduce arena(256) {
   // expected-error@+1 {{'step.launch' op writes buffer 1 to #step.slice<arena[0 for 64]>, which overlaps buffer 0 in #step.slice<arena[0 for 64]>}}
   step.launch @softmax_like blocks(1) (arena[0 for 64], arena[0 for 64])
 }
+
+// -----
+
+step.program @program_C5 host(64) {
+  // expected-error@+1 {{'step.fill' op uses #step.slice<host[0 for 64]>, but only copies reach the host's memory}}
+  step.fill host[0 for 64]
+}
+
+// -----
+
+step.program @copy_start_C1 arena(64) host(64) {
+  // expected-error@+1 {{'step.copy_start' op copies 64 bytes to 32}}
+  %t = step.copy_start host[0 for 32], arena[0 for 64]
+  step.wait %t
+}
+
+// -----
+
+step.program @copy_start_C2 arena(128) {
+  // expected-error@+1 {{'step.copy_start' op copies #step.slice<arena[0 for 128]> to #step.slice<arena[0 for 128]>, which overlap}}
+  %t = step.copy_start arena[0 for 128], arena[0 for 128]
+  step.wait %t
+}
+
+// -----
+
+step.program @copy_start_C3 arena(64) host(64) {
+  // expected-error@+1 {{'step.copy_start' op must be waited for once, not 0 times}}
+  %t = step.copy_start host[0 for 64], arena[0 for 64]
+}
+
+// -----
+
+step.program @copy_start_C3_twice arena(64) host(64) {
+  // expected-error@+1 {{'step.copy_start' op must be waited for once, not 2 times}}
+  %t = step.copy_start host[0 for 64], arena[0 for 64]
+  step.wait %t
+  step.wait %t
+}
+
+// -----
+
+step.program @copy_start_C3_list arena(64) host(64) {
+  // expected-error@+1 {{'step.copy_start' op must be waited for in the same list of steps}}
+  %t = step.copy_start host[0 for 64], arena[0 for 64]
+  step.repeat 2 {
+    // expected-note@+1 {{the wait}}
+    step.wait %t
+  }
+}
+
+// -----
+
+step.program @copy_start_C4_source arena(64) host(64) {
+  // expected-note@+1 {{the copy starts here}}
+  %t = step.copy_start host[0 for 64], arena[0 for 64]
+  // expected-error@+1 {{'step.fill' op writes #step.slice<arena[0 for 64]> while a copy from #step.slice<arena[0 for 64]> to #step.slice<host[0 for 64]> may be running}}
+  step.fill arena[0 for 64]
+  // expected-note@+1 {{and is waited for here}}
+  step.wait %t
+}
+
+// -----
+
+tile.kernel @read(%x: memref<16xf32>, %y: memref<16xf32>)
+    access ["read", "write"] grid (%i = 16 by 8) {
+  %t = tile.load %x[%i] : memref<16xf32> -> tensor<8xf32>
+  tile.store %t, %y[%i] : tensor<8xf32>, memref<16xf32>
+  tile.return
+}
+step.program @copy_start_C4_target arena(128) host(64) {
+  // expected-note@+1 {{the copy starts here}}
+  %t = step.copy_start arena[0 for 64], host[0 for 64]
+  step.repeat 2 {
+    // expected-error@+1 {{'step.launch' op reads #step.slice<arena[0 for 64]> while a copy from}}
+    step.launch @read blocks(2) (arena[0 for 64], arena[64 for 64])
+  }
+  // expected-note@+1 {{and is waited for here}}
+  step.wait %t
+}
+
+// -----
+
+// A second copy must wait for the first where it goes on from it.
+step.program @copy_start_C4_copy arena(128) host(64) {
+  // expected-note@+1 {{the copy starts here}}
+  %t = step.copy_start host[0 for 64], arena[0 for 64]
+  // expected-error@+1 {{'step.copy_start' op reads #step.slice<host[0 for 64]> while a copy from}}
+  %u = step.copy_start arena[64 for 64], host[0 for 64]
+  // expected-note@+1 {{and is waited for here}}
+  step.wait %t
+  step.wait %u
+}
+
+// -----
+
+step.program @wait_C1 arena(64) {
+  // expected-error@+1 {{'step.wait' op waits for nothing}}
+  "step.wait"() : () -> ()
+}

@@ -30,3 +30,20 @@ step.program @step state(64) arena(320) input(64) output(64) {
   // CHECK: step.copy output[0 for 64], arena[256 for 64]
   step.copy output[0 for 64], arena[256 for 64]
 }
+
+// CHECK: step.program @offload arena(128) input(64) host(128) {
+step.program @offload arena(128) input(64) host(128) {
+  step.launch @double blocks(2) (input[0 for 64], arena[0 for 64])
+  // CHECK: %[[OUT:.*]] = step.copy_start host[64 for 64], arena[0 for 64]
+  %out = step.copy_start host[64 for 64], arena[0 for 64]
+  // What is on its way may still be read.
+  step.launch @double blocks(2) (arena[0 for 64], arena[64 for 64])
+  // CHECK: step.wait %[[OUT]]
+  step.wait %out
+  step.repeat 2 {
+    %a = step.copy_start arena[0 for 64], host[64 for 64]
+    %b = step.copy_start host[0 for 64], arena[64 for 64]
+    // CHECK: step.wait %{{.*}}, %{{.*}}
+    step.wait %b, %a
+  }
+}
