@@ -84,8 +84,6 @@ const HostileCase hostileCases[] = {
      [](Manifest &m) { step(m).program[0].to.space = Space::Host; }},
     {"token twice", "its token is not its own",
      [](Manifest &m) { parked(m)[2].tokens = {0}; }},
-    {"token of another start", "its token is not its own",
-     [](Manifest &m) { parked(m)[1].tokens = {0, 7}; }},
     {"wait without a start", "waits for the token 9, which nothing started",
      [](Manifest &m) { parked(m)[3].tokens = {0, 1, 9}; }},
     {"wait before the start", "waits for the token 1, which nothing started",
