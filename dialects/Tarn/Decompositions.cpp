@@ -1,6 +1,7 @@
 //===- Decompositions.cpp - composites as graphs of simpler ops -----------===//
 
 #include "dialects/Tarn/Formula.h"
+#include "dialects/Tarn/Materialise.h"
 #include "dialects/Tarn/Reference.h"
 
 using namespace mlir;
@@ -271,6 +272,30 @@ FailureOr<Values> AttentionOp::decompose(OpBuilder &builder) {
   Value out = f.dot(f.cast(p, type), g.perQueryHead(getV()));
   Value lse = f.cast(f.add(most, f.log(divisor)), builder.getF32Type());
   return Values{out, lse};
+}
+
+Value tarn::graph::materialiseAttention(
+    OpBuilder &builder, AttentionOp op, bool anyRow,
+    llvm::function_ref<Value(Value)> onProbabilities) {
+  AttentionGraph g(builder, op.getLoc(), op.getQ(), op.getK(),
+                   op.getCaptures());
+  Formula &f = g.f;
+  Value s = g.products(op.getQ(), op.getK(), op.getScale());
+  if (!op.getScore().empty())
+    s = f.cast(g.run(op.getScore(), {f.cast(s, builder.getF32Type())}),
+               elementOf(s));
+  Value keep;
+  if (!op.getMask().empty()) {
+    keep = g.run(op.getMask(), {});
+    s = f.select(keep, s, f.number(s, noScore));
+  }
+  Value p = SoftmaxOp::create(builder, op.getLoc(), s.getType(), s,
+                              builder.getI64IntegerAttr(3));
+  if (keep && anyRow)
+    p = f.select(keep, p, f.number(p, 0));
+  if (onProbabilities)
+    p = onProbabilities(p);
+  return f.dot(f.cast(p, elementOf(op.getQ())), g.perQueryHead(op.getV()));
 }
 
 FailureOr<Values> AttentionBackwardOp::decompose(OpBuilder &builder) {

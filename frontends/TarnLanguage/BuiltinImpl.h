@@ -124,6 +124,8 @@ public:
   Datum crossEntropy();
   Datum rearrange();
   Datum dropout();
+  /// What dropout makes of x in training.
+  mlir::Value drop(mlir::Value x, double rate);
   Datum rope();
   mlir::Value ropeFrequencies(int64_t half);
   Datum positions();

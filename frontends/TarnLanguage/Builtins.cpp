@@ -138,6 +138,10 @@ Datum BuiltinImpl::dropout() {
     return e.error(range, "a dropout rate lies in [0, 1)");
   if (!e.training || *rate == 0)
     return of(x);
+  return of(drop(x, *rate));
+}
+
+Value BuiltinImpl::drop(Value x, double rate) {
   auto type = typeOf(x);
   auto f32 = RankedTensorType::get(type.getShape(), e.b.getF32Type());
   Value key = e.randomKey(range);
@@ -145,11 +149,10 @@ Datum BuiltinImpl::dropout() {
       e.b, e.loc, f32, key,
       e.b.getI64IntegerAttr(hashOf("dropout." + std::to_string(e.dropouts++))));
   Value keep = make<graph::CompareOp>(graph::Predicate::ge, draw,
-                                      graph::splat(e.b, e.loc, f32, *rate));
+                                      graph::splat(e.b, e.loc, f32, rate));
   Value scaled =
-      make<graph::MulOp>(x, graph::splat(e.b, e.loc, type, 1 / (1 - *rate)));
-  return of(
-      make<graph::SelectOp>(keep, scaled, graph::splat(e.b, e.loc, type, 0)));
+      make<graph::MulOp>(x, graph::splat(e.b, e.loc, type, 1 / (1 - rate)));
+  return make<graph::SelectOp>(keep, scaled, graph::splat(e.b, e.loc, type, 0));
 }
 
 /// Truth values and integers as f32, for means.

@@ -2,6 +2,8 @@
 
 #include "frontends/TarnLanguage/BuiltinImpl.h"
 
+#include "dialects/Tarn/Materialise.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -82,6 +84,10 @@ Datum BuiltinImpl::attention() {
   std::optional<Datum> score = call.option("score");
   std::optional<Datum> past = call.option("past");
   std::optional<Datum> scale = call.option("scale");
+  std::optional<Datum> dropped = call.option("dropout");
+  double rate = dropped && dropped->isNumber() ? dropped->number : 0;
+  if ((dropped && !dropped->isNumber()) || rate < 0 || rate >= 1)
+    return e.error(range, "a dropout rate lies in [0, 1)");
   auto queries = typeOf(q), keys = typeOf(k), values = typeOf(v);
   if (queries.getRank() != 4 || keys.getRank() != 4 || values.getRank() != 4)
     return e.error(range, "attention is over [batch, heads, time, width], not "
@@ -144,7 +150,13 @@ Datum BuiltinImpl::attention() {
         offset ? std::optional<unsigned>(0) : std::nullopt);
   isolate(maskRegion, op.getMask(), captures.getArrayRef(), e.loc);
   isolate(scoreRegion, op.getScore(), captures.getArrayRef(), e.loc);
-  return Datum::ofTensor(op.getOut());
+  if (!e.training || rate == 0)
+    return Datum::ofTensor(op.getOut());
+  // No kernel of attention draws numbers: the probabilities go to memory.
+  Value mixed = graph::materialiseAttention(
+      e.b, op, /*anyRow=*/!causal, [&](Value p) { return drop(p, rate); });
+  op.erase();
+  return Datum::ofTensor(mixed);
 }
 
 /// Numbers of T positions, after those of the cache.

@@ -209,6 +209,7 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   plan->add_option("--nodes", in.plan.nodes, "how long to search")
       ->check(CLI::Range(uint64_t(0), uint64_t(1) << 40));
   addModelOptions(plan, in, raw, /*required=*/false);
+  addMeshOptions(plan, in.mesh);
   addOutputOptions(plan, in);
 
   auto *inspect = app.add_subcommand("inspect", "say what an artifact holds");

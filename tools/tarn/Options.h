@@ -3,6 +3,8 @@
 #ifndef TOOLS_TARN_OPTIONS_H
 #define TOOLS_TARN_OPTIONS_H
 
+#include "tools/tarn/MeshOptions.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -120,6 +122,7 @@ struct Invocation {
   RunOptions run;
   BenchOptions bench;
   PlanOptions plan;
+  MeshOptions mesh;
   /// The words as typed, for messages and reproducers.
   std::vector<std::string> words;
 };

@@ -3,6 +3,7 @@
 #include "tools/tarn/CrashGuard.h"
 #include "tools/tarn/Model.h"
 #include "tools/tarn/Options.h"
+#include "tools/tarn/PlanMesh.h"
 #include "tools/tarn/Terminal.h"
 
 #include "runtime/Json.h"
@@ -89,6 +90,8 @@ int tarn::cli::runPlan(const Invocation &in) {
                "tarn plan MODEL --budget 22GiB");
     return usageError;
   }
+  if (in.mesh.asked)
+    return runPlanMesh(in);
   CompileRequest request = requestFor(in.model);
   request.to = "plan";
   if (request.policy == "keep-all")

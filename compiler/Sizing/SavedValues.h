@@ -1,0 +1,48 @@
+//===- SavedValues.h - what the backward pass reads -------------*- C++ -*-===//
+//
+// The values of the forward pass that live until the backward pass has read
+// them. Views of a value are the value; what depends on no data (masks of
+// positions, rotary angles) is computed where it is needed.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef COMPILER_SIZING_SAVEDVALUES_H
+#define COMPILER_SIZING_SAVEDVALUES_H
+
+#include "compiler/Sizing/Layers.h"
+#include "compiler/Sizing/Parallelism.h"
+#include "compiler/Sizing/Recipe.h"
+
+namespace tarn {
+
+enum class Recompute {
+  none,
+  selective, ///< what relates tokens with tokens: the core of attention
+  full       ///< everything inside of a layer: its input is kept
+};
+
+struct SaveOptions {
+  Recompute recompute = Recompute::none;
+  /// Whether masks of dropout are kept; else they are drawn again from their
+  /// counters.
+  bool savedMasks = false;
+};
+
+struct SavedValue {
+  mlir::Value value;
+  int64_t layer = 0; ///< as in Layers::layerOf
+  double share = 1;  ///< the part of it that is read
+  int elementBytes = 0;
+  bool recomputed = false;  ///< lives for its own layer's backward pass only
+  bool fromWeights = false; ///< a copy of weights, not an activation
+};
+
+/// In the order of the forward pass.
+std::vector<SavedValue> findSaved(const StepGraph &step, const Layers &layers,
+                                  Parallelism &parallelism,
+                                  const Recipe &recipe,
+                                  const SaveOptions &options);
+
+} // namespace tarn
+
+#endif // COMPILER_SIZING_SAVEDVALUES_H

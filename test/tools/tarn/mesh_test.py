@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""`tarn plan --mesh` against published formulas and counts by hand. The formulas
+stand here and nowhere in the compiler.
+
+Usage: mesh_test.py EXAMPLES FOLDER
+"""
+import collections
+import json
+import math
+import subprocess
+import sys
+
+failures = []
+EXAMPLES, FOLDER = sys.argv[1:3]
+GIB = 2**30
+
+
+def check(condition, *what):
+    if not condition:
+        failures.append(" ".join(map(str, what)))
+
+
+def run(*words):
+    return subprocess.run(["tarn", "plan", *map(str, words)], capture_output=True,
+                          text=True, timeout=120, check=False)
+
+
+def sized(model, *words):
+    path = model if model.startswith(FOLDER) else f"{EXAMPLES}/{model}"
+    ran = run(path, *words, "--json")
+    check(ran.returncode == 0, model, words, ran.stderr)
+    return json.loads(ran.stdout) if ran.returncode == 0 else None
+
+
+def states(stage):
+    return stage["weights"] + stage["gradients"] + stage["optimizer"]
+
+
+def saved(result):
+    """Bytes that the backward pass reads, by layer."""
+    layers = collections.Counter()
+    for tensor in result["tensors"]:
+        if tensor["role"] == "saved":
+            layers[int(tensor["layer"])] += tensor["rank_bytes"]
+    return layers
+
+
+def same(got, wanted, *what):
+    check(got == wanted, *what, ": got", got, "wanted", wanted, "ratio", got / wanted)
+
+
+def near(got, wanted, share, *what):
+    check(abs(got - wanted) <= share * wanted, *what, ": got", got, "wanted", wanted)
+
+
+def text(name, body):
+    path = f"{FOLDER}/{name}.tarn"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(body)
+    return path
+
+
+# --- Parameters, gradients, optimizer state: arXiv 1910.02054 ---------------
+
+TWO = """use nn (Projection)
+module Net(narrow, wide) {
+  up = Projection(narrow, wide)
+  down = Projection(wide, narrow)
+  fn (x: [B, narrow]) { down(relu(up(x))) }
+}
+model net = Net(50_000, WIDE)
+train step(x: f32[B = 64, 50_000]) {
+  loss = mean(net(x) ** 2)
+  optimizer = OPTIMIZER
+}
+"""
+ADAM = "AdamW(rate = 1e-3)"
+
+
+def two(name, wide, optimizer=ADAM):
+    return text(name, TWO.replace("WIDE", str(wide)).replace("OPTIMIZER", optimizer))
+
+
+def test_states():
+    seven = two("seven", 70_000)
+    result = sized(seven, "--mesh", "dp=1", "--recipe", "megatron")
+    same(result["parameters"], 7_000_000_000, "7B")
+    same(states(result["stages"][0]), 112e9, "16 bytes a parameter")
+    main = sized(seven, "--mesh", "dp=1", "--recipe", "megatron-main-grads")
+    same(states(main["stages"][0]), 18 * 7e9, "18 bytes a parameter")
+    dist = sized(seven, "--mesh", "dp=64", "--recipe", "megatron-main-grads", "--zero", 1)
+    near(states(dist["stages"][0]), (6 + 12 / 64) * 7e9, 1e-9, "distributed optimizer")
+    deepseek = sized(seven, "--mesh", "dp=1", "--recipe", "deepseek-v3")
+    same(states(deepseek["stages"][0]), 14 * 7e9, "14 bytes a parameter")
+    typed = sized(seven, "--mesh", "dp=1")
+    same(states(typed["stages"][0]), 16 * 7e9, "all in f32: 4 + 4 + 8")
+    # What the optimizer keeps is found in the graph.
+    plain = two("plain", 70_000, "SGD(rate = 1e-3)")
+    same(states(sized(plain, "--mesh", "dp=1")["stages"][0]), 8 * 7e9, "SGD keeps nothing")
+    heavy = two("heavy", 70_000, "SGD(rate = 1e-3, momentum = 0.9)")
+    same(states(sized(heavy, "--mesh", "dp=1")["stages"][0]), 12 * 7e9, "momentum")
+
+    zero = two("zero", 75_000)
+    for stage, wanted in ((0, 120), (1, 31.4), (2, 16.6), (3, 1.9)):
+        result = sized(zero, "--mesh", "dp=64", "--recipe", "megatron", "--zero", stage)
+        got = states(result["stages"][0]) / 1e9
+        check(f"{got:.4g}"[:len(str(wanted))] == str(wanted) or round(got, 1) == wanted,
+              "ZeRO", stage, got, wanted)
+
+    llama = sized("llama/llama.tarn", "--mesh", "dp=1", "--recipe", "megatron")
+    same(llama["parameters"], 6_738_415_616, "Llama-2-7B")
+    same(states(llama["stages"][0]), 16 * 6_738_415_616, "107.8 GB")
+
+
+# --- Activations: arXiv 2205.05198 ------------------------------------------
+
+MEGATRON = {  # layers, heads, width, batch, GiB of a layer, GiB of all
+    "22B": (48, 64, 6144, 4, 6.594, 316.5),
+    "175B": (96, 96, 12288, 1, 2.672, 256.5),
+    "530B": (105, 128, 20480, 1, 3.828, 402.0),
+    "1T": (128, 160, 25600, 1, 4.785, 612.5),
+}
+GPT = ("megatron/gpt.tarn", "--recipe", "megatron", "--policy", "keep-all", "--fuse", "off")
+WRITTEN_OUT = (*GPT, "--attention", "materialised")
+
+
+def test_megatron():
+    s, t, vocab = 2048, 8, 51200
+    for name, (layers, a, h, b, gib, total) in MEGATRON.items():
+        model = (*WRITTEN_OUT, "--dropout-masks", "saved", "--set",
+                 f"layers={layers},heads={a},width={h}", "--shape", f"B={b}")
+        unit = s * b * h
+        quadratic = 5 * a * s / h
+        cases = {
+            "none": (("--mesh", "tp=1"), 34 + quadratic),
+            "tp": (("--mesh", f"tp={t}"), 10 + 24 / t + quadratic / t),
+            "tp sp": (("--mesh", f"tp={t}", "--sequence-parallel"), (34 + quadratic) / t),
+            "tp selective": (("--mesh", f"tp={t}", "--recompute", "selective"), 10 + 24 / t),
+            "tp sp selective": (("--mesh", f"tp={t}", "--sequence-parallel", "--recompute",
+                                 "selective"), 34 / t),
+            "full": (("--mesh", "tp=1", "--recompute", "full"), 2),
+        }
+        if name != "22B":  # the widths scale alike: one model shows all techniques
+            cases = {"none": cases["none"], "tp sp": cases["tp sp"]}
+        for case, (words, wanted) in cases.items():
+            result = sized(*model, *words)
+            same(result["layers"], layers, name, case, "layers")
+            by_layer = saved(result)
+            for layer in range(layers):
+                same(by_layer[layer], round(unit * wanted), name, case, "layer", layer)
+            split = t if "sp" in case.split() else 1
+            same(by_layer[-1], unit // split, name, case, "dropout of the embedding")
+            if case == "none":
+                near(by_layer[0] / GIB, gib, 1e-3, name)
+                near(sum(by_layer[i] for i in range(layers)) / GIB, total, 1e-3, name)
+            # Last norm, head, logits in 32 bits: 4 s b h / t (1 + v / h); beside
+            # it three numbers a token.
+            if case == "none" or case.startswith("tp sp"):
+                near(by_layer[layers], 4 * unit / split * (1 + vocab / h), 1e-3, name, case)
+        result = sized(*model, "--mesh", "pp=" + str(7 if layers == 105 else 8))
+        stages = result["stages"]
+        p = len(stages)
+        same(stages[0]["micro_batches"], p, "1F1B")
+        near(stages[0]["activations"], unit * (34 + quadratic) * layers + p * unit, 1e-9,
+             name, "the first stage holds as much as all layers")
+        same(stages[1]["activations"],
+             round(unit * (34 + quadratic) * layers / p) * (p - 1), name, "the second")
+    # The same model without dropout: attention that is written out by an option.
+    plain = sized(*WRITTEN_OUT, "--mesh", "tp=1", "--set", "layers=4,dropped=0")
+    same(saved(plain)[1], 2048 * 4 * 6144 * 32 + 2 * 64 * 2048**2 * 4, "no dropout")
+    fused = sized(*GPT, "--mesh", "tp=1", "--set", "layers=4,dropped=0")
+    same(saved(fused)[1], 2048 * 4 * 6144 * 32 + 2 * 64 * 2048 * 4, "one sum a row")
+    drawn = sized(*WRITTEN_OUT, "--mesh", "tp=1", "--set", "layers=4", "--dropout-masks",
+                  "replayed")
+    same(saved(drawn)[1], 2048 * 4 * 6144 * 32 + 4 * 64 * 2048**2 * 4, "masks drawn again")
+
+
+# --- Counts by hand ---------------------------------------------------------
+
+def test_gpt2():
+    layers, h, heads, vocab, context, b, s = 12, 768, 12, 50257, 1024, 8, 512
+    model = ("gpt2/gpt2.tarn", "--shape", f"B={b},T={s}")
+    token = b * s
+
+    def layer(t, sp):
+        whole = 4 * h / sp                    # both norms: in and out
+        split = (3 * h + h + 8 * h + heads) / t  # qkv, mixed, MLP, a sum a row and head
+        return 4 * token * (whole + split)
+
+    def parameters(t):
+        padded = math.ceil(vocab / t)
+        whole = 4 * h + 2 * h                 # norms, biases behind row products
+        split = (3 * h * h + 3 * h + h * h + 8 * h * h + 4 * h) / t
+        return padded * h + context * h + layers * (whole + split) + 2 * h
+
+    for t, sp in ((1, 1), (4, 1), (4, 4)):
+        words = ["--mesh", f"tp={t},dp=2"] + (["--sequence-parallel"] if sp > 1 else [])
+        for zero in range(4):
+            result = sized(*model, *words, "--zero", zero)
+            stage, p = result["stages"][0], parameters(t)
+            near(stage["weights"], 4 * p / (2 if zero >= 3 else 1), 1e-9, "weights", t, zero)
+            near(stage["gradients"], 4 * p / (2 if zero >= 2 else 1), 1e-9, "gradients", t, zero)
+            near(stage["optimizer"], 8 * p / (2 if zero >= 1 else 1), 1e-9, "states", t, zero)
+        for i in range(layers):
+            same(saved(result)[i], layer(t, sp) / 2, "GPT-2 layer", i, t, sp)
+        padded = [entry["extent"] for entry in result["padded"]]
+        check(padded == ([vocab] if t > 1 else []), "padded", padded)
+    # Fewer heads: only the sums a row and head go.
+    few = sized(*model, "--mesh", "tp=1", "--set", "heads=6")
+    many = sized(*model, "--mesh", "tp=1")
+    same(saved(many)[3] - saved(few)[3], 4 * token * 6, "heads")
+
+
+def test_llama():
+    layers, h, f, heads, kv, vocab, b, s, t = 4, 512, 1376, 8, 4, 32000, 2, 256, 4
+    model = ("llama/llama.tarn", "--shape", f"B={b},T={s}", "--set",
+             f"layers={layers},width={h},hidden={f},heads={heads},kv={kv},vocab={vocab}")
+    wide = h // heads * kv
+    result = sized(*model, "--mesh", f"tp={t}", "--sequence-parallel")
+    # Norms: in and out; q and mixed, k and v, a sum a row and head; gate, up,
+    # silu(gate) and their product.
+    token = (4 * h + 2 * h + 2 * wide + heads + 4 * f) / t
+    for i in range(layers):
+        same(saved(result)[i], 4 * b * s * token, "Llama layer", i)
+    split = (2 * h * h + 2 * h * wide + 3 * h * f) / t
+    p = 2 * vocab * h / t + layers * (split + 2 * h) + h
+    same(result["stages"][0]["weights"], 4 * p, "Llama weights")
+    # The parameters that tensor parallelism splits are found, not named.
+    whole = {x["name"] for x in result["tensors"] if x["role"] == "parameter" and x["tp"] == 1}
+    check(all("norm" in name for name in whole) and len(whole) == 2 * layers + 1, whole)
+
+
+# A layer's text with one more residual: its product is kept once more.
+BLOCK = """use nn (Projection, RMSNorm)
+module Block(width) {
+  norm = RMSNorm(width)
+  up = Projection(width, 4 * width)
+  down = Projection(4 * width, width)
+  fn (x: [B, width]) { x + down(relu(up(norm(x)))) }
+}
+module Net(width = 64, depth = 6) {
+  first = Projection(32, width)
+  blocks = [Block(width) for i in 0..depth]
+  fn (x: [B, 32]) {
+    let h = first(x)
+    for block in blocks { h = block(h) }
+    h
+  }
+}
+model net = Net()
+train step(x: f32[B = 16, 32]) {
+  loss = mean(net(x) ** 2)
+  optimizer = AdamW(rate = 1e-3)
+}
+"""
+
+
+def test_text():
+    plain = sized(text("plain_block", BLOCK), "--mesh", "dp=1")
+    same(plain["layers"], 6, "layers by form")
+    # In and out of the norm, in and out of relu.
+    same(saved(plain)[2], 4 * 16 * (64 + 64 + 256 + 256), "a block")
+    body = BLOCK.replace("x + down(relu(up(norm(x))))",
+                         "let y = norm(x)\n    x + down(relu(up(y))) * y")
+    gated = sized(text("gated_block", body), "--mesh", "dp=1")
+    same(saved(gated)[2] - saved(plain)[2], 4 * 16 * 64, "a gate keeps what it multiplies")
+    body = BLOCK.replace("x + down(relu(up(norm(x))))",
+                         "let y = up(norm(x))\n    x + down(relu(y) + y)")
+    longer = sized(text("residual_block", body), "--mesh", "dp=1")
+    # relu's result is no longer read by the product, the sum is.
+    same(saved(longer)[2], saved(plain)[2], "a residual around relu")
+    body = BLOCK.replace("x + down(relu(up(norm(x))))",
+                         "let y = x + norm(x)\n    y + down(relu(up(y)))")
+    twice = sized(text("residual_norm", body), "--mesh", "dp=1")
+    same(saved(twice)[2], saved(plain)[2], "the sum is kept, the norm's result is not")
+
+
+test_states()
+test_megatron()
+test_gpt2()
+test_llama()
+test_text()
+for failure in failures[:20]:
+    print(failure, file=sys.stderr)
+print(len(failures), "failures")
+sys.exit(bool(failures))
