@@ -32,8 +32,8 @@ struct CompileRequest {
   std::map<std::string, int64_t> shape;
   /// `auto`, `cpu`, `cpu:ISA`; empty = auto.
   std::vector<std::string> targets;
-  /// What is kept for the backward pass: `keep-all`, `sqrt`, `recompute-all` or
-  /// `auto`.
+  /// What is kept for the backward pass: `keep-all`, `sqrt`, `recompute-all`,
+  /// `offload-all` or `auto`.
   std::string policy = "keep-all";
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;

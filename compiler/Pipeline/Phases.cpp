@@ -88,6 +88,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
            options.device}));
     else if (options.policy == "sqrt")
       pm.addNestedPass<func::FuncOp>(createTarnRecomputeSegments());
+    else if (options.policy == "offload-all")
+      pm.addNestedPass<func::FuncOp>(createTarnPlanOffload());
     pm.addPass(createTarnPlanMemory());
     return;
   }

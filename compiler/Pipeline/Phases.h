@@ -33,7 +33,8 @@ struct PipelineOptions {
   /// Instead of a training step: this function and its gradients.
   std::string gradientOf;
   /// What is kept for the backward pass: `keep-all`, `sqrt`, `recompute-all`,
-  /// or `auto`: the fastest that fits into the budget.
+  /// `offload-all` (kept in host memory), or `auto`: the fastest that fits into
+  /// the budget.
   std::string policy = "keep-all";
   /// Bytes that all memory spaces together may take; negative: no limit. With
   /// one, the policy is `auto`.

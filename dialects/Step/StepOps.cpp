@@ -247,20 +247,51 @@ LogicalResult CopyOp::verify() { return verifyCopy(*this, getTo(), getFrom()); }
 
 WaitOp CopyStartOp::getWait() { return cast<WaitOp>(*getToken().user_begin()); }
 
+WaitOp MoveStartOp::getWait() { return cast<WaitOp>(*getToken().user_begin()); }
+
+// copy_start.C3, move_start.C2
+static LogicalResult verifyToken(Operation *start, Value token) {
+  if (!token.hasOneUse() || !isa<WaitOp>(*token.user_begin()))
+    return start->emitOpError("must be waited for once, not ")
+           << std::distance(token.use_begin(), token.use_end()) << " times";
+  if (Operation *wait = *token.user_begin();
+      wait->getBlock() != start->getBlock()) {
+    InFlightDiagnostic error =
+        start->emitOpError("must be waited for in the same list of steps");
+    error.attachNote(wait->getLoc()) << "the wait";
+    return error;
+  }
+  return success();
+}
+
 LogicalResult CopyStartOp::verify() {
   if (failed(verifyCopy(*this, getTo(), getFrom())))
     return failure();
-  // copy_start.C3
-  if (!getToken().hasOneUse() || !isa<WaitOp>(*getToken().user_begin()))
-    return emitOpError("must be waited for once, not ")
-           << std::distance(getToken().use_begin(), getToken().use_end())
-           << " times";
-  if (Operation *wait = *getToken().user_begin();
-      wait->getBlock() != (*this)->getBlock()) {
-    InFlightDiagnostic error =
-        emitOpError("must be waited for in the same list of steps");
-    error.attachNote(wait->getLoc()) << "the wait";
-    return error;
+  return verifyToken(*this, getToken());
+}
+
+LogicalResult MoveStartOp::verify() {
+  // move_start.C1
+  if (getSpace() != Space::Host && getSpace() != Space::Arena)
+    return emitOpError("moves to the ")
+           << stringifySpace(getSpace()) << ", which holds no values";
+  if (failed(verifyToken(*this, getToken())))
+    return failure();
+  for (Operation *user : getMoved().getUsers()) {
+    Operation *near = (*this)->getBlock()->findAncestorOpInBlock(*user);
+    // move_start.C3
+    if (near && near->isBeforeInBlock(getWait())) {
+      InFlightDiagnostic error = emitOpError("may still be running");
+      error.attachNote(user->getLoc()) << "when its result is used here";
+      return error;
+    }
+    // move_start.C4
+    if (getSpace() == Space::Host && !isa<MoveStartOp>(user)) {
+      InFlightDiagnostic error =
+          emitOpError("puts the value into the host's memory");
+      error.attachNote(user->getLoc()) << "which this op cannot reach";
+      return error;
+    }
   }
   return success();
 }

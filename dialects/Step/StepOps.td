@@ -271,6 +271,35 @@ def WaitOp : Step_Op<"wait"> {
   let hasVerifier = 1;
 }
 
+def MoveStartOp : Step_Op<"move_start", [
+    AllTypesMatch<["value", "moved"]>]> {
+  let summary = "Start moving a value to another memory space";
+  let description = [{
+    Stands among the kernels of a function, before memory is planned: the result
+    is the value in the other space, to be used after the token has been waited
+    for. tarn-plan-memory gives both their places and makes it a
+    `step.copy_start`.
+
+    C1: the space is `host` or `arena`
+    C2: one `step.wait` takes the token, later in the same block
+    C3: the result is used behind that wait only
+    C4: a value in host memory is only moved
+
+    Example:
+    ```mlir
+    %parked, %out = step.move_start %x to host : tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins AnyStaticShapeTensor:$value, Step_Space:$space);
+  let results = (outs AnyStaticShapeTensor:$moved, Step_Token:$token);
+  let assemblyFormat = "$value `to` $space attr-dict `:` type($value)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The op that waits for it.
+    WaitOp getWait();
+  }];
+}
+
 def FillOp : Step_Op<"fill"> {
   let summary = "Set bytes to zero";
   let description = [{

@@ -54,9 +54,18 @@ bool FunctionPlan::accumulates(graph::ClusterOp cluster, unsigned output) {
 void FunctionPlan::numberSteps() {
   for (Operation &op : function.getBody().front()) {
     auto cluster = dyn_cast<graph::ClusterOp>(op);
-    if (!cluster)
+    if (!cluster && !isa<step::MoveStartOp, step::WaitOp>(op))
       continue;
-    launches.push_back(cluster);
+    schedule.push_back(&op);
+    if (auto wait = dyn_cast<step::WaitOp>(op))
+      // Until then a move reads its value.
+      for (Value token : wait.getTokens())
+        lastRead[rootOf(token.getDefiningOp<step::MoveStartOp>().getValue())] =
+            length;
+    if (!cluster) {
+      stepOf[&op] = length++;
+      continue;
+    }
     for (unsigned i = 0; i != cluster.getNumResults(); ++i)
       length += accumulates(cluster, i);
     stepOf[cluster] = length++;
@@ -177,9 +186,31 @@ void FunctionPlan::placeResults() {
 }
 
 void FunctionPlan::placeActivations() {
-  SmallVector<PackedValue> packed;
-  SmallVector<Value> values;
-  for (graph::ClusterOp cluster : launches) {
+  // What is packed into a space of its own size.
+  struct Packed {
+    Space space;
+    SmallVector<PackedValue> places;
+    SmallVector<Value> values;
+    void add(Value value, int64_t first, int64_t last) {
+      PackedValue &place = places.emplace_back();
+      place.bytes = bytesOf(value.getType());
+      place.first = first;
+      place.last = last;
+      values.push_back(value);
+    }
+  };
+  Packed arena{Space::Arena, {}, {}}, host{Space::Host, {}, {}};
+  for (Operation *op : schedule) {
+    if (auto move = dyn_cast<step::MoveStartOp>(op)) {
+      int64_t there = stepOf[move.getWait()];
+      Value moved = move.getMoved();
+      (move.getSpace() == Space::Host ? host : arena)
+          .add(moved, stepOf[op],
+               std::max(there, lastReadOf(moved).value_or(there)));
+    }
+    auto cluster = dyn_cast<graph::ClusterOp>(op);
+    if (!cluster)
+      continue;
     int64_t step = stepOf[cluster], fills = 0;
     for (unsigned i = 0; i != cluster.getNumResults(); ++i)
       fills += accumulates(cluster, i);
@@ -189,26 +220,26 @@ void FunctionPlan::placeActivations() {
         home->second.first = first;
         continue;
       }
-      PackedValue value;
-      value.bytes = bytesOf(output.getType());
-      value.first = first;
-      value.last = std::max(step, lastReadOf(output).value_or(step));
-      packed.push_back(value);
-      values.push_back(output);
+      arena.add(output, first,
+                std::max(step, lastReadOf(output).value_or(step)));
     }
   }
-  arenaBytes = packArena(packed);
-  for (auto [value, place] : llvm::zip(values, packed)) {
-    addHome(value, slice(Space::Arena, place.offset, place.bytes), place.first,
-            "", "activation", true);
-    homes.find(value)->second.last = place.last;
-  }
+  arenaBytes = packArena(arena.places);
+  hostBytes = host.places.empty() ? 0 : packArena(host.places);
+  for (const Packed &packed : {std::cref(arena), std::cref(host)})
+    for (auto [value, place] : llvm::zip(packed.values, packed.places)) {
+      bool isArena = packed.space == Space::Arena;
+      addHome(value, slice(packed.space, place.offset, place.bytes),
+              place.first, "", isArena ? "activation" : "offloaded", isArena);
+      homes.find(value)->second.last = place.last;
+    }
 }
 
 /// Everything runs in kernels by now.
 LogicalResult FunctionPlan::verifyKernels() {
   for (Operation &op : function.getBody().front()) {
-    bool good = isa<graph::ReshapeOp, graph::ConstantOp, func::ReturnOp>(op);
+    bool good = isa<graph::ReshapeOp, graph::ConstantOp, func::ReturnOp,
+                    step::MoveStartOp, step::WaitOp>(op);
     if (auto cluster = dyn_cast<graph::ClusterOp>(op))
       good = cluster->hasAttr("kernel");
     if (!good)
@@ -229,31 +260,48 @@ LogicalResult FunctionPlan::plan() {
   return success();
 }
 
+SliceAttr FunctionPlan::placeOf(Value value) {
+  return homes.find(rootOf(value))->second.slice;
+}
+
+void FunctionPlan::emitLaunch(graph::ClusterOp cluster) {
+  tile::KernelOp kernel = kernelOf(cluster);
+  SmallVector<Attribute> slices;
+  for (Value input : cluster.getInputs())
+    slices.push_back(placeOf(input));
+  for (auto [i, output] : llvm::enumerate(cluster.getResults())) {
+    slices.push_back(placeOf(output));
+    if (accumulates(cluster, i))
+      step::FillOp::create(b, cluster.getLoc(), placeOf(output));
+  }
+  int64_t blocks = 1;
+  for (unsigned d = 0; d != kernel.getGridRank(); ++d)
+    if (!kernel.isSequential(d))
+      blocks *= kernel.getGridBlocks(d);
+  step::LaunchOp::create(b, cluster.getLoc(), FlatSymbolRefAttr::get(kernel),
+                         b.getI64IntegerAttr(blocks), b.getArrayAttr(slices));
+}
+
 void FunctionPlan::emitSteps() {
-  auto at = [&](Value value) {
-    return homes.find(rootOf(value))->second.slice;
-  };
-  for (graph::ClusterOp cluster : launches) {
-    tile::KernelOp kernel = kernelOf(cluster);
-    SmallVector<Attribute> slices;
-    for (Value input : cluster.getInputs())
-      slices.push_back(at(input));
-    for (auto [i, output] : llvm::enumerate(cluster.getResults())) {
-      slices.push_back(at(output));
-      if (accumulates(cluster, i))
-        step::FillOp::create(b, cluster.getLoc(), at(output));
+  llvm::DenseMap<Value, Value> tokens;
+  for (Operation *op : schedule) {
+    if (auto move = dyn_cast<step::MoveStartOp>(op)) {
+      tokens[move.getToken()] = step::CopyStartOp::create(
+          b, op->getLoc(), step::TokenType::get(b.getContext()),
+          placeOf(move.getMoved()), placeOf(move.getValue()));
+    } else if (auto wait = dyn_cast<step::WaitOp>(op)) {
+      SmallVector<Value> waited;
+      for (Value token : wait.getTokens())
+        waited.push_back(tokens.lookup(token));
+      step::WaitOp::create(b, op->getLoc(), waited);
+    } else {
+      emitLaunch(cast<graph::ClusterOp>(op));
     }
-    int64_t blocks = 1;
-    for (unsigned d = 0; d != kernel.getGridRank(); ++d)
-      if (!kernel.isSequential(d))
-        blocks *= kernel.getGridBlocks(d);
-    step::LaunchOp::create(b, cluster.getLoc(), FlatSymbolRefAttr::get(kernel),
-                           b.getI64IntegerAttr(blocks), b.getArrayAttr(slices));
   }
   for (const Result &result : results)
     if (result.copy >= 0)
       step::CopyOp::create(b, result.root.getLoc(), result.place,
-                           at(result.root));
+                           placeOf(result.root));
 }
 
 FailureOr<StateLayout> tarn::layoutStates(ModuleOp module) {

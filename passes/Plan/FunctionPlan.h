@@ -80,7 +80,7 @@ public:
   std::string describePeak() const;
 
   const int64_t turns;
-  int64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0;
+  int64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0, hostBytes = 0;
   /// Steps of one turn.
   int64_t length = 0;
 
@@ -109,6 +109,9 @@ private:
   mlir::LogicalResult placeArguments();
   void placeResults();
   void placeActivations();
+  step::SliceAttr placeOf(mlir::Value value);
+  void emitLaunch(graph::ClusterOp cluster);
+  std::string nameOf(mlir::Value value, unsigned number);
   bool mayReplace(mlir::Value root, unsigned argument);
   step::SliceAttr slice(step::Space space, int64_t offset, int64_t bytes,
                         int64_t stride = 0) {
@@ -123,7 +126,8 @@ private:
   mlir::func::FuncOp function;
   const StateLayout &state;
   mlir::OpBuilder &b;
-  llvm::SmallVector<graph::ClusterOp> launches;
+  /// Kernels, moves to other spaces and waits, in the function's order.
+  llvm::SmallVector<mlir::Operation *> schedule;
   llvm::DenseMap<mlir::Operation *, int64_t> stepOf;
   llvm::DenseMap<mlir::Value, Home> homes;
   llvm::SmallVector<mlir::Value>

@@ -61,6 +61,21 @@ static void emitLive(OpBuilder &b, Location at, StringRef name, StringRef role,
                        b.getI64IntegerAttr(turns > 1 ? period : 0));
 }
 
+/// `k_exp.7`; with where it is if it was moved: `k_exp.host.9`.
+std::string FunctionPlan::nameOf(Value value, unsigned number) {
+  std::string where;
+  while (auto move = value.getDefiningOp<step::MoveStartOp>()) {
+    if (where.empty())
+      where = move.getSpace() == Space::Host ? ".host" : ".back";
+    value = rootOf(move.getValue());
+  }
+  auto cluster = value.getDefiningOp<graph::ClusterOp>();
+  StringRef kernel =
+      cluster ? cluster->getAttrOfType<FlatSymbolRefAttr>("kernel").getValue()
+              : StringRef("value");
+  return (kernel + where + "." + Twine(number)).str();
+}
+
 void FunctionPlan::emitLives(int64_t base, int64_t total) {
   int64_t lastTurn = base + (turns - 1) * length;
   unsigned number = 0;
@@ -72,12 +87,9 @@ void FunctionPlan::emitLives(int64_t base, int64_t total) {
       std::optional<int64_t> read = lastReadOf(value);
       emitLive(b, home.loc, home.name, home.role, wholeOf(home.slice, turns),
                -1, read ? lastTurn + *read : -1);
-    } else if (space == Space::Arena) {
-      auto cluster = value.getDefiningOp<graph::ClusterOp>();
-      StringRef kernel =
-          cluster->getAttrOfType<FlatSymbolRefAttr>("kernel").getValue();
-      emitLive(b, home.loc, (kernel + "." + Twine(number++)).str(), home.role,
-               home.slice, base + home.first, base + home.last, turns, length);
+    } else if (space == Space::Arena || space == Space::Host) {
+      emitLive(b, home.loc, nameOf(value, number++), home.role, home.slice,
+               base + home.first, base + home.last, turns, length);
     }
   }
   for (const Result &result : results)

@@ -57,6 +57,34 @@ def TarnPlanRecompute : Pass<"tarn-plan-recompute", "::mlir::ModuleOp"> {
   ];
 }
 
+def TarnPlanOffload : Pass<"tarn-plan-offload", "::mlir::func::FuncOp"> {
+  let summary = "Park what the backward pass reads in host memory";
+  let description = [{
+    What: the policy `offload-all`. Every value that the forward pass makes and
+    the backward pass reads is copied to host memory while the next `lead`
+    kernels run, and back while the last `lead` kernels before its first
+    backward reader run. Between the copies its place in the arena is free. A
+    value without a kernel between the copies stays.
+
+    When: phase plan, before tarn-plan-memory, in functions of kind train and
+    micro.
+
+    Example: see test/passes/Plan/plan-offload.mlir.
+
+    Limits: does not ask whether a copy is made in time; a copy that is not
+    makes its wait long.
+
+    Numerics: exact (copies).
+  }];
+  let dependentDialects = ["::tarn::step::StepDialect"];
+  let options = [
+    Option<"lead", "lead", "int64_t", /*default=*/"4",
+           "kernels that run beside each copy">,
+    Option<"minBytes", "min-bytes", "int64_t", /*default=*/"0",
+           "smaller values stay">
+  ];
+}
+
 def TarnRecomputeSegments
     : Pass<"tarn-recompute-segments", "::mlir::func::FuncOp"> {
   let summary = "Keep sqrt(n) of the forward pass, compute the rest again";

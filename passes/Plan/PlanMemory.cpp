@@ -31,18 +31,19 @@ struct PlanMemory : tarn::impl::TarnPlanMemoryBase<PlanMemory> {
           turns.getInt()));
     owned.push_back(std::make_unique<FunctionPlan>(function, state, b, 1));
     SmallVector<FunctionPlan *> parts;
-    int64_t arena = 0, input = 0, output = 0;
+    int64_t arena = 0, input = 0, output = 0, host = 0;
     for (auto &part : owned) {
       if (failed(part->plan()))
         return failure();
       parts.push_back(part.get());
       arena = std::max(arena, part->arenaBytes);
+      host = std::max(host, part->hostBytes);
       input += part->inputBytes;
       output += part->outputBytes;
     }
-    auto program = step::ProgramOp::create(b, function.getLoc(),
-                                           name + ".program", state.bytes(),
-                                           arena, input, output, constantBytes);
+    auto program = step::ProgramOp::create(
+        b, function.getLoc(), name + ".program", state.bytes(), arena, input,
+        output, constantBytes, host);
     program->setAttr("tarn.kind", function->getAttr("tarn.kind"));
     program->setAttr("tarn.function", b.getStringAttr(name));
     if (program.getBody().empty())

@@ -204,6 +204,8 @@ void Bench::printJson() {
   out.set("compile_seconds", compileSeconds);
   out.set("arena_bytes", tarn_allocated_bytes(session.get(), TARN_ARENA));
   out.set("state_bytes", tarn_allocated_bytes(session.get(), TARN_STATE));
+  if (uint64_t host = tarn_allocated_bytes(session.get(), TARN_HOST))
+    out.set("host_bytes", host);
   out.set("launches", rt::countLaunches(function().program));
   if (prediction) {
     out.set("device", model->device().name);
@@ -250,6 +252,8 @@ void Bench::print() {
       formatBytes(tarn_allocated_bytes(session.get(), TARN_ARENA)).c_str(),
       formatBytes(tarn_allocated_bytes(session.get(), TARN_STATE)).c_str(),
       (long long)rt::countLaunches(function().program));
+  if (uint64_t host = tarn_allocated_bytes(session.get(), TARN_HOST))
+    std::printf(" host      %s (pinned)\n", formatBytes(host).c_str());
   if (in.bench.profile)
     printProfile(kernels, prediction ? predicted() : std::vector<double>());
 }

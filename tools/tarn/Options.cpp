@@ -86,9 +86,10 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
       ->delimiter(',')
       ->allow_extra_args(false);
   app->add_option("--policy", in.model.policy,
-                  "what is kept for backward: keep-all, sqrt, recompute-all "
-                  "or auto")
-      ->check(CLI::IsMember({"keep-all", "sqrt", "recompute-all", "auto"}));
+                  "what is kept for backward: keep-all, sqrt, recompute-all, "
+                  "offload-all (in host memory) or auto")
+      ->check(CLI::IsMember(
+          {"keep-all", "sqrt", "recompute-all", "offload-all", "auto"}));
   app->add_option("--budget,--memory-budget", raw.budget,
                   "bytes that all memory of a step may take, as 22GiB");
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");

@@ -31,7 +31,7 @@ struct ModelOptions {
   /// `auto`, `cpu`, `cpu:x86-64-v3`, ...; several make several code sections.
   std::vector<std::string> targets;
   /// What the planner keeps for the backward pass: `keep-all`, `sqrt`,
-  /// `recompute-all` or `auto`.
+  /// `recompute-all`, `offload-all` or `auto`.
   std::string policy = "keep-all";
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;

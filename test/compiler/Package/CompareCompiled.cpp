@@ -282,6 +282,8 @@ static std::string run(ModuleOp module, const CompareOptions &options,
   for (const rt::Function &function : target.functions)
     if (function.kind == "train" || result.arenaBytes == 0)
       result.arenaBytes = int64_t(function.arenaBytes);
+  for (const rt::Function &function : target.functions)
+    result.hostBytes = std::max(result.hostBytes, int64_t(function.hostBytes));
   auto model =
       rt::Model::parse(packaged.artifact.data(), packaged.artifact.size());
   if (!model.ok())

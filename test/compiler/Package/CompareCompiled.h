@@ -33,7 +33,7 @@ struct CompareResult {
   /// Clusters of all functions.
   unsigned launches = 0;
   unsigned kernels = 0;
-  int64_t arenaBytes = 0;
+  int64_t arenaBytes = 0, hostBytes = 0;
   /// The bytes of all results of the compiled functions, for bit-identity.
   std::string bits;
 };

@@ -64,3 +64,23 @@ TEST(Step, SqrtComputesTheSameBitsInLessMemory) {
   EXPECT_LT(again.arenaBytes, kept.arenaBytes * 3 / 4)
       << kept.arenaBytes << " bytes kept";
 }
+
+TEST(Step, OffloadGivesTheSameBitsInLessArena) {
+  CompareOptions options;
+  options.tolerance = 1e-4;
+  std::string text = gptText(sizesOf(6, 2, 16, 64, 2, 31));
+  CompareResult kept = compareCompiled(text, options);
+  EXPECT_EQ(kept.error, "");
+  EXPECT_EQ(kept.hostBytes, 0);
+  options.policy = "offload-all";
+  for (unsigned threads : {1, 3}) {
+    options.threads = threads;
+    CompareResult parked = compareCompiled(text, options);
+    EXPECT_EQ(parked.error, "");
+    EXPECT_TRUE(kept.bits == parked.bits);
+    EXPECT_EQ(kept.launches, parked.launches);
+    EXPECT_GT(parked.hostBytes, 0);
+    EXPECT_LT(parked.arenaBytes, kept.arenaBytes * 3 / 4)
+        << kept.arenaBytes << " bytes kept";
+  }
+}

@@ -241,3 +241,42 @@ step.program @wait_C1 arena(64) {
   // expected-error@+1 {{'step.wait' op waits for nothing}}
   "step.wait"() : () -> ()
 }
+
+// -----
+
+func.func @move_start_C1(%x: tensor<4xf32>) {
+  // expected-error@+1 {{'step.move_start' op moves to the output, which holds no values}}
+  %there, %out = step.move_start %x to output : tensor<4xf32>
+  step.wait %out
+  return
+}
+
+// -----
+
+func.func @move_start_C2(%x: tensor<4xf32>) {
+  // expected-error@+1 {{'step.move_start' op must be waited for once, not 0 times}}
+  %there, %out = step.move_start %x to host : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @move_start_C3(%x: tensor<4xf32>) {
+  // expected-error@+1 {{'step.move_start' op may still be running}}
+  %there, %out = step.move_start %x to host : tensor<4xf32>
+  // expected-note@+1 {{when its result is used here}}
+  %again, %back = step.move_start %there to arena : tensor<4xf32>
+  step.wait %out
+  step.wait %back
+  return
+}
+
+// -----
+
+func.func @move_start_C4(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{'step.move_start' op puts the value into the host's memory}}
+  %there, %out = step.move_start %x to host : tensor<4xf32>
+  step.wait %out
+  // expected-note@+1 {{which this op cannot reach}}
+  return %there : tensor<4xf32>
+}

@@ -47,3 +47,14 @@ step.program @offload arena(128) input(64) host(128) {
     step.wait %b, %a
   }
 }
+
+// CHECK-LABEL: func.func @move
+func.func @move(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // CHECK: %[[THERE:.*]], %[[OUT:.*]] = step.move_start %{{.*}} to host : tensor<4xf32>
+  %there, %out = step.move_start %x to host : tensor<4xf32>
+  step.wait %out
+  // CHECK: step.move_start %[[THERE]] to arena : tensor<4xf32>
+  %again, %back = step.move_start %there to arena : tensor<4xf32>
+  step.wait %back
+  return %again : tensor<4xf32>
+}
