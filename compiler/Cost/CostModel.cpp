@@ -152,3 +152,22 @@ double CostModel::toHostSeconds(int64_t bytes) const {
 double CostModel::fromHostSeconds(int64_t bytes) const {
   return double(bytes) / info.hostToDevice.reached() + info.launch.value;
 }
+
+rt::Result<CostModel> tarn::findCostModel(const std::string &word,
+                                          const std::string &times,
+                                          mlir::ModuleOp module) {
+  rt::Result<Device> device = findDevice(word);
+  if (!device.ok())
+    return device.status();
+  std::string target = device->findTarget(word) ? word : "";
+  CostModel model(device.take(), target);
+  if (times.empty())
+    return model;
+  rt::Result<KernelTimes> measured = readKernelTimes(times);
+  if (!measured.ok())
+    return measured.status();
+  rt::Result<unsigned> used = model.useTimes(measured.take(), module);
+  if (!used.ok())
+    return used.status().within("`" + times + "`");
+  return model;
+}

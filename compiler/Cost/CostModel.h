@@ -78,6 +78,13 @@ private:
   KernelTimes times;
 };
 
+/// The model for what `--target` and `--times` say: a device's name, alias or
+/// file, or a target (`cpu:x86-64-v3`: then for its code), and a file of times
+/// ("" = none) for the kernels of `module`.
+rt::Result<CostModel> findCostModel(const std::string &word,
+                                    const std::string &times,
+                                    mlir::ModuleOp module);
+
 } // namespace tarn
 
 #endif // COMPILER_COST_COSTMODEL_H

@@ -46,10 +46,15 @@ private:
 
 } // namespace
 
-static CompileStatus fail(const Twine &error, const Twine &help = "") {
-  llvm::errs() << "error: " << error << "\n";
+static llvm::raw_ostream &errorsOf(const CompileRequest &request) {
+  return request.errors ? *request.errors : llvm::errs();
+}
+
+static CompileStatus fail(const CompileRequest &request, const Twine &error,
+                          const Twine &help = "") {
+  errorsOf(request) << "error: " << error << "\n";
   if (!help.isTriviallyEmpty())
-    llvm::errs() << "help: " << help << "\n";
+    errorsOf(request) << "help: " << help << "\n";
   return CompileStatus::userError;
 }
 
@@ -69,20 +74,20 @@ CompileStatus tarn::importModel(const CompileRequest &request,
     options.set = request.set;
     options.shape = request.shape;
     module = (isConfig ? hf::importConfig : lang::importTarn)(
-        context, request.model, options, llvm::errs());
+        context, request.model, options, errorsOf(request));
     return module ? CompileStatus::success : CompileStatus::userError;
   }
   if (StringRef(request.model).ends_with(".mlir")) {
     auto file = llvm::MemoryBuffer::getFile(request.model);
     if (!file)
-      return fail("cannot read `" + request.model +
-                  "`: " + file.getError().message());
+      return fail(request, "cannot read `" + request.model +
+                               "`: " + file.getError().message());
     llvm::SourceMgr sources;
     sources.AddNewSourceBuffer(std::move(*file), llvm::SMLoc());
     module = parseSourceFile<ModuleOp>(sources, &context);
     return module ? CompileStatus::success : CompileStatus::userError;
   }
-  return fail("`" + request.model + "` is no model",
+  return fail(request, "`" + request.model + "` is no model",
               "models are .tarn files, a Hugging Face config.json, or .mlir "
               "files of the tarn dialect");
 }
@@ -104,6 +109,29 @@ static std::string precisionOf(ModuleOp module) {
     if (auto precision = function->getAttrOfType<StringAttr>("tarn.precision"))
       return precision.getValue().str();
   return "fp32";
+}
+
+/// Training steps take the precision of the request where they say none, or
+/// always. Returns whether one said none.
+static bool setPrecision(ModuleOp module, const CompileRequest &request) {
+  bool silent = false;
+  Builder b(module.getContext());
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto options = function->getAttrOfType<DictionaryAttr>("tarn.train");
+    if (!options)
+      continue;
+    bool says = options.contains("precision");
+    silent |= !says;
+    std::string precision = request.forcedPrecision;
+    if (precision.empty() && !says)
+      precision = request.defaultPrecision;
+    if (precision.empty())
+      continue;
+    NamedAttrList changed(options);
+    changed.set("precision", b.getStringAttr(precision));
+    function->setAttr("tarn.train", changed.getDictionary(b.getContext()));
+  }
+  return silent;
 }
 
 /// The notes that tarn-plan-recompute leaves.
@@ -138,15 +166,17 @@ CompileStatus tarn::compile(const CompileRequest &request,
   if (!request.to.empty())
     last = phaseFromFlag(request.to);
   if (!first || !last)
-    return fail("unknown phase `" + (first ? request.to : request.from) + "`",
+    return fail(request,
+                "unknown phase `" + (first ? request.to : request.from) + "`",
                 "phases are " + phaseFlags());
   if (!request.from.empty() && !StringRef(request.model).ends_with(".mlir"))
-    return fail("`--from " + request.from + "` takes IR, not a model's text",
+    return fail(request,
+                "`--from " + request.from + "` takes IR, not a model's text",
                 "tarn compile MODEL --to PHASE prints it");
   PackageOptions package;
   std::string error, help;
   if (!resolveTargets(request.targets, package.levels, error, help))
-    return fail(error, help);
+    return fail(request, error, help);
 
   DialectRegistry registry;
   registerDialects(registry);
@@ -157,19 +187,23 @@ CompileStatus tarn::compile(const CompileRequest &request,
       status != CompileStatus::success)
     return status;
   result.parameters = countParameters(*module);
+  result.precisionIsDefault = setPrecision(*module, request);
   watch.lap("import");
 
   // Errors from here on carry the model's places.
   bool reported = false, changedNumbers = false;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
-    lang::renderDiagnostic(diagnostic, llvm::errs());
+    lang::renderDiagnostic(diagnostic, errorsOf(request));
     return success();
   });
   PipelineOptions options;
   options.gradientOf = request.gradientOf;
   options.policy = request.policy;
   options.budgetBytes = request.budgetBytes;
+  options.times = request.times;
+  if (!request.device.empty())
+    options.device = request.device;
   for (unsigned i = std::max(1u, unsigned(*first));
        i != phaseCount && Phase(i) <= *last; ++i) {
     if (Phase(i) == Phase::Package)
@@ -183,8 +217,8 @@ CompileStatus tarn::compile(const CompileRequest &request,
     if (!request.dump.empty()) {
       if (std::error_code code =
               llvm::sys::fs::create_directories(request.dump))
-        return fail("cannot write into `" + request.dump +
-                    "`: " + code.message());
+        return fail(request, "cannot write into `" + request.dump +
+                                 "`: " + code.message());
       context.disableMultithreading();
       pm.enableIRPrintingToFileTree([](Pass *, Operation *) { return false; },
                                     [](Pass *, Operation *) { return true; },
@@ -193,10 +227,13 @@ CompileStatus tarn::compile(const CompileRequest &request,
     bool passed = succeeded(pm.run(*module));
     if (changedNumbers)
       return CompileStatus::internalError;
+    if (auto least =
+            (*module)->getAttrOfType<IntegerAttr>("tarn.budget_missed"))
+      result.leastBudget = least.getInt();
     if (!passed)
       // Phases up to train judge the model; what fails later is ours.
-      return (Phase(i) <= Phase::Precision ||
-              (*module)->hasAttr("tarn.budget_missed")) &&
+      return (Phase(i) <= Phase::Precision || result.leastBudget ||
+              (*module)->hasAttr("tarn.bad_option")) &&
                      reported
                  ? CompileStatus::userError
                  : CompileStatus::internalError;
@@ -204,6 +241,10 @@ CompileStatus tarn::compile(const CompileRequest &request,
   }
   result.precision = precisionOf(*module);
   result.plan = planOf(*module);
+  if (*last != Phase::Package && request.visit) {
+    request.visit(*module);
+    return CompileStatus::success;
+  }
   if (*last != Phase::Package) {
     llvm::raw_string_ostream stream(result.ir);
     OpPrintingFlags flags;

@@ -9,6 +9,7 @@
 #define COMPILER_DRIVER_COMPILE_H
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,6 +48,19 @@ struct CompileRequest {
   /// Print the model's places into the IR, so that later phases know them.
   bool locations = false;
   bool verifyEachNumerics = false;
+  /// Plan for this device (a name, alias, file or target of compiler/Cost)
+  /// instead of `targets`; no code is made for it, so `to` ends at plan.
+  /// Empty: times are estimated for the CPU.
+  std::string device;
+  /// A file with measured times of kernels; empty = none.
+  std::string times;
+  /// The precision of training steps that say nothing, and of all of them;
+  /// empty: what the model says.
+  std::string defaultPrecision, forcedPrecision;
+  /// Sees the module where compilation stops before package.
+  std::function<void(mlir::ModuleOp)> visit;
+  /// Where messages go; null = stderr.
+  llvm::raw_ostream *errors = nullptr;
   /// Compile this function with its gradients instead of a training step.
   std::string gradientOf;
 };
@@ -80,7 +94,11 @@ struct CompileResult {
   uint64_t parameters = 0;
   /// The policy of the training step: `fp32`, `bf16`.
   std::string precision = "fp32";
+  /// The model does not say its precision.
+  bool precisionIsDefault = false;
   std::optional<PlanSummary> plan;
+  /// Where the budget was missed: the smallest that is met.
+  std::optional<int64_t> leastBudget;
   /// What the artifact says of itself; empty when stopped before package.
   rt::Manifest manifest;
 };

@@ -85,7 +85,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
       pm.addPass(createTarnPlanRecompute(
           {options.budgetBytes,
            options.policy == "recompute-all" ? options.policy : "auto",
-           options.device}));
+           options.device, options.times}));
     else if (options.policy == "sqrt")
       pm.addNestedPass<func::FuncOp>(createTarnRecomputeSegments());
     else if (options.policy == "offload-all")

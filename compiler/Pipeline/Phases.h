@@ -41,6 +41,8 @@ struct PipelineOptions {
   int64_t budgetBytes = -1;
   /// The device that times are estimated for.
   std::string device = "cpu";
+  /// A file with measured times of kernels; empty = none.
+  std::string times;
 };
 
 /// Adds the passes of a phase between import and package to `pm`, which runs on

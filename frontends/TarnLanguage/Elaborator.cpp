@@ -60,8 +60,13 @@ mlir::Location Elaborator::locationOf(Range range) {
   if (!range.file || range.file->name == "nn.tarn")
     return loc;
   auto [line, column] = range.lineAndColumn();
-  return mlir::FileLineColLoc::get(b.getContext(), range.file->name, line,
-                                   column);
+  mlir::Location place =
+      mlir::FileLineColLoc::get(b.getContext(), range.file->name, line, column);
+  if (layer.empty())
+    return place;
+  // The layer goes with its ops to their gradients and kernels: reports and
+  // plans know them by it.
+  return mlir::FusedLoc::get(b.getContext(), {place}, b.getStringAttr(layer));
 }
 
 /// A number as people write it.
@@ -414,6 +419,7 @@ Datum Elaborator::instantiate(const Module &declared,
     d.kind = Datum::Kind::Function;
     d.function = &function;
     d.scope = scope;
+    d.text = path;
     scope->names[function.name] = d;
   }
   Datum result;
@@ -485,6 +491,19 @@ Datum Elaborator::call(const Datum &callee, const Expr &expr,
     if (failed)
       return {};
   }
+  // What a layer's fn makes is the layer's.
+  auto callIn = [&](const std::string &called, const Function &function,
+                    std::shared_ptr<Scope> outer) {
+    mlir::Location before = loc;
+    std::string caller = layer;
+    if (!called.empty())
+      layer = called;
+    loc = locationOf(expr.range);
+    Datum result = callFunction(function, outer, arguments, expr.range);
+    layer = caller;
+    loc = before;
+    return result;
+  };
   switch (callee.kind) {
   case Datum::Kind::Module:
     if (path.empty())
@@ -492,14 +511,11 @@ Datum Elaborator::call(const Datum &callee, const Expr &expr,
                                "a model, not inside a function");
     return instantiate(*callee.module, arguments, expr.range, path, nullptr);
   case Datum::Kind::Function:
-    loc = locationOf(expr.range);
-    return callFunction(*callee.function, callee.scope, arguments, expr.range);
+    return callIn(callee.text, *callee.function, callee.scope);
   case Datum::Kind::Instance:
-    loc = locationOf(expr.range);
     for (const Function &function : callee.instance->module->functions)
       if (function.name.empty())
-        return callFunction(function, callee.instance->scope, arguments,
-                            expr.range);
+        return callIn(callee.instance->path, function, callee.instance->scope);
     return error(expr.range, "`" + callee.instance->module->name +
                                  "` cannot be called: it has no fn");
   default:

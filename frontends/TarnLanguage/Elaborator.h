@@ -112,6 +112,8 @@ public:
   const ImportOptions &options;
   mlir::OpBuilder b;
   mlir::Location loc;
+  /// The path of the layer whose fn runs; empty outside of models.
+  std::string layer;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   /// The names of the file; behind them those of the library, whose own modules
   /// see only each other.

@@ -53,7 +53,9 @@ def TarnPlanRecompute : Pass<"tarn-plan-recompute", "::mlir::ModuleOp"> {
     Option<"policy", "policy", "std::string", /*default=*/"\"auto\"",
            "auto, or recompute-all: the last rung">,
     Option<"device", "device", "std::string", /*default=*/"\"cpu\"",
-           "the device that times are estimated for">
+           "the device that times are estimated for">,
+    Option<"times", "times", "std::string", /*default=*/"\"\"",
+           "file with measured times of kernels; empty: none">
   ];
 }
 

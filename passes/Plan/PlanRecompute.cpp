@@ -222,10 +222,13 @@ struct PlanRecompute : tarn::impl::TarnPlanRecomputeBase<PlanRecompute> {
   /// its arena.
   LogicalResult choose(func::FuncOp function, const StateLayout &state,
                        int64_t turns, int64_t others, int64_t floor) {
-    rt::Result<Device> found = findDevice(device);
-    if (!found.ok())
-      return function.emitError(found.status().message());
-    CostModel costs(found.take());
+    rt::Result<CostModel> found = findCostModel(device, times, getOperation());
+    if (!found.ok()) {
+      getOperation()->setAttr("tarn.bad_option", UnitAttr::get(&getContext()));
+      return emitError(UnknownLoc::get(&getContext()),
+                       found.status().message());
+    }
+    CostModel costs = found.take();
     Ladder ladder(function, state, costs, turns);
     FailureOr<SmallVector<Rung>> rungs = ladder.build();
     if (failed(rungs))
@@ -247,7 +250,7 @@ struct PlanRecompute : tarn::impl::TarnPlanRecomputeBase<PlanRecompute> {
     int64_t bound = others + std::max(ladder.lowerBound(), floor);
     if (!best) {
       getOperation()->setAttr("tarn.budget_missed",
-                              UnitAttr::get(&getContext()));
+                              Builder(&getContext()).getI64IntegerAttr(least));
       Location nowhere = UnknownLoc::get(&getContext());
       InFlightDiagnostic error = function.emitError()
                                  << "this step does not fit in "

@@ -7,6 +7,8 @@
 
 #include "tools/tarn/Options.h"
 
+#include "tools/tarn/Memory.h"
+
 #include <CLI/CLI.hpp>
 
 #include <charconv>
@@ -82,7 +84,7 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
       ->allow_extra_args(false);
   app->add_option("--target", in.model.targets,
                   "auto, cpu, cpu:x86-64-v3, cpu:x86-64-v4, ...; several make "
-                  "one artifact for all")
+                  "one artifact for all; plan also takes devices (h100)")
       ->delimiter(',')
       ->allow_extra_args(false);
   app->add_option("--policy", in.model.policy,
@@ -91,7 +93,8 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
       ->check(CLI::IsMember(
           {"keep-all", "sqrt", "recompute-all", "offload-all", "auto"}));
   app->add_option("--budget,--memory-budget", raw.budget,
-                  "bytes that all memory of a step may take, as 22GiB");
+                  "bytes that all memory of a step may take, as 22GiB; auto "
+                  "(what is free on the device; plan's default) or none");
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
   app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
                 "evaluate before and after each pass and compare");
@@ -209,6 +212,25 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
                    "CSV file to write, with the column `offset`");
   plan->add_option("--nodes", in.plan.nodes, "how long to search")
       ->check(CLI::Range(uint64_t(0), uint64_t(1) << 40));
+  plan->add_option("--report", in.plan.report, "HTML page to write");
+  plan->add_option("--export-pytorch", in.plan.exportPytorch,
+                   "memory snapshot to write, for PyTorch's memory_viz");
+  plan->add_option("--export-perfetto", in.plan.exportPerfetto,
+                   "trace to write, for ui.perfetto.dev");
+  plan->add_option("--times", in.plan.times,
+                   "measured times of kernels, from tarn bench --times");
+  plan->add_option("--compare", in.plan.compare,
+                   "another plan (from --json): how each row differs");
+  plan->add_option("--assert", in.plan.asserts,
+                   "a condition such as 'peak<=22GiB'; exit code 1 if it fails")
+      ->allow_extra_args(false);
+  plan->add_option("--fit", in.plan.fit,
+                   "find the largest size of this dim that fits (B, T, ...)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  plan->add_option("--precision", in.plan.precision,
+                   "fp32 or bf16, whatever the model says")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   addModelOptions(plan, in, raw, /*required=*/false);
   addMeshOptions(plan, in.mesh);
   addOutputOptions(plan, in);
@@ -225,7 +247,11 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
     splitPairs(raw.shape, "--shape", shape);
     for (const auto &[name, text] : shape)
       in.model.shape[name] = parseDimension(name, text);
-    if (!raw.budget.empty() && raw.budget != "none")
+    in.model.budget = raw.budget;
+    if (raw.budget == "auto" && !*plan)
+      in.model.budgetBytes = freeMemory();
+    else if (!raw.budget.empty() && raw.budget != "none" &&
+             raw.budget != "auto")
       in.model.budgetBytes = parseBytes("--budget", raw.budget);
   } catch (const CLI::CallForHelp &help) {
     return app.exit(help);

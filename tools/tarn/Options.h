@@ -35,6 +35,9 @@ struct ModelOptions {
   std::string policy = "keep-all";
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;
+  /// Where they are from: `given`, `auto` (what is free), `none`; empty = the
+  /// command's default.
+  std::string budget;
   /// Folder for the IR after each pass; empty = none.
   std::string dump;
   /// Evaluate the module before and after each pass and compare.
@@ -110,6 +113,18 @@ struct PlanOptions {
   int64_t capacity = 0;
   std::string offsets;
   uint64_t nodes = 20'000'000;
+  /// Files to write: the page, the viewers' formats; empty = none.
+  std::string report, exportPytorch, exportPerfetto;
+  /// Measured times of kernels; empty = roofline only.
+  std::string times;
+  /// A report (JSON) to compare with.
+  std::string compare;
+  /// Conditions on the plan, `peak<=22GiB`.
+  std::vector<std::string> asserts;
+  /// Dims whose largest size is looked for.
+  std::vector<std::string> fit;
+  /// `fp32` or `bf16` whatever the model says; empty = what it says.
+  std::string precision;
 };
 
 /// One parsed command line.

@@ -1,0 +1,346 @@
+//===- Collect.cpp - fills a report from a planned module -----------------===//
+
+#include "compiler/Report/Collect.h"
+
+#include "compiler/Report/Names.h"
+#include "compiler/Report/Program.h"
+#include "compiler/Report/Roles.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+#include <numeric>
+
+using namespace mlir;
+using namespace tarn;
+using namespace tarn::report;
+using step::Space;
+
+namespace {
+
+class Collector {
+public:
+  Collector(ModuleOp module, const CostModel &costs, Report &report)
+      : module(module), costs(costs), report(report) {}
+
+  void run();
+
+private:
+  void addFunction(step::ProgramOp op);
+  void addStates(const Program &program);
+  void addSteps(const Program &program, const Roles &roles, Function &function);
+  void addTensors(const Program &program, const Roles &roles,
+                  Function &function);
+  void explain(const Program &program, const Roles &roles, Function &function,
+               int64_t index, Tensor &tensor);
+  void findFullest(Function &function);
+  void addLadder();
+  void addTimes();
+
+  ModuleOp module;
+  const CostModel &costs;
+  Report &report;
+  llvm::DenseMap<Operation *, Estimate> estimates;
+  std::map<std::pair<std::string, std::string>, size_t> stateIndex;
+};
+
+} // namespace
+
+static Place placeOf(Location loc) {
+  Place place;
+  loc->walk([&](Location inner) {
+    auto file = dyn_cast<FileLineColLoc>(inner);
+    if (file)
+      place = {file.getFilename().str(), int64_t(file.getLine()),
+               int64_t(file.getColumn())};
+    return file ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return place;
+}
+
+static std::string typeText(Type type) {
+  auto shaped = dyn_cast_if_present<ShapedType>(type);
+  if (!shaped)
+    return "";
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << shaped.getElementType() << "[";
+  llvm::interleaveComma(shaped.getShape(), stream);
+  stream << "]";
+  return text;
+}
+
+void Collector::addStates(const Program &program) {
+  for (const ProgramValue &state : program.states) {
+    auto [found, isNew] =
+        stateIndex.insert({{state.role, state.name}, report.state.size()});
+    if (!isNew)
+      continue;
+    Tensor tensor;
+    tensor.name = state.name;
+    tensor.role = stateRole(state.role);
+    tensor.type = typeText(state.type);
+    tensor.op = state.role;
+    tensor.space = "state";
+    tensor.place = placeOf(state.loc);
+    tensor.offset = state.slice.getOffset();
+    tensor.bytes = state.slice.getBytes();
+    tensor.first = -1;
+    report.state.push_back(tensor);
+  }
+}
+
+void Collector::addSteps(const Program &program, const Roles &roles,
+                         Function &function) {
+  for (auto [i, from] : llvm::enumerate(program.steps)) {
+    Step step;
+    step.phase = roles.phases[i];
+    step.place = placeOf(from.op->getLoc());
+    step.layer = Program::layerOf(from.op->getLoc());
+    step.repeats = from.repeats;
+    double error = 0;
+    if (tile::KernelOp kernel = from.kernel) {
+      step.kernel = kernel.getName().str();
+      step.op = opOfKernel(step.kernel);
+      auto [found, isNew] = estimates.try_emplace(kernel);
+      if (isNew)
+        found->second = costs.estimate(kernel);
+      step.seconds = found->second.seconds;
+      step.measured = found->second.measured;
+      error = found->second.error;
+    } else if (auto copy = dyn_cast<step::CopyOp>(from.op)) {
+      step.kernel = step.op = "copy";
+      step.seconds = costs.copySeconds(copy.getTo().getBytes());
+    } else if (auto copy = dyn_cast<step::CopyStartOp>(from.op)) {
+      // It runs beside the launches; a plan waits where it is late.
+      bool out = copy.getTo().getSpace() == Space::Host;
+      step.kernel = step.op = out ? "to_host" : "from_host";
+      step.beside = out ? costs.toHostSeconds(copy.getTo().getBytes())
+                        : costs.fromHostSeconds(copy.getTo().getBytes());
+    } else if (isa<step::WaitOp>(from.op)) {
+      step.kernel = step.op = "wait";
+    } else if (auto fill = dyn_cast<step::FillOp>(from.op)) {
+      step.kernel = step.op = "fill";
+      step.seconds = costs.fillSeconds(fill.getTo().getBytes());
+    }
+    // An update belongs to what it updates.
+    if (step.layer.empty())
+      for (int64_t state : program.stateWrites[i])
+        if (step.layer.empty())
+          step.layer = layerOfState(program.states[state].name,
+                                    program.states[state].role);
+    function.seconds += step.seconds * double(step.repeats);
+    function.error += step.seconds * double(step.repeats) * error;
+    function.steps.push_back(std::move(step));
+  }
+  if (function.seconds > 0)
+    function.error /= function.seconds;
+}
+
+void Collector::explain(const Program &program, const Roles &roles,
+                        Function &function, int64_t index, Tensor &tensor) {
+  const ProgramValue &value = program.values[index];
+  auto stepText = [&](int64_t step) {
+    const Step &at = function.steps[step];
+    return at.phase + " " + (at.layer.empty() ? "" : at.layer + " ") + at.op;
+  };
+  if (roles.kept[index]) {
+    int64_t first = -1;
+    for (int64_t reader : value.readers)
+      if (first < 0 && !roles.isForward(reader) &&
+          roles.phases[reader] != "metric")
+        first = reader;
+    if (first >= 0)
+      tensor.why = "read by " + stepText(first);
+    double seconds = 0;
+    std::vector<int64_t> again = roles.closure(index);
+    for (int64_t step : again)
+      seconds += function.steps[step].seconds;
+    tensor.againSeconds = seconds;
+    tensor.againKernels = int64_t(again.size());
+  } else if (roles.gradientOf[index] >= 0) {
+    tensor.why = "waits for the update of " +
+                 program.states[roles.gradientOf[index]].name;
+  } else if (!value.readers.empty()) {
+    tensor.why = "read by " + stepText(value.readers.back());
+  }
+}
+
+void Collector::addTensors(const Program &program, const Roles &roles,
+                           Function &function) {
+  for (auto [i, value] : llvm::enumerate(program.values)) {
+    Tensor tensor;
+    tensor.role = roles.roles[i];
+    tensor.type = typeText(value.type);
+    tensor.space = step::stringifySpace(value.slice.getSpace()).str();
+    tensor.place = placeOf(value.loc);
+    tensor.offset = value.slice.getOffset();
+    tensor.bytes = value.slice.getBytes();
+    tensor.first = value.first;
+    tensor.last = value.last;
+    tensor.readers = value.readers;
+    tensor.op = tensor.role == "inputs"      ? "input"
+                : tensor.role == "constants" ? "constant"
+                : value.maker >= 0           ? function.steps[value.maker].op
+                                             : "";
+    if (value.maker >= 0)
+      tensor.layer = function.steps[value.maker].layer;
+    tensor.name = value.name;
+    if (int64_t state = roles.gradientOf[i]; state >= 0) {
+      tensor.layer =
+          layerOfState(program.states[state].name, program.states[state].role);
+      tensor.name = "gradient of " + program.states[state].name;
+    } else if (value.slice.getSpace() == Space::Arena && value.maker >= 0) {
+      const Step &step = function.steps[value.maker];
+      tensor.name = (step.layer.empty() ? "" : step.layer + " ") +
+                    (step.phase == "forward" ? "" : step.phase + " ") + step.op;
+      if (program.steps[value.maker].writes.size() > 1)
+        for (auto [n, written] :
+             llvm::enumerate(program.steps[value.maker].writes))
+          if (written == int64_t(i))
+            tensor.name += " #" + std::to_string(n + 1);
+    }
+    explain(program, roles, function, int64_t(i), tensor);
+    function.tensors.push_back(std::move(tensor));
+  }
+}
+
+/// Where most of the arena is alive, each value rounded up as it is placed.
+void Collector::findFullest(Function &function) {
+  size_t steps = function.steps.size();
+  std::vector<int64_t> change(steps + 2), exact(steps + 2);
+  for (const Tensor &tensor : function.tensors)
+    if (tensor.space == "arena") {
+      int64_t first = std::max<int64_t>(tensor.first, 0),
+              last = std::min<int64_t>(tensor.last, int64_t(steps));
+      change[first] += llvm::alignTo(tensor.bytes, 64);
+      change[last + 1] -= llvm::alignTo(tensor.bytes, 64);
+      exact[first] += tensor.bytes;
+      exact[last + 1] -= tensor.bytes;
+    }
+  int64_t live = 0, bytes = 0, most = -1;
+  for (size_t i = 0; i != std::max<size_t>(steps, 1); ++i) {
+    live += change[i];
+    bytes += exact[i];
+    if (live > most) {
+      most = live;
+      function.fullestStep = int64_t(i);
+      function.liveBytes = bytes;
+    }
+  }
+}
+
+void Collector::addFunction(step::ProgramOp op) {
+  Program program(op);
+  Roles roles(program);
+  Function function;
+  Operation *any = op;
+  if (auto name = any->getAttrOfType<StringAttr>("tarn.function"))
+    function.name = name.str();
+  if (auto kind = any->getAttrOfType<StringAttr>("tarn.kind"))
+    function.kind = kind.str();
+  function.arenaBytes = op.getArenaBytes();
+  function.inputBytes = op.getInputBytes();
+  function.outputBytes = op.getOutputBytes();
+  function.totalBytes = op.getStateBytes() + op.getConstantBytes() +
+                        op.getArenaBytes() + op.getInputBytes() +
+                        op.getOutputBytes();
+  report.stateBytes = op.getStateBytes();
+  report.constantBytes = op.getConstantBytes();
+  function.hostBytes = op.getHostBytes();
+  report.hostBytes = std::max(report.hostBytes, function.hostBytes);
+  addStates(program);
+  addSteps(program, roles, function);
+  addTensors(program, roles, function);
+  findFullest(function);
+  report.functions.push_back(std::move(function));
+}
+
+void Collector::addLadder() {
+  auto notes = module->getAttrOfType<DictionaryAttr>("tarn.plan");
+  if (!notes)
+    return;
+  auto integer = [](DictionaryAttr from, StringRef name) {
+    auto found = from.getAs<IntegerAttr>(name);
+    return found ? found.getInt() : 0;
+  };
+  if (auto chosen = notes.getAs<StringAttr>("chosen"))
+    report.chosen = chosen.str();
+  report.leastBytes = integer(notes, "least_bytes");
+  report.boundBytes = integer(notes, "bound_bytes");
+  report.otherBytes = integer(notes, "other_bytes");
+  // Other functions' arenas bound the total from below.
+  int64_t floor = 0;
+  for (const Function &function : report.functions)
+    if (function.kind != "train")
+      floor = std::max(floor, function.arenaBytes);
+  auto rungs = notes.getAs<ArrayAttr>("rungs");
+  for (Attribute entry : rungs ? rungs.getValue() : ArrayRef<Attribute>()) {
+    auto from = cast<DictionaryAttr>(entry);
+    Rung rung;
+    if (auto name = from.getAs<StringAttr>("name"))
+      rung.name = name.str();
+    rung.arenaBytes = integer(from, "arena_bytes");
+    rung.totalBytes = report.otherBytes + std::max(rung.arenaBytes, floor);
+    if (auto seconds = from.getAs<FloatAttr>("seconds"))
+      rung.seconds = seconds.getValueAsDouble();
+    report.rungs.push_back(rung);
+  }
+}
+
+void Collector::addTimes() {
+  const Function *main = mainFunction(report);
+  if (!main)
+    return;
+  report.seconds = main->seconds;
+  report.error = main->error;
+  int64_t measured = 0, kernels = 0;
+  for (const auto &[kernel, estimate] : estimates) {
+    ++kernels;
+    measured += estimate.measured;
+  }
+  report.times = measured ? "measured, " + std::to_string(measured) + " of " +
+                                std::to_string(kernels) + " kernels"
+                          : "roofline";
+}
+
+void Collector::run() {
+  for (auto program : module.getOps<step::ProgramOp>())
+    addFunction(program);
+  // The parameters are known once all programs are: what trains names them all.
+  nameStateLayers(report.state);
+  for (Function &function : report.functions) {
+    report.arenaBytes = std::max(report.arenaBytes, function.arenaBytes);
+    report.inputBytes = std::max(report.inputBytes, function.inputBytes);
+    report.outputBytes = std::max(report.outputBytes, function.outputBytes);
+  }
+  for (auto [i, function] : llvm::enumerate(report.functions)) {
+    const Function &most = report.functions[report.peakFunction];
+    if (std::pair(function.arenaBytes, function.kind == "train") >
+        std::pair(most.arenaBytes, most.kind == "train"))
+      report.peakFunction = i;
+  }
+  // Copies beside the kernels need pages that stay where they are.
+  report.pinnedBytes = report.hostBytes;
+  report.peakBytes = report.stateBytes + report.constantBytes +
+                     report.arenaBytes + report.inputBytes + report.outputBytes;
+  for (const Tensor &tensor : report.state)
+    if (tensor.op != "cache" && tensor.op != "accumulator")
+      report.checkpointBytes += tensor.bytes;
+  addRows(report);
+  addLadder();
+  addTimes();
+}
+
+void tarn::report::collect(ModuleOp module, const CostModel &costs,
+                           Report &report) {
+  Collector(module, costs, report).run();
+}
+
+const Function *tarn::report::mainFunction(const Report &report) {
+  for (const Function &function : report.functions)
+    if (function.kind == "train")
+      return &function;
+  return report.functions.empty() ? nullptr : &report.functions.front();
+}

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""A report is true: it agrees with its schema, its rows add up to the peak, its
+values lie apart, and its figures are those of the compiled artifact.
+
+Usage: report_test.py EXAMPLES SCHEMA FOLDER
+"""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import schema as schemas  # noqa: E402
+
+GPT = "layers=3,heads=2,width=32,context=16,vocab=256,warmup=4,total=60"
+LLAMA = "layers=2,heads=4,kv=2,width=32,hidden=48,context=16,vocab=256,warmup=4,total=60"
+CASES = {
+    "gpt2": ["gpt2", GPT, "B=4,T=16"],
+    "dropout": ["gpt2", GPT + ",dropped=0.1", "B=4,T=16"],
+    "bf16": ["gpt2", GPT + ",mode=bf16", "B=4,T=16"],
+    "accumulating": ["gpt2", GPT + ",accumulation=3", "B=12,T=16"],
+    "llama": ["llama", LLAMA, "B=4,T=16"],
+}
+failures = []
+
+
+def check(condition, what):
+    if not condition:
+        failures.append(str(what)[:2000])
+
+
+def tarn(*words, code=0):
+    ran = subprocess.run(["tarn", *map(str, words)], capture_output=True, text=True, timeout=120,
+                         check=False)
+    check(ran.returncode == code,
+          f"tarn {' '.join(map(str, words))}\nexit {ran.returncode}\n{ran.stdout}{ran.stderr}")
+    return ran
+
+
+def check_rows(name, report):
+    peak = report["peak"]
+    spaces = sum(peak[f"{space}_bytes"] for space in ("state", "arena", "input", "output", "constant"))
+    check(report["peak_bytes"] == peak["bytes"] == spaces, f"{name}: spaces are {spaces}")
+    for rows in ("by_role", "by_layer", "by_op"):
+        total = sum(row["bytes"] for row in peak[rows])
+        check(total == peak["bytes"], f"{name}: {rows} add up to {total} of {peak['bytes']}")
+        check(len({row["name"] for row in peak[rows]}) == len(peak[rows]), f"{name}: {rows} repeat")
+    function = next(f for f in report["functions"] if f["name"] == peak["function"])
+    alive = [t for t in function["tensors"]
+             if t["space"] == "arena" and t["first"] <= peak["step"] <= t["last"]]
+    rows = {row["name"]: row["bytes"] for row in peak["by_role"]}
+    for role in ("saved", "logits", "scratch", "recomputed"):
+        total = sum(t["bytes"] for t in alive if t["role"] == role)
+        check(rows.get(role, 0) == total, f"{name}: {role} is {total}, the row says {rows.get(role)}")
+    states = sum(t["bytes"] for t in report["state"] if t["role"] == "weights")
+    check(rows["weights"] == states, f"{name}: weights are {states}")
+
+
+def check_values(name, report):
+    """Values that live together lie apart, inside the arena, and the fullest moment is."""
+    for function in report["functions"]:
+        where = f"{name}, {function['name']}"
+        arena = [t for t in function["tensors"] if t["space"] == "arena"]
+        arena.sort(key=lambda t: t["offset"])
+        round64 = lambda n: (n + 63) // 64 * 64
+        most = 0
+        for step in range(len(function["steps"])):
+            alive = [t for t in arena if t["first"] <= step <= t["last"]]
+            most = max(most, sum(round64(t["bytes"]) for t in alive))
+            for below, above in zip(alive, alive[1:]):
+                check(below["offset"] + below["bytes"] <= above["offset"],
+                      f"{where}: {below['name']} and {above['name']} overlap at {step}")
+        at = sum(round64(t["bytes"]) for t in arena
+                 if t["first"] <= function["fullest_step"] <= t["last"])
+        check(at == most, f"{where}: {at} at the fullest step, {most} elsewhere")
+        check(most <= function["arena_bytes"], f"{where}: more than the arena")
+        for tensor in arena:
+            check(tensor["type"], f"{where}: {tensor['name']} has no type")
+            for reader in tensor.get("readers", []):
+                check(tensor["first"] <= reader <= tensor["last"],
+                      f"{where}: {tensor['name']} is read at {reader} outside its life")
+
+
+def check_roles(name, report):
+    """What roles mean, by the readers' phases."""
+    train = next(f for f in report["functions"] if f["kind"] == "train")
+    phase = [step["phase"] for step in train["steps"]]
+    check(set(phase) >= {"forward", "backward", "update"}, f"{name}: {set(phase)}")
+    arena = [t for t in train["tensors"] if t["space"] == "arena"]
+    for tensor in arena:
+        later = [r for r in tensor.get("readers", []) if phase[r] in ("backward", "again", "update")]
+        if tensor["role"] == "saved":
+            check(phase[tensor["first"]] == "forward" and later, f"{name}: {tensor}")
+            check(tensor["why"] and tensor["again_seconds"] > 0, f"{name}: {tensor}")
+        if tensor["role"] == "recomputed":
+            check(phase[tensor["first"]] == "again", f"{name}: {tensor}")
+        if tensor["role"] == "gradients":
+            check(later and tensor["name"].startswith("gradient of "), f"{name}: {tensor}")
+    # Each trained weight has a gradient; kernels may add it straight to a sum.
+    weights = {t["name"] for t in report["state"] if t["role"] == "weights"}
+    grads = {t["name"].removeprefix("gradient of ") for t in arena if t["role"] == "gradients"}
+    check(name == "accumulating" or not weights - grads, f"{name}: no gradient of {weights - grads}")
+    logits = [t for t in arena if t["role"] == "logits"]
+    check(logits and all("256]" in t["type"] or ", 256" in t["type"] for t in logits),
+          f"{name}: {[t['type'] for t in logits]}")
+    layers = [row["name"] for row in report["peak"]["by_layer"]]
+    prefix = "model.layers." if name == "llama" else "transformer.h."
+    check(prefix + "1" in layers, f"{name}: {layers}")
+
+
+def check_artifact(name, model, report, budget):
+    tarn("compile", *model, "--budget", budget, "-o", "m.art", "-q", "--no-cache")
+    manifest = json.loads(tarn("inspect", "m.art", "--json").stdout)
+    functions = {f["name"]: f for f in manifest["targets"][0]["functions"]}
+    check(manifest["state_bytes"] == report["peak"]["state_bytes"], f"{name}: state")
+    for function in report["functions"]:
+        compiled = functions[function["name"]]
+        for space in ("arena_bytes", "input_bytes", "output_bytes"):
+            check(compiled.get(space, 0) == function[space], f"{name}: {function['name']} {space}")
+    saved = sum(t["bytes"] for t in manifest["state"] if t.get("save"))
+    check(saved == report["host"]["checkpoint_bytes"], f"{name}: a checkpoint has {saved} bytes")
+
+
+def main(examples, schema_path, folder):
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
+    schema = schemas.load(schema_path)
+    check(schemas.validate({"tarn_plan": 2}, schema), "the validator accepts anything")
+    for name, (example, hyper, shape) in CASES.items():
+        model = [f"{examples}/{example}/{example}.tarn", "--set", hyper, "--shape", shape]
+        free = json.loads(tarn("plan", *model, "--json", "--budget", "none").stdout)
+        for budget in ("none", free["least_bytes"]):
+            report = json.loads(tarn("plan", *model, "--json", "--budget", budget).stdout)
+            label = f"{name} in {budget}"
+            for complaint in schemas.validate(report, schema)[:5]:
+                check(False, f"{label}: {complaint}")
+            check_rows(label, report)
+            check_values(label, report)
+            check_roles(name, report)
+            check(budget == "none" or report["peak_bytes"] == budget, f"{label}: {report['peak_bytes']}")
+            if budget != "none":
+                phases = {s["phase"] for f in report["functions"] for s in f["steps"]}
+                check("again" in phases, f"{label}: nothing is computed again: {phases}")
+        check_artifact(name, model, free, "none")
+        text = tarn("plan", *model, "--budget", "none").stdout
+        check(all(len(line) <= 80 for line in text.splitlines()), f"{name}: wide lines\n{text}")
+    if failures:
+        print("\n\n".join(failures[:20]))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

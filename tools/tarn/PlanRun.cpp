@@ -1,0 +1,197 @@
+//===- PlanRun.cpp - one planning of a model, as a report -----------------===//
+
+#include "tools/tarn/PlanRun.h"
+
+#include "compiler/Cost/CostModel.h"
+#include "compiler/Driver/Targets.h"
+#include "compiler/Report/Collect.h"
+#include "tools/tarn/Memory.h"
+#include "tools/tarn/Model.h"
+#include "tools/tarn/Terminal.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+using namespace tarn;
+using namespace tarn::cli;
+
+/// No machine addresses more: 2^48 bytes.
+static constexpr int64_t largestMemory = int64_t(1) << 48;
+
+/// The device that `--target` names. For a CPU the code's level stays in the
+/// request, so that an unknown one is an error like everywhere.
+static int setUpTarget(const Invocation &in, PlanSetup &setup, Device &device) {
+  const std::vector<std::string> &words = in.model.targets;
+  if (words.size() > 1) {
+    printError("a plan is for one target, not " + std::to_string(words.size()));
+    return usageError;
+  }
+  std::string word = words.empty() ? "auto" : words.front();
+  bool isLevel = word == "auto" || word == "cpu" || word.rfind("cpu:", 0) == 0;
+  if (isLevel) {
+    std::vector<std::string> levels;
+    std::string error, help;
+    if (!resolveTargets(words, levels, error, help)) {
+      printError(error, help);
+      return userError;
+    }
+    setup.request.device = "cpu:" + levels.front();
+    setup.request.targets = {setup.request.device};
+  } else {
+    setup.request.device = word;
+    setup.request.targets.clear();
+  }
+  rt::Result<Device> found = findDevice(setup.request.device);
+  if (!found.ok() && isLevel) {
+    // A level without figures of its own.
+    setup.request.device = "cpu";
+    found = findDevice("cpu");
+  }
+  if (!found.ok()) {
+    printError(found.status().message(),
+               "targets are auto, cpu, cpu:LEVEL, and devices: " +
+                   deviceNames());
+    return userError;
+  }
+  device = found.take();
+  if (!device.isCpu())
+    setup.request.defaultPrecision = "bf16";
+  return success;
+}
+
+static int setUpBudget(const Invocation &in, PlanSetup &setup,
+                       const Device &device) {
+  if (in.model.budget == "none") {
+    setup.budgetFrom = "none";
+    return success;
+  }
+  int64_t memory =
+      device.isCpu() ? largestMemory : int64_t(device.memoryBytes.value);
+  if (in.model.budgetBytes >= 0) {
+    if (in.model.budgetBytes > memory) {
+      printError(
+          "the budget of " + formatBytes(in.model.budgetBytes) +
+              " is more than " +
+              (device.isCpu() ? "any machine" : "`" + device.name + "`") +
+              " has: " + formatBytes(memory),
+          "--budget none plans without a limit");
+      return userError;
+    }
+    setup.budgetFrom = "given";
+    setup.budgetBytes = in.model.budgetBytes;
+  } else if (device.isCpu()) {
+    setup.budgetFrom = "free memory";
+    setup.budgetBytes = freeMemory();
+  } else {
+    setup.budgetFrom = "device";
+    setup.budgetBytes =
+        std::max<int64_t>(memory - int64_t(device.contextBytes.value), 0);
+  }
+  return success;
+}
+
+int tarn::cli::setUpPlan(const Invocation &in, PlanSetup &setup) {
+  setup.request = requestFor(in.model);
+  setup.request.to = "plan";
+  if (setup.request.policy == "keep-all")
+    setup.request.policy = "auto";
+  Device device;
+  if (int code = setUpTarget(in, setup, device); code != success)
+    return code;
+  if (int code = setUpBudget(in, setup, device); code != success)
+    return code;
+  setup.request.budgetBytes = setup.budgetBytes;
+  setup.request.forcedPrecision = in.plan.precision;
+  setup.request.times = in.plan.times;
+  if (!in.plan.times.empty()) {
+    // Of a file that is none, the model is innocent.
+    rt::Result<KernelTimes> times = readKernelTimes(in.plan.times);
+    if (!times.ok()) {
+      printError(times.status().message());
+      return userError;
+    }
+  }
+  report::DeviceLine &line = setup.device;
+  line.name = device.name;
+  line.target = device.findTarget(setup.request.device)
+                    ? setup.request.device
+                    : device.targets.back().target;
+  line.memoryBytes = int64_t(device.memoryBytes.value);
+  line.memorySource = device.memoryBytes.source;
+  line.driverBytes = int64_t(device.contextBytes.value);
+  line.driverError = device.contextBytes.error;
+  line.driverSource = device.contextBytes.source;
+  return success;
+}
+
+/// Hyper-parameters and dims that the module was made with.
+static void addSettings(mlir::ModuleOp module, report::Report &report) {
+  if (auto shape = module->getAttrOfType<mlir::DictionaryAttr>("tarn.shape"))
+    for (mlir::NamedAttribute entry : shape)
+      if (auto number = llvm::dyn_cast<mlir::IntegerAttr>(entry.getValue()))
+        report.shape[entry.getName().str()] = number.getInt();
+  if (auto hyper = module->getAttrOfType<mlir::DictionaryAttr>("tarn.hyper"))
+    for (mlir::NamedAttribute entry : hyper) {
+      std::string text;
+      llvm::raw_string_ostream stream(text);
+      if (auto word = llvm::dyn_cast<mlir::StringAttr>(entry.getValue()))
+        stream << word.getValue();
+      else
+        entry.getValue().print(stream, /*elideType=*/true);
+      report.hyper[entry.getName().str()] = text;
+    }
+}
+
+PlanRun tarn::cli::planOnce(const PlanSetup &setup, CompileRequest request,
+                            bool quiet) {
+  PlanRun run;
+  llvm::raw_string_ostream said(run.errors);
+  if (quiet)
+    request.errors = &said;
+  bool knownDevice = true;
+  request.visit = [&](mlir::ModuleOp module) {
+    rt::Result<CostModel> costs =
+        findCostModel(request.device, request.times, module);
+    if (!costs.ok()) {
+      (quiet ? static_cast<llvm::raw_ostream &>(said) : llvm::errs())
+          << "error: " << costs.status().message() << "\n";
+      knownDevice = false;
+      return;
+    }
+    addSettings(module, run.report);
+    report::collect(module, *costs, run.report);
+  };
+  CompileResult result;
+  run.status = compile(request, result);
+  if (run.status == CompileStatus::success && !knownDevice)
+    run.status = CompileStatus::userError;
+  run.leastBudget = result.leastBudget;
+  report::Report &report = run.report;
+  report.path = request.model;
+  size_t slash = request.model.rfind('/');
+  report.model = slash == std::string::npos ? request.model
+                                            : request.model.substr(slash + 1);
+  report.parameters = int64_t(result.parameters);
+  report.precision = result.precision;
+  report.precisionIsDefault =
+      result.precisionIsDefault && request.forcedPrecision.empty();
+  report.device = setup.device;
+  report.budgetBytes = setup.budgetBytes;
+  report.budgetFrom = setup.budgetFrom;
+  report.fits = setup.budgetBytes < 0 || report.peakBytes <= setup.budgetBytes;
+  if (report.precisionIsDefault && request.device != "cpu" &&
+      report.precision == request.defaultPrecision)
+    report.notes.push_back("the model says no precision: planned in " +
+                           report.precision + ", the default for this device");
+  return run;
+}
+
+PlanRun tarn::cli::planOrSmallest(const PlanSetup &setup) {
+  PlanRun run = planOnce(setup, setup.request, /*quiet=*/false);
+  if (run.status == CompileStatus::success || !run.leastBudget)
+    return run;
+  CompileRequest smallest = setup.request;
+  smallest.budgetBytes = *run.leastBudget;
+  PlanRun second = planOnce(setup, smallest, /*quiet=*/true);
+  second.leastBudget = run.leastBudget;
+  return second;
+}

@@ -1,0 +1,49 @@
+//===- PlanRun.h - one planning of a model, as a report ---------*- C++ -*-===//
+
+#ifndef TOOLS_TARN_PLANRUN_H
+#define TOOLS_TARN_PLANRUN_H
+
+#include "compiler/Driver/Compile.h"
+#include "compiler/Report/Report.h"
+#include "tools/tarn/Options.h"
+
+#include <string>
+
+namespace tarn::cli {
+
+/// What is planned, resolved from the command line.
+struct PlanSetup {
+  CompileRequest request;
+  report::DeviceLine device;
+  int64_t budgetBytes = -1;
+  std::string budgetFrom;
+};
+
+/// Resolves target, budget, times and precision. Returns an ExitCode; errors
+/// were printed.
+int setUpPlan(const Invocation &in, PlanSetup &setup);
+
+/// One planning.
+struct PlanRun {
+  CompileStatus status = CompileStatus::success;
+  report::Report report;
+  /// What it said, if it was not to be printed.
+  std::string errors;
+  /// Where the budget was missed.
+  std::optional<int64_t> leastBudget;
+};
+
+/// Plans `request` (usually that of the setup, changed). Messages go to stderr,
+/// or into the result if `quiet`.
+PlanRun planOnce(const PlanSetup &setup, CompileRequest request, bool quiet);
+
+/// The plan for the setup's budget; where none fits, messages are printed and
+/// the smallest plan comes with `fits` unset.
+PlanRun planOrSmallest(const PlanSetup &setup);
+
+/// Prints a report as text, 80 columns wide at most.
+void printReport(const report::Report &report);
+
+} // namespace tarn::cli
+
+#endif // TOOLS_TARN_PLANRUN_H

@@ -1,0 +1,265 @@
+//===- PlanText.cpp - a report for a terminal -----------------------------===//
+//
+// At most 80 columns: a label of nine, then what there is to say.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/tarn/PlanRun.h"
+#include "tools/tarn/Terminal.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <tuple>
+
+using namespace tarn;
+using namespace tarn::cli;
+using namespace tarn::report;
+
+/// Stands for a space at which no line is broken.
+static constexpr char tied = '\x01';
+
+static std::string bytes(int64_t count) {
+  std::string text = formatBytes(uint64_t(std::max<int64_t>(count, 0)));
+  std::replace(text.begin(), text.end(), ' ', tied);
+  return text;
+}
+
+static void printLine(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  std::replace(line.begin(), line.end(), tied, ' ');
+  std::printf("%s\n", line.c_str());
+}
+
+/// Microseconds to minutes, three digits.
+static std::string seconds(double value) {
+  char text[32];
+  if (value < 1e-3)
+    std::snprintf(text, sizeof text, "%.3g us", value * 1e6);
+  else if (value < 1)
+    std::snprintf(text, sizeof text, "%.3g ms", value * 1e3);
+  else
+    std::snprintf(text, sizeof text, "%.3g s", value);
+  return text;
+}
+
+/// Words behind a label, broken before column 80.
+static void say(const char *label, const std::string &text) {
+  std::string line = std::string(" ") + label;
+  line.resize(std::max<size_t>(11, line.size() + 1), ' ');
+  size_t begin = line.size();
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find(' ', at), text.size());
+    std::string word = text.substr(at, end - at);
+    if (line.size() + word.size() > 79 && line.size() > begin) {
+      printLine(line);
+      line = std::string(11, ' ');
+      begin = line.size();
+    }
+    line += word + " ";
+    at = end + 1;
+  }
+  printLine(line);
+}
+
+static std::string placeText(const Place &place) {
+  if (!place.line)
+    return "";
+  size_t slash = place.file.rfind('/');
+  return (slash == std::string::npos ? place.file
+                                     : place.file.substr(slash + 1)) +
+         ":" + std::to_string(place.line);
+}
+
+/// `transformer.h.11.mlp` with less in front where it is long.
+static std::string shortLayer(const std::string &layer) {
+  return layer.size() <= 40 ? layer : "..." + layer.substr(layer.size() - 37);
+}
+
+static void sayHead(const Report &report) {
+  std::string shape;
+  for (const auto &[name, extent] : report.shape)
+    shape += " " + name + "=" + std::to_string(extent);
+  say(report.model.c_str(),
+      formatCount(uint64_t(report.parameters)) + " parameters  " +
+          report.precision + " " + shape + "  " + report.device.target +
+          (report.device.name == "cpu" ? "" : " (" + report.device.name + ")"));
+  std::string driver = bytes(report.device.driverBytes) + " driver (estimate)";
+  std::string need = bytes(report.peakBytes) + " exact + " + driver;
+  if (report.budgetBytes < 0)
+    say("TAKES", need);
+  else
+    say(report.fits ? "FITS" : "DOES NOT FIT",
+        "in " + bytes(report.budgetBytes) +
+            (report.budgetFrom == "given"    ? ""
+             : report.budgetFrom == "device" ? " (the device without driver)"
+                                             : " (free memory)") +
+            ": " + need);
+}
+
+static void sayRows(const Report &report) {
+  // A row and its bytes stay on one line.
+  std::string line;
+  for (const Row &row : report.byRole) {
+    std::string item = row.name + " " + bytes(row.bytes);
+    if (!line.empty() && line.size() + item.size() > 70) {
+      printLine(" " + line);
+      line.clear();
+    }
+    line += (line.empty() ? "" : " | ") + item;
+  }
+  printLine(" " + line);
+}
+
+static void sayPeak(const Report &report) {
+  if (report.peakFunction >= report.functions.size())
+    return;
+  const Function &most = report.functions[report.peakFunction];
+  if (most.fullestStep < int64_t(most.steps.size())) {
+    const Step &at = most.steps[most.fullestStep];
+    say("peak at", (at.layer.empty() ? "" : shortLayer(at.layer) + " ") +
+                       at.phase + " " + at.op + ", step " +
+                       std::to_string(most.fullestStep) + " of " +
+                       std::to_string(most.steps.size()) + " in " + most.name +
+                       " " + placeText(at.place));
+  }
+  // What holds it, by line and role, the largest first.
+  std::map<std::pair<std::string, std::string>,
+           std::tuple<int64_t, int64_t, double>>
+      lines;
+  for (const Tensor &tensor : most.tensors)
+    if (tensor.space == "arena" && tensor.first <= most.fullestStep &&
+        most.fullestStep <= tensor.last) {
+      auto &[size, count, again] =
+          lines[{tensor.role, placeText(tensor.place)}];
+      size += tensor.bytes;
+      ++count;
+      again += std::max(tensor.againSeconds, 0.0);
+    }
+  std::vector<std::pair<int64_t, std::string>> largest;
+  for (const auto &[key, what] : lines) {
+    const auto &[size, count, again] = what;
+    std::string text = bytes(size) + " " + key.first + ", " +
+                       std::to_string(count) +
+                       (count == 1 ? " value " : " values ") + key.second;
+    if (again > 0 && report.seconds > 0) {
+      char share[48];
+      std::snprintf(share, sizeof share, "  again %+.1f%%",
+                    100 * again / report.seconds);
+      text += share;
+    }
+    largest.push_back({size, text});
+  }
+  std::sort(largest.rbegin(), largest.rend());
+  for (size_t i = 0; i < largest.size() && i < 4; ++i)
+    say(i ? "" : "why", largest[i].second);
+}
+
+/// Plans that are worth a line: each smaller than all that are faster.
+static std::vector<Rung> frontier(const Report &report) {
+  std::vector<Rung> rungs = report.rungs;
+  std::sort(rungs.begin(), rungs.end(), [](const Rung &x, const Rung &y) {
+    return std::tie(x.seconds, x.arenaBytes, x.name) <
+           std::tie(y.seconds, y.arenaBytes, y.name);
+  });
+  std::vector<Rung> best;
+  for (const Rung &rung : rungs)
+    if (best.empty() || rung.totalBytes < best.back().totalBytes)
+      best.push_back(rung);
+  return best;
+}
+
+/// At most ten lines of the ladder, the chosen one among them.
+static void sayLadder(const Report &report) {
+  if (report.rungs.empty())
+    return;
+  std::vector<Rung> rungs = frontier(report);
+  double fastest = rungs.front().seconds;
+  for (const Rung &rung : report.rungs)
+    if (rung.name == "keep-all")
+      fastest = rung.seconds;
+  auto cost = [&](const Rung &rung) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%+.1f%%",
+                  100 * (rung.seconds / std::max(fastest, 1e-12) - 1));
+    return std::string(text);
+  };
+  for (const Rung &rung : report.rungs)
+    if (rung.name == report.chosen) {
+      std::string text =
+          report.chosen + ", " + cost(rung) + " step time against keep-all";
+      if (rung.name != "keep-all")
+        for (const Rung &all : report.rungs)
+          if (all.name == "keep-all")
+            text += " (which needs " + bytes(all.totalBytes) + ")";
+      say("plan", text);
+    }
+  say("smallest", bytes(report.leastBytes) +
+                      "; no plan of these kernels takes less than " +
+                      bytes(report.boundBytes));
+  printLine("");
+  printLine("    all memory   step time   plan");
+  size_t every = (rungs.size() + 7) / 8;
+  for (size_t i = 0; i != rungs.size(); ++i)
+    if (i % every == 0 || i + 1 == rungs.size() ||
+        rungs[i].name == report.chosen) {
+      char line[64];
+      std::snprintf(line, sizeof line, " %s %12s  %10s   ",
+                    rungs[i].name == report.chosen ? "*" : " ",
+                    bytes(rungs[i].totalBytes).c_str(), cost(rungs[i]).c_str());
+      printLine(line + rungs[i].name);
+    }
+  printLine("");
+}
+
+static void sayRest(const Report &report) {
+  for (const Fit &fit : report.largest) {
+    std::string text = fit.dim + "=" + std::to_string(fit.largest) +
+                       (fit.others.empty() ? "" : " at " + fit.others) + ", " +
+                       bytes(fit.bytes);
+    if (fit.largest < 1)
+      text = "no " + fit.dim + (fit.others.empty() ? "" : " at " + fit.others) +
+             " fits";
+    if (fit.next)
+      text += "; " + fit.dim + "=" + std::to_string(fit.next) + " " +
+              (fit.nextBytes ? "takes at least " + bytes(fit.nextBytes)
+                             : fit.reason);
+    say("largest", text);
+  }
+  bool first = true;
+  for (const Advice &advice : report.advice) {
+    char share[48];
+    std::snprintf(share, sizeof share, "  %+.1f%% time",
+                  100 * (advice.seconds / std::max(report.seconds, 1e-12) - 1));
+    say(first ? (report.fits ? "or" : "would fit") : "",
+        advice.what + ": " + bytes(advice.bytes) +
+            (advice.seconds > 0 ? share : "") + "  (" + advice.numerics +
+            ")  " + advice.how);
+    first = false;
+  }
+  std::string functions;
+  for (const Function &function : report.functions)
+    functions += (functions.empty() ? "" : " | ") + function.name + " " +
+                 bytes(function.totalBytes);
+  functions +=
+      " | load and save " + bytes(report.stateBytes + report.constantBytes);
+  say("functions", functions);
+  say("host",
+      "checkpoint " + bytes(report.checkpointBytes) + ", pinned " +
+          bytes(report.pinnedBytes) +
+          (report.hostBytes ? ", offloaded " + bytes(report.hostBytes) : ""));
+  char error[32];
+  std::snprintf(error, sizeof error, " (+-%.0f%%): ", 100 * report.error);
+  say("time", seconds(report.seconds) + " a step, estimated" + error +
+                  report.times +
+                  (report.times == "roofline" ? ", nothing measured" : ""));
+  for (const std::string &note : report.notes)
+    say("note", note);
+}
+
+void tarn::cli::printReport(const Report &report) {
+  sayHead(report);
+  sayRows(report);
+  sayPeak(report);
+  sayLadder(report);
+  sayRest(report);
+}
