@@ -139,9 +139,9 @@ void DimClasses::tie(Value x, Value y) {
 //===----------------------------------------------------------------------===//
 
 void DimClasses::record(DimEvent::Kind kind, const Factors &factors,
-                        double elements) {
+                        double elements, Value weight) {
   for (unsigned factor : factors)
-    records.push_back({kind, factor, outer, elements});
+    records.push_back({kind, factor, outer, elements, weight});
 }
 
 SmallVector<DimEvent> DimClasses::events() {
@@ -150,7 +150,7 @@ SmallVector<DimEvent> DimClasses::events() {
     SmallVector<unsigned> leaves;
     expand(entry.node, leaves);
     for (unsigned leaf : leaves)
-      all.push_back({entry.kind, leaf, entry.op, entry.elements});
+      all.push_back({entry.kind, leaf, entry.op, entry.elements, entry.weight});
   }
   return all;
 }
@@ -162,6 +162,18 @@ bool DimClasses::weight(Value value) {
   return found == innerWeights.end() ? isWeight(value) : found->second;
 }
 
+/// The argument that a weight comes from, through casts and views.
+Value DimClasses::rootOf(Value value) {
+  while (true) {
+    if (auto found = operandOf.find(value); found != operandOf.end())
+      value = found->second;
+    Operation *op = value.getDefiningOp();
+    if (!op || op->getNumOperands() == 0)
+      return value;
+    value = op->getOperand(0);
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Ops
 //===----------------------------------------------------------------------===//
@@ -169,7 +181,6 @@ bool DimClasses::weight(Value value) {
 void DimClasses::addFunction(func::FuncOp function,
                              function_ref<bool(Value)> weights) {
   isWeight = weights;
-  outer = nullptr;
   addBlock(function.getBody().front());
 }
 
@@ -178,14 +189,10 @@ void DimClasses::addBlock(Block &block) {
   SmallVector<Operation *> ops;
   for (Operation &op : block)
     ops.push_back(&op);
-  bool outermost = outer == nullptr;
   for (Operation *op : ops) {
-    if (outermost)
-      outer = op;
+    outer = op;
     addOp(op);
   }
-  if (outermost)
-    outer = nullptr;
 }
 
 void DimClasses::addOp(Operation *op) {
@@ -273,6 +280,7 @@ void DimClasses::addRegion(Operation *op) {
     for (unsigned d = 0, e = shapeOf(argument).size(); d != e; ++d)
       define(argument, d, use(operand, d));
     innerWeights[argument] = weight(operand);
+    operandOf[argument] = operand;
   }
   for (Operation &inner : block) {
     bool all = inner.getNumOperands() != 0 &&
@@ -389,8 +397,13 @@ void DimClasses::addLoops(Operation *op) {
     }
     if (kind == ShardKind::replicated)
       record(DimEvent::blocked, loop.factors, 0);
+    else if (isProduct && inWeight(true) && inWeight(false))
+      for (unsigned i : loop.in) {
+        if (weight(valueOf(i)))
+          record(DimEvent::perWeight, loop.factors, elements,
+                 rootOf(valueOf(i)));
+      }
     else if (isProduct && inWeight(true))
-      record(inWeight(false) ? DimEvent::perWeight : DimEvent::madeByWeight,
-             loop.factors, elements);
+      record(DimEvent::madeByWeight, loop.factors, elements);
   }
 }

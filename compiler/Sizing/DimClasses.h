@@ -41,9 +41,11 @@ struct DimEvent {
   };
   Kind kind;
   DimClass dim;
-  mlir::Operation *op; ///< of the graph itself, never inside of a composite
+  mlir::Operation *op; ///< of the graph or of a kernel, never of a composite's
   /// Elements of the (partial) result that ranks would have to add up.
   double elements = 0;
+  /// The weight of `perWeight`.
+  mlir::Value weight;
 };
 
 class DimClasses {
@@ -92,7 +94,8 @@ private:
   void addReinterpretation(mlir::Operation *op);
   void addComposite(mlir::Operation *op);
   void addRegion(mlir::Operation *op);
-  void record(DimEvent::Kind kind, const Factors &factors, double elements);
+  void record(DimEvent::Kind kind, const Factors &factors, double elements,
+              mlir::Value weight = {});
 
   std::vector<Node> nodes;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<Factors>> dims;
@@ -101,12 +104,17 @@ private:
     unsigned node;
     mlir::Operation *op;
     double elements;
+    mlir::Value weight;
   };
   std::vector<Record> records;
   llvm::function_ref<bool(mlir::Value)> isWeight;
   mlir::Operation *outer = nullptr;
+  /// Of values inside of kernels and composites: whether they are weights, and
+  /// what operand they stand for.
   llvm::DenseMap<mlir::Value, bool> innerWeights;
+  llvm::DenseMap<mlir::Value, mlir::Value> operandOf;
   bool weight(mlir::Value value);
+  mlir::Value rootOf(mlir::Value value);
 };
 
 } // namespace tarn

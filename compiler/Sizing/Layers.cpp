@@ -49,6 +49,12 @@ static bool isStream(const StepGraph &step, Value value) {
   return from.parameter && from.input && type && type.getRank() > 0;
 }
 
+/// Whether an op, or the kernel that it is, multiplies matrices.
+static bool hasProduct(Operation *op) {
+  return op->walk([](graph::ProductOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 void LayerFinder::cut() {
   const std::vector<Operation *> &ops = step.forward;
   DenseMap<Operation *, size_t> place;
@@ -96,7 +102,7 @@ void LayerFinder::cut() {
         segment.hash = llvm::hash_combine(segment.hash, type);
       for (Value operand : op->getOperands()) {
         segment.hash = llvm::hash_combine(segment.hash, operand.getType());
-        segment.works |= isa<graph::ProductOp>(op) && step.isWeight(operand);
+        segment.works |= step.isWeight(operand) && hasProduct(op);
       }
     }
 }

@@ -121,6 +121,19 @@ void Parallelism::findTensorDims() {
   for (DimClass dim : perWeight)
     if (Candidate *candidate = at(dim); candidate && !candidate->summed)
       expert.insert(dim);
+  for (const DimEvent &event : events)
+    if (event.kind == DimEvent::perWeight && expert.contains(event.dim)) {
+      expertWeights.insert(event.weight);
+      for (DimClass dim : classes.classesOf(event.weight))
+        if (dim != event.dim)
+          expertFeatures[event.dim].insert(dim);
+    }
+  // With what the optimizer keeps for them.
+  for (const SizedParameter &parameter : step.parameters)
+    if (expertWeights.contains(parameter.value)) {
+      expertWeights.insert(parameter.stored);
+      expertWeights.insert(parameter.states.begin(), parameter.states.end());
+    }
 
   // Who meets whom in one tensor.
   DenseMap<DimClass, DenseSet<DimClass>> meets;
@@ -140,7 +153,10 @@ void Parallelism::findTensorDims() {
     for (Value result : op->getResults())
       look(result);
 
+  // Pairs of products first: what only a loss looks at splits one product.
   llvm::sort(all, [](const Candidate &x, const Candidate &y) {
+    if (x.summed != y.summed)
+      return x.summed;
     double a = x.adds * y.weights, b = y.adds * x.weights;
     return a != b ? a < b : x.order < y.order;
   });
@@ -181,12 +197,15 @@ std::string Parallelism::describe(Value value, StringRef name, DimClass dim) {
 }
 
 InFlightDiagnostic Parallelism::refuse(DimClass dim, StringRef axis,
-                                       int64_t ranks) {
+                                       int64_t ranks,
+                                       const SizedParameter *of) {
   auto emit = [&](Value value, StringRef name, Location place) {
     return emitError(place)
            << axis << "=" << ranks << " does not divide "
            << classes.extentOf(dim) << ": " << describe(value, name, dim);
   };
+  if (of)
+    return emit(of->value, of->name, step.placeOf(of->value));
   for (Value input : step.inputs)
     if (llvm::is_contained(classes.classesOf(input), dim))
       return emit(
@@ -204,14 +223,14 @@ InFlightDiagnostic Parallelism::refuse(DimClass dim, StringRef axis,
 
 LogicalResult Parallelism::check(const ShardOptions &options) {
   const Mesh &mesh = options.mesh;
-  if (mesh.dp > 1) {
+  if (options.overBatch() > 1) {
     if (!batch)
       return emitError(step.work.getLoc())
              << "dp=" << mesh.dp
              << " has nothing to split: the model sums over every dimension of "
                 "its inputs";
-    if (classes.extentOf(*batch) % mesh.dp != 0)
-      return refuse(*batch, "dp", mesh.dp);
+    if (classes.extentOf(*batch) % options.overBatch() != 0)
+      return refuse(*batch, "dp", options.overBatch());
   }
   if (mesh.tp > 1) {
     if (tensor.empty())
@@ -224,7 +243,7 @@ LogicalResult Parallelism::check(const ShardOptions &options) {
       for (DimClass dim : classes.classesOf(parameter.value))
         if (tensor.contains(dim) && !last.contains(dim) &&
             classes.extentOf(dim) % mesh.tp != 0)
-          return refuse(dim, "tp", mesh.tp);
+          return refuse(dim, "tp", mesh.tp, &parameter);
     if (options.sequenceParallel) {
       std::optional<DimClass> dim = sequence ? sequence : batch;
       if (dim && classes.extentOf(*dim) % mesh.tp != 0)
@@ -238,8 +257,9 @@ LogicalResult Parallelism::check(const ShardOptions &options) {
              << " has nothing to split: the model has no experts";
     for (const SizedParameter &parameter : step.parameters)
       for (DimClass dim : classes.classesOf(parameter.value))
-        if (expert.contains(dim) && classes.extentOf(dim) % mesh.ep != 0)
-          return refuse(dim, "ep", mesh.ep);
+        if (expert.contains(dim) && expertWeights.contains(parameter.value) &&
+            classes.extentOf(dim) % mesh.ep != 0)
+          return refuse(dim, "ep", mesh.ep, &parameter);
   }
   return success();
 }
@@ -276,15 +296,30 @@ bool Parallelism::isQuadratic(Value value) {
 }
 
 bool Parallelism::isExpert(Value value) {
-  return llvm::any_of(classes.classesOf(value),
-                      [&](DimClass dim) { return expert.contains(dim); });
+  if (!step.isActivation(value) && !value.getDefiningOp())
+    return expertWeights.contains(value);
+  SmallVector<DimClass> dims = classes.classesOf(value);
+  return llvm::any_of(dims, [&](DimClass dim) {
+    return expert.contains(dim) && llvm::any_of(dims, [&](DimClass other) {
+             return expertFeatures[dim].contains(other);
+           });
+  });
+}
+
+double Parallelism::tokensOf(const ShardOptions &options) const {
+  double count = 1;
+  if (batch)
+    count *= double(classes.extentOf(*batch) / options.overBatch());
+  if (sequence)
+    count *= double(classes.extentOf(*sequence));
+  return count;
 }
 
 Shards Parallelism::shardsOf(Value value, const ShardOptions &options) {
   const Mesh &mesh = options.mesh;
   SmallVector<DimClass> dims = classes.classesOf(value);
   bool activation = step.isActivation(value);
-  bool ofExperts = isExpert(value);
+  bool ofExperts = !expert.empty() && isExpert(value);
   bool wide = mesh.tp > 1 && llvm::none_of(dims, [&](DimClass dim) {
                 return tensor.contains(dim);
               });
@@ -296,11 +331,12 @@ Shards Parallelism::shardsOf(Value value, const ShardOptions &options) {
     int64_t over = 1;
     if (tensor.contains(dim) && shards.tensor == 1) {
       over = shards.tensor = mesh.tp;
-    } else if (expert.contains(dim) && shards.expert == 1) {
+    } else if (ofExperts && expert.contains(dim) && shards.expert == 1) {
       over = shards.expert = mesh.ep;
     } else if (dim == batch && shards.data == 1) {
       // What experts hold is of all tokens of the ranks that share them.
-      over = shards.data = ofExperts ? mesh.dp / mesh.ep : mesh.dp;
+      over = shards.data =
+          ofExperts ? options.overBatch() / mesh.ep : options.overBatch();
     }
     if (alongTokens && dim == along && shards.tokens == 1) {
       shards.tokens = mesh.tp;
@@ -311,8 +347,8 @@ Shards Parallelism::shardsOf(Value value, const ShardOptions &options) {
   if (activation && ofExperts) {
     // Dispatched tokens: the dim of places in an expert is no dim of the
     // inputs, and grows with them all the same.
-    if (shards.data == 1 && mesh.dp > mesh.ep) {
-      shards.data = mesh.dp / mesh.ep;
+    if (shards.data == 1 && options.overBatch() > mesh.ep) {
+      shards.data = options.overBatch() / mesh.ep;
       shards.elements = std::ceil(shards.elements / double(shards.data));
     }
     if (mesh.ep > 1)

@@ -31,6 +31,10 @@ struct ShardOptions {
   bool sequenceParallel = false;
   /// The load of the fullest rank of experts over the mean load.
   double imbalance = 1;
+  /// Ranks that the model's batch is for, where that is not dp: the batch then
+  /// grows with dp. 0 = dp.
+  int64_t batchRanks = 0;
+  int64_t overBatch() const { return batchRanks ? batchRanks : mesh.dp; }
 };
 
 /// How a value is split over the ranks.
@@ -56,17 +60,21 @@ public:
   bool isLogits(mlir::Value value);
   /// Whether it relates tokens with tokens, as scores of attention do.
   bool isQuadratic(mlir::Value value);
+  /// Whether it is on the experts' side: their weights, and tokens that were
+  /// dispatched to them.
   bool isExpert(mlir::Value value);
   /// Extents that are padded to a multiple of tp: extent and tensor.
   std::vector<std::pair<int64_t, std::string>>
   padded(const ShardOptions &options);
-  bool hasTensorDims() const { return !tensor.empty(); }
+  /// Tokens of one data-parallel rank: batch times sequence.
+  double tokensOf(const ShardOptions &options) const;
 
 private:
   void findTokens();
   void findTensorDims();
   mlir::InFlightDiagnostic refuse(DimClass dim, llvm::StringRef axis,
-                                  int64_t ranks);
+                                  int64_t ranks,
+                                  const SizedParameter *of = nullptr);
   std::string describe(mlir::Value value, llvm::StringRef name, DimClass dim);
 
   StepGraph &step;
@@ -77,7 +85,11 @@ private:
   llvm::DenseSet<DimClass> tensor;
   /// Those of `tensor` that no later product sums over.
   llvm::DenseSet<DimClass> last;
+  /// Dims of experts, and for each the weights and the other dims that those
+  /// have: a router names experts too, and is not split.
   llvm::DenseSet<DimClass> expert;
+  llvm::DenseSet<mlir::Value> expertWeights;
+  llvm::DenseMap<DimClass, llvm::DenseSet<DimClass>> expertFeatures;
 };
 
 } // namespace tarn

@@ -15,21 +15,47 @@ static StringRef kindOf(func::FuncOp function) {
   return kind ? kind.getValue() : StringRef();
 }
 
-/// Everything that `roots` are computed from, within one block.
+/// The block of an op that runs once on the op's operands, as a kernel's does;
+/// or null.
+static Block *bodyOf(Operation *op) {
+  if (op->getNumRegions() != 1 || !op->getRegion(0).hasOneBlock() ||
+      op->getRegion(0).getNumArguments() != op->getNumOperands())
+    return nullptr;
+  Block &block = op->getRegion(0).front();
+  return block.getTerminator()->getNumOperands() == op->getNumResults()
+             ? &block
+             : nullptr;
+}
+
+/// All ops that `roots` are computed from. Kernels are looked into: of one that
+/// makes several values, only what the wanted one needs.
 static DenseSet<Operation *> slice(ArrayRef<Value> roots,
                                    const DenseSet<Operation *> *without) {
   DenseSet<Operation *> found;
-  SmallVector<Operation *> open;
-  auto visit = [&](Value value) {
+  DenseSet<Value> seen;
+  SmallVector<Value> open(roots);
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
     Operation *op = value.getDefiningOp();
-    if (op && !(without && without->contains(op)) && found.insert(op).second)
-      open.push_back(op);
-  };
-  for (Value root : roots)
-    visit(root);
-  while (!open.empty())
-    for (Value operand : open.pop_back_val()->getOperands())
-      visit(operand);
+    if (!op) {
+      // An argument of a kernel is its operand.
+      auto argument = cast<BlockArgument>(value);
+      Operation *parent = argument.getOwner()->getParentOp();
+      if (bodyOf(parent))
+        open.push_back(parent->getOperand(argument.getArgNumber()));
+      continue;
+    }
+    if (without && without->contains(op))
+      continue;
+    found.insert(op);
+    if (Block *body = bodyOf(op))
+      open.push_back(body->getTerminator()->getOperand(
+          cast<OpResult>(value).getResultNumber()));
+    else
+      llvm::append_range(open, op->getOperands());
+  }
   return found;
 }
 
@@ -57,7 +83,11 @@ void StepGraph::findOrigins(func::FuncOp function) {
     from.other = !from.parameter && !from.input && !from.random;
     origins[function.getArgument(i)] = from;
   }
-  for (Operation &op : function.getBody().front()) {
+  findOrigins(function.getBody().front());
+}
+
+void StepGraph::findOrigins(Block &block) {
+  for (Operation &op : block) {
     Origins from;
     for (Value operand : op.getOperands()) {
       Origins of = origins.lookup(operand);
@@ -68,6 +98,16 @@ void StepGraph::findOrigins(func::FuncOp function) {
     }
     for (Value result : op.getResults())
       origins[result] = from;
+    Block *body = bodyOf(&op);
+    if (!body)
+      continue;
+    for (auto [argument, operand] :
+         llvm::zip(body->getArguments(), op.getOperands()))
+      origins[argument] = origins.lookup(operand);
+    findOrigins(*body);
+    for (auto [result, value] :
+         llvm::zip(op.getResults(), body->getTerminator()->getOperands()))
+      origins[result] = origins.lookup(value);
   }
 }
 
@@ -91,6 +131,22 @@ void StepGraph::findPasses() {
       states.push_back(ret.getOperand(i));
   }
   inForward = slice(losses, nullptr);
+  // A kernel that makes part of the loss beside gradients runs with the
+  // gradients.
+  DenseSet<Operation *> late;
+  for (Operation &op : work.getBody().front()) {
+    bool waits = llvm::any_of(op.getOperands(), [&](Value operand) {
+      Operation *maker = operand.getDefiningOp();
+      Origins from = originsOf(operand);
+      return maker && (late.contains(maker) || (!inForward.contains(maker) &&
+                                                from.parameter && from.input));
+    });
+    if (waits && inForward.contains(&op)) {
+      late.insert(&op);
+      inForward.erase(&op);
+      op.walk([&](Operation *inner) { inForward.erase(inner); });
+    }
+  }
   inBackward = slice(states, &inForward);
   for (Operation &op : work.getBody().front())
     if (isForward(&op))

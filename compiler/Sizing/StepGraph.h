@@ -66,6 +66,7 @@ public:
 
 private:
   void findOrigins(mlir::func::FuncOp function);
+  void findOrigins(mlir::Block &block);
   void findPasses();
   void findStates();
 

@@ -3,7 +3,7 @@
 #include "tools/tarn/PlanMesh.h"
 #include "compiler/Driver/Registry.h"
 #include "compiler/Pipeline/Phases.h"
-#include "compiler/Sizing/Sizing.h"
+#include "compiler/Sizing/Throughput.h"
 #include "dialects/Tarn/Materialise.h"
 #include "frontends/TarnLanguage/Import.h"
 #include "runtime/Json.h"
@@ -276,6 +276,108 @@ static void printReport(const Invocation &in, const SizeOptions &options,
               "buffers.\n");
 }
 
+//===----------------------------------------------------------------------===//
+// The table of devices
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct Row {
+  std::string device;
+  int64_t count = 0, dp = 0; ///< dp is 0 where the axes do not fit the count
+  double rankBytes = 0, room = 0, tokensPerSecond = 0, days = 0;
+  bool fits() const { return rankBytes <= room; }
+};
+} // namespace
+
+/// Rows of devices times counts: tp, pp and ep as given, dp takes the rest, and
+/// every rank keeps the batch that it has. Returns an ExitCode.
+static int makeTable(const Invocation &in, Sizing &sizing,
+                     const SizeOptions &given, std::vector<Row> &rows) {
+  int64_t stages = given.shard.mesh.pp;
+  int64_t microBatches =
+      in.mesh.microBatches > 0 ? in.mesh.microBatches : stages;
+  for (const std::string &word : in.mesh.devices) {
+    rt::Result<Device> device = findDevice(word);
+    if (!device.ok()) {
+      printError(device.status().message(),
+                 "devices are " + deviceNames() + ", or a file");
+      return userError;
+    }
+    CostModel model(*device);
+    for (int64_t count : in.mesh.counts) {
+      Row row;
+      row.device = device->name;
+      row.count = count;
+      row.room = device->memoryBytes.value - device->contextBytes.value;
+      SizeOptions options = given;
+      Mesh &mesh = options.shard.mesh;
+      int64_t each = mesh.tp * mesh.pp; // ranks() is within 63 bits
+      int64_t dp = count / each;
+      if (count % each != 0 || dp % mesh.ep != 0 || dp == 0) {
+        rows.push_back(row);
+        continue;
+      }
+      options.shard.batchRanks = given.shard.mesh.dp;
+      row.dp = mesh.dp = dp;
+      mlir::FailureOr<RankMemory> memory = sizing.size(options);
+      if (mlir::failed(memory))
+        return userError;
+      RankWork work = workOf(sizing, options, *memory);
+      row.rankBytes = memory->stages[memory->worst].total();
+      row.tokensPerSecond = work.tokens * double(dp) * double(microBatches) /
+                            stepSeconds(work, model, stages, microBatches);
+      row.days = in.mesh.tokens / row.tokensPerSecond / 86400;
+      rows.push_back(row);
+    }
+  }
+  return success;
+}
+
+static rt::Json jsonOf(const std::vector<Row> &rows) {
+  rt::Json table = rt::Json::array();
+  for (const Row &row : rows) {
+    rt::Json entry = rt::Json::object();
+    entry.set("device", row.device);
+    entry.set("count", uint64_t(row.count));
+    entry.set("dp", uint64_t(row.dp));
+    if (row.dp > 0) {
+      entry.set("rank_bytes", uint64_t(row.rankBytes));
+      entry.set("room_bytes", uint64_t(row.room));
+      entry.set("fits", row.fits());
+      entry.set("tokens_per_second", row.tokensPerSecond);
+      entry.set("days", row.days);
+    }
+    table.push(std::move(entry));
+  }
+  return table;
+}
+
+static void printTable(const Invocation &in, const Mesh &mesh,
+                       const std::vector<Row> &rows) {
+  std::printf("\n %g tokens", in.mesh.tokens);
+  if (mesh.pp > 1) {
+    int64_t micro = in.mesh.microBatches > 0 ? in.mesh.microBatches : mesh.pp;
+    std::printf(", %lld micro-batches a step: stages wait %.0f%% of the time",
+                (long long)micro,
+                100 * double(mesh.pp - 1) / double(micro + mesh.pp - 1));
+  }
+  std::printf("\n");
+  std::printf(" device       count     dp       a rank   fits   tokens/s"
+              "      days\n");
+  for (const Row &row : rows) {
+    std::printf(" %-10.10s %7lld", row.device.c_str(), (long long)row.count);
+    if (row.dp == 0) {
+      std::printf("      -   tp and pp, or ep, do not divide it\n");
+      continue;
+    }
+    std::printf("%7lld %12s   %-4s %10s %9.1f\n", (long long)row.dp,
+                bytes(row.rankBytes).c_str(), row.fits() ? "yes" : "NO",
+                formatRate(row.tokensPerSecond).c_str(), row.days);
+  }
+  std::printf(" Computing only, at the rates of the cost model: what no "
+              "communication slows.\n");
+}
+
 int tarn::cli::runPlanMesh(const Invocation &in) {
   if (in.model.policy == "sqrt" || in.model.policy == "auto") {
     printError("--mesh sizes --policy keep-all and recompute-all",
@@ -302,6 +404,12 @@ int tarn::cli::runPlanMesh(const Invocation &in) {
     }
     mesh = *parsed;
   }
+  if (in.mesh.fuse == "on" && (mesh.pp > 1 || in.mesh.recompute == "full")) {
+    printError("kernels run over the ends of layers: with --fuse on there is "
+               "neither pp nor --recompute full",
+               "--fuse off sizes both");
+    return usageError;
+  }
   mlir::DialectRegistry registry;
   registerDialects(registry);
   mlir::MLIRContext context(registry);
@@ -321,10 +429,16 @@ int tarn::cli::runPlanMesh(const Invocation &in) {
   mlir::FailureOr<RankMemory> memory = sizing->size(options);
   if (mlir::failed(memory))
     return userError;
-  rt::Json table;
-  if (in.output.json)
-    printJson(in, options, *memory, table);
-  else if (!in.output.quiet)
+  std::vector<Row> rows;
+  if (in.mesh.tokens > 0)
+    if (int code = makeTable(in, *sizing, options, rows))
+      return code;
+  if (in.output.json) {
+    printJson(in, options, *memory, jsonOf(rows));
+  } else if (!in.output.quiet) {
     printReport(in, options, *memory);
+    if (in.mesh.tokens > 0)
+      printTable(in, mesh, rows);
+  }
   return success;
 }

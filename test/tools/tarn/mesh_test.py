@@ -2,7 +2,7 @@
 """`tarn plan --mesh` against published formulas and counts by hand. The formulas
 stand here and nowhere in the compiler.
 
-Usage: mesh_test.py EXAMPLES FOLDER
+Usage: mesh_test.py EXAMPLES INPUTS DEVICES FOLDER
 """
 import collections
 import json
@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 failures = []
-EXAMPLES, FOLDER = sys.argv[1:3]
+EXAMPLES, INPUTS, DEVICES, FOLDER = sys.argv[1:5]
 GIB = 2**30
 
 
@@ -26,7 +26,7 @@ def run(*words):
 
 
 def sized(model, *words):
-    path = model if model.startswith(FOLDER) else f"{EXAMPLES}/{model}"
+    path = model if model.startswith((FOLDER, INPUTS)) else f"{EXAMPLES}/{model}"
     ran = run(path, *words, "--json")
     check(ran.returncode == 0, model, words, ran.stderr)
     return json.loads(ran.stdout) if ran.returncode == 0 else None
@@ -275,11 +275,91 @@ def test_text():
     same(saved(twice)[2], saved(plain)[2], "the sum is kept, the norm's result is not")
 
 
+def test_fused():
+    # Kernels keep what they hand on: no more than the ops would, but for sums.
+    model = ("llama/llama.tarn", "--shape", "B=2,T=128", "--set",
+             "layers=2,width=256,hidden=512,heads=4,kv=4,vocab=512")
+    ops = sized(*model, "--mesh", "tp=2")
+    kernels = sized(*model, "--mesh", "tp=2", "--fuse", "on")
+    for row in ("weights", "gradients", "optimizer"):
+        same(kernels["stages"][0][row], ops["stages"][0][row], "kernels", row)
+    near(kernels["stages"][0]["activations"], ops["stages"][0]["activations"], 0.3, "kernels")
+    ran = run(f"{EXAMPLES}/llama/llama.tarn", "--mesh", "pp=2", "--fuse", "on")
+    check(ran.returncode == 2 and "--fuse off" in ran.stderr, ran.stderr)
+
+
+# --- Experts ----------------------------------------------------------------
+
+def test_experts():
+    tokens, width, experts, hidden, load = 128, 64, 8, 256, 1.25
+    graph = f"{INPUTS}/experts.mlir"
+    for dp, ep, tp in ((1, 1, 1), (4, 1, 1), (4, 4, 1), (8, 4, 1), (8, 8, 1), (8, 4, 2)):
+        result = sized(graph, "--mesh", f"dp={dp},ep={ep},tp={tp}", "--imbalance", load,
+                       "--zero", 1)
+        stage = result["stages"][0]
+        router, matrices = width * experts, 2 * experts * width * hidden / ep / tp
+        same(stage["weights"], 4 * (router + matrices), "experts", dp, ep, tp)
+        # Ranks that hold the same experts share their states: dp / ep of them.
+        same(stage["optimizer"], 8 * (router / dp + matrices / (dp / ep)), "states", dp, ep)
+        # Each rank has the tokens of dp / (dp / ep) ranks for 1 / ep of the experts.
+        fullest = load if ep > 1 else 1
+        dispatched = tokens * experts / dp * fullest
+        features = 2 * hidden / tp + width       # in and out of relu, the result
+        own = tokens / dp * (experts + width)    # gates, what the loss squares
+        same(stage["activations"], 4 * (dispatched * features + own + 1), "tokens", dp, ep)
+    for axes, wanted in (("dp=16,ep=16", "ep=16 does not divide 8: dim 0 of `up`"),
+                         ("dp=8,tp=512", "tp=512 does not divide 256: dim 2 of `up`")):
+        ran = run(graph, "--mesh", axes)
+        check(ran.returncode == 1 and ran.stderr.count("error: ") == 1 and
+              wanted in ran.stderr and "experts.mlir:1" in ran.stderr, ran.stderr)
+
+
+# --- Devices x counts -------------------------------------------------------
+
+def test_table():
+    with open(f"{DEVICES}/h100.json", encoding="utf-8") as file:
+        device = json.load(file)
+    rate = device["targets"][0]["dots"]["bf16"]
+    rate = rate["peak"]["value"] * rate["efficiency"]["value"]
+    memory = device["memory"]["peak"]["value"] * device["memory"]["efficiency"]["value"]
+    room = device["memory_bytes"]["value"] - device["context_bytes"]["value"]
+    batch, narrow, wide = 65536, 50_000, 70_000
+    model = (two("table", wide), "--shape", f"B={batch}", "--recipe", "megatron",
+             "--tokens", 1e12, "--devices", "h100,a100", "--counts", "8,64,512,100")
+    rows = sized(*model, "--mesh", "dp=8,tp=8", "--zero", 1)["table"]
+    check(len(rows) == 8 and [r["count"] for r in rows[:4]] == [8, 64, 512, 100], rows)
+    check([r["dp"] for r in rows[:4]] == [1, 8, 64, 0], "100 is no multiple of 8", rows)
+    one, eight, many = rows[:3]
+    # Five products a step: two forward, three backward (none for the input).
+    p, share = 2 * narrow * wide, batch / 8
+    products = 5 * 2 * narrow * wide * share / 8 / rate
+    near(one["days"], 1e12 / one["tokens_per_second"] / 86400, 1e-6, "days")
+    seconds = share * 8 / eight["tokens_per_second"]
+    # In and out of relu, what the loss squares; weights and gradients.
+    passes = 3 * 2 * share * (2 * wide / 8 + 1 * narrow) / memory
+    update = (2 * (2 * p / 8 + 12 * p / 64) + 2 * p / 8) / memory
+    near(seconds, products + passes + update, 0.02, "seconds of a step")
+    near(many["tokens_per_second"], 64 * one["tokens_per_second"], 0.2, "64 times the ranks")
+    check(many["tokens_per_second"] > 64 * one["tokens_per_second"], "ZeRO shares the update")
+    for row in rows[:3]:
+        check(row["fits"] == (row["rank_bytes"] <= row["room_bytes"]), row)
+        same(row["room_bytes"], int(room), "room")
+    check(not one["fits"] or one["rank_bytes"] < room, one)
+    small = sized(*model[:3], *model[5:], "--recipe", "megatron", "--mesh", "tp=1")["table"]
+    check(not small[0]["fits"], "7B and a batch of 65536 in one device", small[0])
+    said = run(*model, "--mesh", "dp=8,tp=8").stdout
+    check("Communication is not modelled" in said and "no communication slows" in said, said)
+    check(max(map(len, said.splitlines())) <= 80, "wider than a terminal", said)
+
+
 test_states()
+test_experts()
+test_table()
 test_megatron()
 test_gpt2()
 test_llama()
 test_text()
+test_fused()
 for failure in failures[:20]:
     print(failure, file=sys.stderr)
 print(len(failures), "failures")
