@@ -3,6 +3,7 @@
 #include "runtime/Pool.h"
 
 #include "runtime/Cpu.h"
+#include "runtime/Guard.h"
 
 #include <algorithm>
 #include <chrono>
@@ -63,6 +64,8 @@ Pool::~Pool() {
   for (std::thread &worker : workers)
     worker.join();
 }
+
+void Pool::poisonScratch() { poisonBytes(scratch.data(), scratch.size()); }
 
 void Pool::beginStep() {
   if (workers.empty())

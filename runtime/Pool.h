@@ -40,6 +40,9 @@ public:
 
   unsigned threads() const { return static_cast<unsigned>(workers.size()) + 1; }
 
+  /// Fills all threads' scratch with poison, between launches.
+  void poisonScratch();
+
   /// Wakes the workers. Between beginStep and endStep the calling thread (and
   /// always the workers) computes under StrictFloats; see Step.
   void beginStep();

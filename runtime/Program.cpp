@@ -33,6 +33,7 @@ void Program::bind(const std::vector<Op> &ops,
   for (const Op &op : ops) {
     Bound bound;
     bound.kind = op.kind;
+    bound.source = &op;
     bound.first = static_cast<uint32_t>(start.size());
     switch (op.kind) {
     case Op::Kind::Launch:
@@ -150,19 +151,40 @@ static void add(KernelTime &time, uint64_t since) {
   time.nanoseconds += nanosecondsNow() - since;
 }
 
-void Program::runRange(size_t begin, size_t end, uint64_t iteration, Pool &pool,
-                       Profile *profile) {
+Status Program::runDebugged(const Bound &op, Pool &pool, Debugger &debugger) {
+  Status status;
+  if (op.kind == Op::Kind::Launch)
+    status =
+        debugger.launch(*op.source, op.kernel, current.data() + op.first, pool);
+  else
+    runOne(op, pool);
+  if (status.ok())
+    debugger.finishStep();
+  return status;
+}
+
+Status Program::runRange(size_t begin, size_t end, uint64_t iteration,
+                         Pool &pool, Profile *profile, Debugger *debugger) {
   for (size_t i = begin; i < end; ++i) {
     const Bound &op = operations[i];
     if (op.kind == Op::Kind::Repeat) {
       for (int64_t n = 0; n < op.count; ++n)
-        runRange(i + 1, op.bodyEnd, static_cast<uint64_t>(n), pool, profile);
+        if (Status status =
+                runRange(i + 1, op.bodyEnd, static_cast<uint64_t>(n), pool,
+                         profile, debugger);
+            !status.ok())
+          return status;
       i = op.bodyEnd - 1;
       continue;
     }
     if (op.moves)
       for (uint32_t a = op.first; a < op.first + op.arguments; ++a)
         current[a] = start[a] + strides[a] * iteration;
+    if (debugger) {
+      if (Status status = runDebugged(op, pool, *debugger); !status.ok())
+        return status;
+      continue;
+    }
     if (!profile) {
       runOne(op, pool);
       continue;
@@ -173,11 +195,19 @@ void Program::runRange(size_t begin, size_t end, uint64_t iteration, Pool &pool,
                                     : profile->moves,
         since);
   }
+  return {};
 }
 
-void Program::run(Pool &pool, Profile *profile) {
+Status Program::run(Pool &pool, Profile *profile, Debugger *debugger) {
   uint64_t since = profile ? nanosecondsNow() : 0;
-  runRange(0, operations.size(), 0, pool, profile);
+  Status status = runRange(0, operations.size(), 0, pool, profile, debugger);
   if (profile)
     add(profile->steps, since);
+  // A run that was stopped may have copies on their way.
+  if (!status.ok())
+    for (const std::unique_ptr<CopyStream> *stream :
+         {&streams.toHost, &streams.others})
+      if (*stream)
+        (*stream)->drain();
+  return status;
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/Code.h"
 #include "runtime/CopyStream.h"
+#include "runtime/Debugger.h"
 #include "runtime/Manifest.h"
 #include "runtime/Pool.h"
 
@@ -14,9 +15,6 @@
 #include <vector>
 
 namespace tarn::rt {
-
-/// Where each space begins, by Space.
-using SpaceBases = std::array<uint8_t *, spaceCount>;
 
 /// The queues of copies beside the kernels; null where a session's programs
 /// start none.
@@ -45,12 +43,14 @@ public:
   Program(const Function &function, const std::vector<KernelFunction> &kernels,
           const SpaceBases &bases, CopyStreams &streams);
 
-  /// Runs it once; `profile` may be null.
-  void run(Pool &pool, Profile *profile);
+  /// Runs it once; `profile` and `debugger` may be null. Only a debugger finds
+  /// errors.
+  Status run(Pool &pool, Profile *profile, Debugger *debugger);
 
 private:
   struct Bound {
     Op::Kind kind;
+    const Op *source = nullptr;
     KernelFunction kernel = nullptr;
     uint32_t index = 0; ///< of the kernel, for the profile
     int64_t count = 0;  ///< blocks of a launch, times of a repeat
@@ -67,8 +67,9 @@ private:
   void bind(const std::vector<Op> &ops,
             const std::vector<KernelFunction> &kernels,
             const SpaceBases &bases);
-  void runRange(size_t begin, size_t end, uint64_t iteration, Pool &pool,
-                Profile *profile);
+  Status runRange(size_t begin, size_t end, uint64_t iteration, Pool &pool,
+                  Profile *profile, Debugger *debugger);
+  Status runDebugged(const Bound &op, Pool &pool, Debugger &debugger);
   void runOne(const Bound &op, Pool &pool);
 
   /// What was started, by token.

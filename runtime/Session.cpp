@@ -5,6 +5,7 @@
 #include "runtime/Cpu.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 using namespace tarn::rt;
@@ -18,6 +19,28 @@ static uint64_t largestScratch(const Target &target) {
   for (const Kernel &kernel : target.kernels)
     bytes = std::max(bytes, kernel.scratch);
   return bytes;
+}
+
+/// What the environment asks for besides.
+static Result<SessionOptions> withEnvironment(SessionOptions options) {
+  auto variable = [](const char *name) {
+    const char *text = std::getenv(name);
+    return std::string(text ? text : "");
+  };
+  std::string poison = variable("TARN_POISON"), guard = variable("TARN_GUARD");
+  if (poison == "1")
+    options.poison = true;
+  else if (!poison.empty() && poison != "0")
+    return Status(Code::BadArgument,
+                  "TARN_POISON may be 1 or 0, not `" + poison + "`");
+  if (guard == "1" || guard == "end")
+    options.guard = GuardSide::End;
+  else if (guard == "front")
+    options.guard = GuardSide::Front;
+  else if (!guard.empty() && guard != "0")
+    return Status(Code::BadArgument,
+                  "TARN_GUARD may be end, front or 0, not `" + guard + "`");
+  return options;
 }
 
 static bool startsCopies(const std::vector<Op> &program) {
@@ -82,8 +105,12 @@ Session::create(std::shared_ptr<const Model> model,
   }
   session->programs.resize(session->functions().size());
   session->hasRun.resize(session->functions().size());
-  session->poison = options.poison;
   session->setProfile(options.profile);
+  Result<SessionOptions> debug = withEnvironment(options);
+  if (!debug.ok())
+    return debug.status();
+  if (status = session->setDebug(debug->poison, debug->guard); !status.ok())
+    return status;
   return Result<std::unique_ptr<Session>>(std::move(session));
 }
 
@@ -233,14 +260,11 @@ Status Session::run(size_t index, const void *const *inputs,
     bases[i] = spaces[i].data();
   uint8_t *in = bases[unsigned(Space::Input)];
   uint8_t *out = bases[unsigned(Space::Output)];
-  uint8_t *arena = bases[unsigned(Space::Arena)];
   for (size_t i = 0; i < function.inputs.size(); ++i)
     if (const TensorDesc &input = function.inputs[i]; input.bytes)
       std::memcpy(in + input.offset, inputs[i], input.bytes);
-  if (poison && function.arenaBytes)
-    std::memset(arena, 0xFF, function.arenaBytes);
-  if (poison && function.outputBytes)
-    std::memset(out, 0xFF, function.outputBytes);
+  if (debugger)
+    debugger->beginRun(function, bases);
 
   if (!programs[index])
     programs[index] =
@@ -248,8 +272,11 @@ Status Session::run(size_t index, const void *const *inputs,
   {
     StrictFloats floats;
     Pool::Step step(*pool);
-    programs[index]->run(*pool, profiling ? &measured : nullptr);
+    status = programs[index]->run(*pool, profiling ? &measured : nullptr,
+                                  debugger.get());
   }
+  if (!status.ok())
+    return status;
   if (outputs)
     for (size_t i = 0; i < function.outputs.size(); ++i)
       if (const TensorDesc &output = function.outputs[i];
@@ -274,6 +301,18 @@ Digest Session::weightHash() const {
       hash.update(stateData(*tensor), tensor->bytes);
   }
   return hash.finish();
+}
+
+Status Session::setDebug(bool poison, GuardSide guard) {
+  debugger.reset();
+  if (!poison && guard == GuardSide::None)
+    return {};
+  Result<std::unique_ptr<Debugger>> made =
+      Debugger::create(manifest(), *chosen, poison, guard);
+  if (!made.ok())
+    return made.status();
+  debugger = made.take();
+  return {};
 }
 
 void Session::setProfile(bool on) {

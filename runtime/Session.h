@@ -22,15 +22,17 @@ namespace tarn::rt {
 struct SessionOptions {
   std::string isa;      ///< empty: the best that processor and artifact share
   unsigned threads = 0; ///< 0: the processors this process may use
-  bool poison = false;  ///< NaN bytes in arena and outputs before each run
-  bool profile = false; ///< measure each kernel
+  bool poison = false;  ///< NaN in all memory that nobody owns; Debugger.h
+  GuardSide guard = GuardSide::None; ///< kernels between forbidden pages
+  bool profile = false;              ///< measure each kernel
 };
 
 /// Loaded code, one allocation for each space, and a pool of threads. One
 /// thread uses it at a time.
 class Session {
 public:
-  /// Loads the code and allocates the state, zeroed.
+  /// Loads the code and allocates the state, zeroed. The environment can ask
+  /// for what `options` does not: TARN_POISON=1, TARN_GUARD=end or front.
   static Result<std::unique_ptr<Session>>
   create(std::shared_ptr<const Model> model,
          const SessionOptions &options = {});
@@ -81,7 +83,9 @@ public:
   /// Forgets what was measured and measures from here on, or no more.
   void setProfile(bool on);
   const Profile &profile() const { return measured; }
-  void setPoison(bool on) { poison = on; }
+  /// Switches poison and guards on or off. While one is on, nothing is
+  /// measured.
+  Status setDebug(bool poison, GuardSide guard);
 
 private:
   Session() = default;
@@ -100,7 +104,7 @@ private:
   std::unique_ptr<Pool> pool;
   Profile measured;
   bool profiling = false;
-  bool poison = false;
+  std::unique_ptr<Debugger> debugger; ///< while poison or a guard is on
 };
 
 } // namespace tarn::rt

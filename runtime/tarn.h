@@ -176,7 +176,7 @@ typedef struct tarn_session_options {
   uint32_t struct_size; /**< sizeof(tarn_session_options) */
   const char *isa;      /**< NULL: the best that processor and artifact share */
   int32_t threads;      /**< 0: the processors this process may use */
-  int32_t poison;       /**< 1: fill the arena with NaN bytes before each run */
+  int32_t poison;       /**< 1: memory that nobody owns holds NaN; see README */
   int32_t profile;      /**< 1: measure each kernel */
 } tarn_session_options;
 

@@ -208,6 +208,29 @@ TEST(Gpt2Losses, BitsDoNotDependOnThePolicy) {
         << precision;
 }
 
+// Poison and forbidden pages find nothing, and change no bit.
+TEST(Gpt2Losses, BitsDoNotDependOnDebugging) {
+  for (const Variant &variant :
+       {Variant{}, Variant{.precision = "bf16"}, Variant{.accumulation = 4},
+        Variant{.policy = "sqrt"}, Variant{.policy = "offload-all"}}) {
+    std::optional<rt::Digest> wanted;
+    for (auto [poison, guard] : {std::pair(false, rt::GuardSide::None),
+                                 std::pair(true, rt::GuardSide::None),
+                                 std::pair(true, rt::GuardSide::End),
+                                 std::pair(true, rt::GuardSide::Front)}) {
+      auto session = open("", 2, variant);
+      ASSERT_TRUE(session->setDebug(poison, guard).ok());
+      for (int step = 1; step <= 2; ++step)
+        runStep(*session, step);
+      if (!wanted)
+        wanted = session->weightHash();
+      EXPECT_EQ(session->weightHash(), *wanted)
+          << variant.precision << ", " << variant.policy << ", "
+          << variant.accumulation << ", guard " << int(guard);
+    }
+  }
+}
+
 /// The arena of the training step as the artifact has it.
 uint64_t arenaOf(const Variant &variant) {
   auto session = open("", 1, variant);

@@ -108,7 +108,11 @@ enum : uint32_t {
   Mean,
   Next,
   Subnormal,
-  Peek
+  Peek,
+  Stray,
+  Scribble,
+  Meddle,
+  Spill
 };
 
 std::vector<Kernel> kernels() {
@@ -136,6 +140,10 @@ std::vector<Kernel> kernels() {
       kernel("next", 0, {reads(tableBytes), reads(4), both(4), writes(V * 4)}),
       kernel("subnormal", 0, {reads(4), writes(256 * 4)}),
       kernel("peek", 0, {reads(64), writes(64)}),
+      kernel("stray", 0, {reads(64), reads(4), writes(64)}),
+      kernel("scribble", 0, {writes(64), reads(4)}),
+      kernel("scribble", 0, {reads(64), reads(4)}),
+      kernel("spill", 64, {reads(4), writes(64)}),
   };
 }
 
@@ -259,6 +267,42 @@ Function makePark() {
   return f;
 }
 
+/// The table's head goes to the arena, a kernel reads or writes near it, and
+/// the output gets it. The input says where.
+Function makeStraying(std::string name, Op launch) {
+  Function f;
+  f.name = std::move(name);
+  f.kind = "forward";
+  f.inputs = {tensor("place", "input", DType::I32, {1}, 0)};
+  f.inputBytes = 64;
+  f.outputs = {tensor("out", "", DType::F32, {16}, 0)};
+  f.outputBytes = 64;
+  f.arenaBytes = 192;
+  launch.location = 0;
+  f.program = {copy(arena(64), state(tableAt), 64), std::move(launch),
+               copy(output(0), arena(128), 64)};
+  f.values = {{"head", "activation", Space::Arena, 64, 64, 0, 1, 1, 0, 0},
+              {"out", "activation", Space::Arena, 128, 64, 1, 2, 1, 0, 0}};
+  return f;
+}
+
+/// Its plan says that what it reads last has died before: in each of two turns,
+/// and of the two halves only the second.
+Function makeLate() {
+  Function f;
+  f.name = "late";
+  f.kind = "forward";
+  f.outputs = {tensor("out", "", DType::F32, {32}, 0)};
+  f.outputBytes = 128;
+  f.arenaBytes = 128;
+  f.program = {repeat(2, {copy(arena(0), state(tableAt), 128),
+                          copy(output(0), arena(0), 64),
+                          copy(output(0), arena(0), 128)})};
+  f.values = {{"both", "activation", Space::Arena, 0, 128, 0, 1, 2, 3, 0},
+              {"first", "activation", Space::Arena, 0, 64, 1, 2, 2, 3, 0}};
+  return f;
+}
+
 } // namespace
 
 Manifest bigramManifest(const std::string &isa) {
@@ -283,8 +327,20 @@ Manifest bigramManifest(const std::string &isa) {
   target.isa = isa;
   target.code = "code.0";
   target.kernels = kernels();
-  target.functions = {makeInit(),      makeStep(), makeValidate(), makeSample(),
-                      makeSubnormal(), makePeek(), makePark()};
+  target.functions = {
+      makeInit(),
+      makeStep(),
+      makeValidate(),
+      makeSample(),
+      makeSubnormal(),
+      makePeek(),
+      makePark(),
+      makeStraying("stray",
+                   launch(Stray, 16, {arena(64), input(0), arena(128)})),
+      makeStraying("scribble", launch(Scribble, 16, {arena(128), input(0)})),
+      makeStraying("meddle", launch(Meddle, 16, {arena(64), input(0)})),
+      makeStraying("spill", launch(Spill, 16, {input(0), arena(128)})),
+      makeLate()};
   m.targets = {target};
   return m;
 }

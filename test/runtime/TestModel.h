@@ -13,7 +13,8 @@
 namespace tarn::rt::test {
 
 /// The manifest of the bigram model in kernels.c: functions init, step,
-/// validate, sample, subnormal, peek, park.
+/// validate, sample, subnormal, peek, park; and with
+/// bugs: stray, scribble, meddle, spill, late.
 Manifest bigramManifest(const std::string &isa = "x86-64");
 
 /// The artifact with that manifest; the kernels come from the file that the

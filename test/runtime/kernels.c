@@ -172,3 +172,26 @@ void k_peek(void *const *args, int64_t block, void *scratch) {
   (void)scratch;
   ((uint32_t *)args[1])[block] = ((const uint32_t *)args[0])[block];
 }
+
+/* f32[16], place (i32), out f32[16]: what lies at a place of the first, which
+   the caller may choose outside of it */
+void k_stray(void *const *args, int64_t block, void *scratch) {
+  (void)scratch;
+  ((float *)args[2])[block] =
+      ((volatile const float *)args[0])[*(const int32_t *)args[1]];
+}
+
+/* f32[16], place (i32): writes there; with no arguments' bytes to spare */
+void k_scribble(void *const *args, int64_t block, void *scratch) {
+  volatile float *to = args[0];
+  (void)scratch;
+  to[block] = (float)block;
+  to[*(const int32_t *)args[1]] = 1;
+}
+
+/* place (i32), out f32[16]: writes to that place of 64 bytes of scratch */
+void k_spill(void *const *args, int64_t block, void *scratch) {
+  volatile float *spilled = scratch;
+  spilled[*(const int32_t *)args[0]] = 1;
+  ((float *)args[1])[block] = 1;
+}

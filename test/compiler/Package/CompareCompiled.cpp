@@ -148,31 +148,93 @@ static std::string difference(const HostTensor &wanted, const HostTensor &given,
 
 namespace {
 
-/// Runs one function both ways.
+/// A session, and what is special about it.
+struct Run {
+  std::string name;
+  std::unique_ptr<rt::Session> session;
+};
+
+/// Runs one function by the reference and in every session.
 class Comparer {
 public:
-  Comparer(const CompareOptions &options, rt::Session &session,
+  Comparer(const CompareOptions &options, ArrayRef<Run> runs,
            CompareResult &result)
-      : options(options), session(session), result(result),
-        random(options.seed) {}
+      : options(options), runs(runs), result(result), random(options.seed) {}
 
   std::string run(func::FuncOp function);
 
 private:
-  const rt::TensorDesc *stateOf(StringRef role, StringRef name) {
-    for (const rt::TensorDesc &tensor : session.manifest().state)
-      if (StringRef(tensor.name) == name && StringRef(tensor.role) == role)
-        return &tensor;
-    return nullptr;
-  }
+  std::string execute(rt::Session &session, func::FuncOp function,
+                      ArrayRef<HostTensor> arguments,
+                      ArrayRef<HostTensor> wanted, std::string &bits);
 
   const CompareOptions &options;
-  rt::Session &session;
+  ArrayRef<Run> runs;
   CompareResult &result;
   std::mt19937 random;
 };
 
 } // namespace
+
+static const rt::TensorDesc *stateOf(const rt::Session &session, StringRef role,
+                                     StringRef name) {
+  for (const rt::TensorDesc &tensor : session.manifest().state)
+    if (StringRef(tensor.name) == name && StringRef(tensor.role) == role)
+      return &tensor;
+  return nullptr;
+}
+
+/// One run of the compiled function; `bits` gets the bytes of all results, in
+/// the order of `wanted`.
+std::string Comparer::execute(rt::Session &session, func::FuncOp function,
+                              ArrayRef<HostTensor> arguments,
+                              ArrayRef<HostTensor> wanted, std::string &bits) {
+  std::optional<size_t> index = session.findFunction(function.getName().str());
+  if (!index)
+    return "is not in the artifact";
+  const rt::Function &compiled = session.functions()[*index];
+  std::vector<std::string> inputs(compiled.inputs.size()),
+      outputs(compiled.outputs.size());
+  for (auto [i, argument] : llvm::enumerate(arguments)) {
+    std::string bytes = toBytes(argument);
+    StringRef role = argumentRole(function, i);
+    if (role == "input") {
+      for (auto [k, input] : llvm::enumerate(compiled.inputs))
+        if (StringRef(input.name) == argumentName(function, i))
+          inputs[k] = bytes;
+      continue;
+    }
+    const rt::TensorDesc *state =
+        stateOf(session, role, argumentName(function, i));
+    if (!state || state->bytes != bytes.size())
+      return "no state " + argumentName(function, i).str();
+    std::memcpy(session.stateData(*state), bytes.data(), bytes.size());
+  }
+  std::vector<const void *> in;
+  std::vector<void *> out;
+  for (const std::string &bytes : inputs)
+    in.push_back(bytes.data());
+  for (auto [i, output] : llvm::enumerate(compiled.outputs)) {
+    outputs[i].resize(output.bytes);
+    out.push_back(outputs[i].data());
+  }
+  if (rt::Status status = session.run(*index, in.data(), out.data());
+      !status.ok())
+    return status.message();
+  for (auto [i, tensor] : llvm::enumerate(wanted)) {
+    StringRef role = resultRole(function, i), called = resultName(function, i);
+    const char *bytes = nullptr;
+    if (const rt::TensorDesc *state = stateOf(session, role, called))
+      bytes = reinterpret_cast<const char *>(session.stateData(*state));
+    for (auto [k, output] : llvm::enumerate(compiled.outputs))
+      if (!bytes && StringRef(output.name) == called)
+        bytes = outputs[k].data();
+    if (!bytes)
+      return "no result " + called.str();
+    bits.append(bytes, toBytes(tensor).size());
+  }
+  return "";
+}
 
 std::string Comparer::run(func::FuncOp function) {
   std::string name = function.getName().str();
@@ -186,53 +248,26 @@ std::string Comparer::run(func::FuncOp function) {
   if (failed(wanted))
     return name + ": no reference";
 
-  std::optional<size_t> index = session.findFunction(name);
-  if (!index)
-    return name + ": is not in the artifact";
-  const rt::Function &compiled = session.functions()[*index];
-  std::vector<std::string> inputs(compiled.inputs.size()),
-      outputs(compiled.outputs.size());
-  for (auto [i, argument] : llvm::enumerate(arguments)) {
-    std::string bytes = toBytes(argument);
-    StringRef role = argumentRole(function, i);
-    if (role == "input") {
-      for (auto [k, input] : llvm::enumerate(compiled.inputs))
-        if (StringRef(input.name) == argumentName(function, i))
-          inputs[k] = bytes;
-      continue;
-    }
-    const rt::TensorDesc *state = stateOf(role, argumentName(function, i));
-    if (!state || state->bytes != bytes.size())
-      return name + ": no state " + argumentName(function, i).str();
-    std::memcpy(session.stateData(*state), bytes.data(), bytes.size());
+  std::string first;
+  for (const Run &run : runs) {
+    std::string bits;
+    std::string error =
+        execute(*run.session, function, arguments, *wanted, bits);
+    if (!error.empty())
+      return name + ", " + run.name + ": " + error;
+    if (&run == runs.begin())
+      first = bits;
+    else if (bits != first)
+      return name + ", " + run.name + ": other bits than without";
   }
-  std::vector<const void *> in;
-  std::vector<void *> out;
-  for (const std::string &bytes : inputs)
-    in.push_back(bytes.data());
-  for (auto [i, output] : llvm::enumerate(compiled.outputs)) {
-    outputs[i].resize(output.bytes);
-    out.push_back(outputs[i].data());
-  }
-  if (rt::Status status = session.run(*index, in.data(), out.data());
-      !status.ok())
-    return name + ": " + status.message();
-
+  result.bits += first;
+  const char *bytes = first.data();
   for (auto [i, tensor] : llvm::enumerate(*wanted)) {
-    StringRef role = resultRole(function, i), called = resultName(function, i);
-    const char *bytes = nullptr;
-    if (const rt::TensorDesc *state = stateOf(role, called))
-      bytes = reinterpret_cast<const char *>(session.stateData(*state));
-    for (auto [k, output] : llvm::enumerate(compiled.outputs))
-      if (!bytes && StringRef(output.name) == called)
-        bytes = outputs[k].data();
-    if (!bytes)
-      return name + ": no result " + called.str();
     HostTensor given = fromBytes(tensor.type, bytes);
-    result.bits.append(bytes, toBytes(given).size());
+    bytes += toBytes(given).size();
     std::string error = difference(tensor, given, options.tolerance);
     if (!error.empty())
-      return name + ": result " + called.str() + ": " + error;
+      return name + ": result " + resultName(function, i).str() + ": " + error;
   }
   return "";
 }
@@ -291,18 +326,32 @@ static std::string run(ModuleOp module, const CompareOptions &options,
   if (options.checkPlan)
     if (std::string error = checkPlan((*model)->manifestText()); !error.empty())
       return error;
-  rt::SessionOptions sessionOptions;
-  sessionOptions.threads = options.threads;
-  sessionOptions.poison = true;
-  auto session = rt::Session::create(*model, sessionOptions);
-  if (!session.ok())
-    return "session: " + session.status().message();
-  Comparer comparer(options, **session, result);
+  // As it is used, and in the modes that look for bugs of the plan and of the
+  // kernels: the same bits.
+  std::vector<Run> runs;
+  for (auto [name, poison, guard] :
+       {std::tuple("plain", false, rt::GuardSide::None),
+        std::tuple("poisoned", true, rt::GuardSide::None),
+        std::tuple("guarded at the end", true, rt::GuardSide::End),
+        std::tuple("guarded at the front", true, rt::GuardSide::Front)}) {
+    rt::SessionOptions sessionOptions;
+    sessionOptions.threads = options.threads;
+    sessionOptions.poison = poison;
+    sessionOptions.guard = guard;
+    auto session = rt::Session::create(*model, sessionOptions);
+    if (!session.ok())
+      return "session: " + session.status().message();
+    runs.push_back({name, session.take()});
+  }
+  Comparer comparer(options, runs, result);
   for (auto function : before->getOps<func::FuncOp>())
     if (function->hasAttr("tarn.kind"))
       if (std::string error = comparer.run(function); !error.empty())
         return error;
-  return checkMemory(module, **session);
+  for (const Run &run : runs)
+    if (std::string error = checkMemory(module, *run.session); !error.empty())
+      return run.name + ": " + error;
+  return "";
 }
 
 CompareResult tarn::test::compareCompiled(ModuleOp module,
