@@ -39,6 +39,10 @@ int64_t parseDimension(const std::string &name, const std::string &text) {
   if (error != std::errc() || end != text.data() + text.size() || value <= 0)
     throw CLI::ValidationError("--shape", "`" + name + "` needs a positive " +
                                               "number, got `" + text + "`");
+  // More than this no machine addresses, whatever the elements are.
+  if (value > int64_t(1) << 47)
+    throw CLI::ValidationError("--shape", "`" + name + "` is too large: " +
+                                              text + " is more than 2^47");
   return value;
 }
 

@@ -1,5 +1,7 @@
 //===- Plan.cpp - `tarn plan` ---------------------------------------------===//
 
+#include "compiler/Report/Condition.h"
+#include "compiler/Report/Html.h"
 #include "tools/tarn/CrashGuard.h"
 #include "tools/tarn/Model.h"
 #include "tools/tarn/Options.h"
@@ -12,6 +14,62 @@
 using namespace tarn;
 using namespace tarn::cli;
 
+/// Reads all conditions before anything is planned.
+static int readConditions(const Invocation &in,
+                          std::vector<report::Condition> &conditions) {
+  for (const std::string &text : in.plan.asserts) {
+    rt::Result<report::Condition> condition = report::parseCondition(text);
+    if (!condition.ok()) {
+      printError("--assert " + condition.status().message());
+      return usageError;
+    }
+    conditions.push_back(condition.take());
+  }
+  return success;
+}
+
+/// Prints each condition that fails, with both figures.
+static bool checkConditions(const report::Report &report,
+                            const std::vector<report::Condition> &conditions) {
+  bool all = true;
+  for (const report::Condition &condition : conditions) {
+    double figure = report::figureOf(report, condition.figure);
+    if (report::holds(condition, figure))
+      continue;
+    all = false;
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%.4g s", figure);
+    if (condition.isTime())
+      printError("assertion failed: " + condition.text + ", but time is " +
+                 seconds + " (estimated)");
+    else
+      printError("assertion failed: " + condition.text + ", but " +
+                 condition.figure + " is " + formatBytes(uint64_t(figure)) +
+                 " (" + std::to_string(int64_t(figure)) +
+                 " bytes, asked were " +
+                 std::to_string(int64_t(condition.value)) + ")");
+  }
+  return all;
+}
+
+/// Writes what was asked for beside the terminal. Returns an ExitCode.
+static int writeFiles(const Invocation &in, const report::Report &report) {
+  auto write = [&](const std::string &path, const std::string &text) {
+    std::string error;
+    if (path.empty() ||
+        writeWhole(path, std::vector<char>(text.begin(), text.end()), error))
+      return true;
+    printError(error);
+    return false;
+  };
+  if (!in.plan.report.empty()) {
+    rt::Json json = report::toJson(report);
+    if (!write(in.plan.report, report::toHtml(json, report::readSources(json))))
+      return userError;
+  }
+  return success;
+}
+
 int tarn::cli::runPlan(const Invocation &in) {
   if (!in.plan.pack.empty())
     return runPack(in);
@@ -22,15 +80,21 @@ int tarn::cli::runPlan(const Invocation &in) {
   }
   if (in.mesh.asked)
     return runPlanMesh(in);
+  std::vector<report::Condition> conditions;
+  if (int code = readConditions(in, conditions); code != success)
+    return code;
   PlanSetup setup;
   if (int code = setUpPlan(in, setup); code != success)
     return code;
   PlanRun run = planOrSmallest(setup);
   if (run.status != CompileStatus::success)
     return exitCodeFor(run.status);
+  if (int code = writeFiles(in, run.report); code != success)
+    return code;
   if (in.output.json)
     std::printf("%s\n", report::toJson(run.report).dump().c_str());
   else if (!in.output.quiet)
     printReport(run.report);
-  return run.report.fits ? success : userError;
+  bool asserted = checkConditions(run.report, conditions);
+  return run.report.fits && asserted ? success : userError;
 }
