@@ -7,6 +7,7 @@
 #include "compiler/Package/Package.h"
 #include "compiler/Pipeline/Phases.h"
 #include "compiler/Reference/VerifyNumerics.h"
+#include "dialects/Tile/TileOps.h"
 #include "frontends/HuggingFace/Import.h"
 #include "frontends/TarnLanguage/Import.h"
 #include "passes/Train/Roles.h"
@@ -157,6 +158,27 @@ static std::optional<PlanSummary> planOf(ModuleOp module) {
   return plan;
 }
 
+/// One error for all kernels that no code is generated for yet.
+static LogicalResult refuseOpaque(ModuleOp module) {
+  tile::KernelOp first;
+  std::set<std::string> ops;
+  for (auto kernel : module.getOps<tile::KernelOp>())
+    if (DictionaryAttr figures = kernel.getOpaque()) {
+      first = first ? first : kernel;
+      ops.insert(figures.getAs<StringAttr>("op").str());
+    }
+  if (!first)
+    return success();
+  std::string names;
+  for (const std::string &op : ops)
+    names += (names.empty() ? "" : ", ") + op;
+  InFlightDiagnostic error = emitError(first.getLoc())
+                             << "there are no kernels yet for " << names;
+  error.attachNote(UnknownLoc::get(module.getContext()))
+      << "tarn plan and tarn run --reference work without them";
+  return error;
+}
+
 CompileStatus tarn::compile(const CompileRequest &request,
                             CompileResult &result) {
   Stopwatch watch(result);
@@ -253,6 +275,8 @@ CompileStatus tarn::compile(const CompileRequest &request,
     stream << "\n";
     return CompileStatus::success;
   }
+  if (failed(refuseOpaque(*module)))
+    return CompileStatus::userError;
   PackageResult packaged;
   if (failed(packageModule(*module, package, packaged)))
     return CompileStatus::internalError;

@@ -61,6 +61,9 @@ def IdentityLoops : NativeOpTrait<"IdentityLoops"> {
 def CompositeLoops : NativeOpTrait<"CompositeLoops"> {
   let cppNamespace = "::tarn::graph";
 }
+def OpaqueLoops : NativeOpTrait<"OpaqueLoops"> {
+  let cppNamespace = "::tarn::graph";
+}
 
 // Interface lists that ops put together.
 defvar Gradient = [DeclareOpInterfaceMethods<Differentiable,
@@ -73,6 +76,7 @@ defvar LoopsAndCombiner = [DeclareOpInterfaceMethods<IndexedOp,
                                                      ["getCombiner"]>];
 defvar Reduction = [DeclareOpInterfaceMethods<
     IndexedOp, ["getCombiner", "buildTileBody"]>];
+defvar Opaque = [OpaqueLoops, IndexedOp];
 defvar Decomposed = [CompositeLoops, IndexedOp,
                      DeclareOpInterfaceMethods<Composite>];
 

@@ -23,7 +23,8 @@ enum class TileKind {
   gather,      ///< reads at positions held in an operand
   scatter,     ///< writes at positions held in an operand
   view,        ///< moves nothing: another way to address the operand
-  composite    ///< brings its own tile program, or is decomposed
+  composite,   ///< brings its own tile program, or is decomposed
+  opaque       ///< a kernel of its own that can be planned, not yet generated
 };
 
 /// What computing an op again costs.
@@ -99,6 +100,17 @@ public:
   llvm::SmallVector<mlir::utils::IteratorType> getLoopKinds() { return {}; }
   llvm::SmallVector<mlir::AffineMap> getIndexingMaps() { return {}; }
   TileKind getTileKind() { return TileKind::composite; }
+};
+
+/// No loops that tile programs could be derived from: the op is a kernel of its
+/// own, known by its sizes and its cost until code for it is generated.
+template <typename ConcreteOp>
+class OpaqueLoops : public mlir::OpTrait::TraitBase<ConcreteOp, OpaqueLoops> {
+public:
+  llvm::SmallVector<int64_t> getLoopBounds() { return {}; }
+  llvm::SmallVector<mlir::utils::IteratorType> getLoopKinds() { return {}; }
+  llvm::SmallVector<mlir::AffineMap> getIndexingMaps() { return {}; }
+  TileKind getTileKind() { return TileKind::opaque; }
 };
 
 } // namespace tarn::graph

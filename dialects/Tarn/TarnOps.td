@@ -10,6 +10,7 @@ include "dialects/Tarn/ShapeOps.td"
 include "dialects/Tarn/ReduceOps.td"
 include "dialects/Tarn/DotOps.td"
 include "dialects/Tarn/RandomOps.td"
+include "dialects/Tarn/RoutingOps.td"
 include "dialects/Tarn/NormOps.td"
 include "dialects/Tarn/AttentionOps.td"
 

@@ -11,12 +11,17 @@ using namespace tarn;
 using namespace tarn::hf;
 
 static const Family families[] = {
-    {"llama", "LlamaForCausalLM", "llama.tarn", readLlama},
-    {"mistral", "MistralForCausalLM", "llama.tarn", readMistral},
-    {"qwen2", "Qwen2ForCausalLM", "llama.tarn", readQwen2},
-    {"qwen3", "Qwen3ForCausalLM", "llama.tarn", readQwen3},
+    {"llama", "LlamaForCausalLM", "decoder.tarn", readLlama},
+    {"mistral", "MistralForCausalLM", "decoder.tarn", readMistral},
+    {"qwen2", "Qwen2ForCausalLM", "decoder.tarn", readQwen2},
+    {"qwen3", "Qwen3ForCausalLM", "decoder.tarn", readQwen3},
     {"gemma", "GemmaForCausalLM", "gemma.tarn", readGemma},
     {"gemma2", "Gemma2ForCausalLM", "gemma.tarn", readGemma2},
+    {"mixtral", "MixtralForCausalLM", "decoder.tarn", readMixtral},
+    {"qwen2_moe", "Qwen2MoeForCausalLM", "decoder.tarn", readQwen2Moe},
+    {"qwen3_moe", "Qwen3MoeForCausalLM", "decoder.tarn", readQwen3Moe},
+    {"deepseek_v2", "DeepseekV2ForCausalLM", "deepseek.tarn", readDeepSeekV2},
+    {"deepseek_v3", "DeepseekV3ForCausalLM", "deepseek.tarn", readDeepSeekV3},
 };
 
 const Family *hf::findFamily(Config &config) {
@@ -65,8 +70,7 @@ const Family *hf::findFamily(Config &config) {
   return config.failed() ? nullptr : found;
 }
 
-/// The width of the MLP.
-static void readHidden(Config &config, Settings &settings) {
+void hf::readHidden(Config &config, Settings &settings) {
   int64_t hidden = config.size("intermediate_size");
   if (!config.failed())
     config.checkTensor("intermediate_size",
@@ -96,8 +100,7 @@ void hf::readMistral(Config &config, Settings &settings) {
   readWindow(config, settings, window, 0, 1);
 }
 
-/// Qwen's window: off unless `use_sliding_window`, and in the last layers only.
-static void readQwenWindow(Config &config, Settings &settings) {
+void hf::readQwenWindow(Config &config, Settings &settings) {
   int64_t window = config.size("sliding_window", 4096, (int64_t(1) << 31) - 1);
   bool used = config.flag("use_sliding_window", false);
   int64_t from = config.size("max_window_layers", 28, 1 << 20, 0);

@@ -47,12 +47,24 @@ void readQwen2(Config &config, Settings &settings);
 void readQwen3(Config &config, Settings &settings);
 void readGemma(Config &config, Settings &settings);
 void readGemma2(Config &config, Settings &settings);
+void readMixtral(Config &config, Settings &settings);
+void readQwen2Moe(Config &config, Settings &settings);
+void readQwen3Moe(Config &config, Settings &settings);
+void readDeepSeekV2(Config &config, Settings &settings);
+void readDeepSeekV3(Config &config, Settings &settings);
 
 // What several families share.
 
 /// Widths, heads, vocabulary, context, precision. `ties` is the family's own
 /// answer where `tie_word_embeddings` is not given.
 void readDecoder(Config &config, Settings &settings, double theta, bool ties);
+/// The width of the MLP.
+void readHidden(Config &config, Settings &settings);
+/// Layers, vocabulary, context, precision: what does not depend on how heads
+/// are made.
+void readCommon(Config &config, Settings &settings, bool ties);
+/// Qwen's window: off unless `use_sliding_window`, and in the last layers only.
+void readQwenWindow(Config &config, Settings &settings);
 /// Rotary embeddings: base and scaling.
 void readRope(Config &config, Settings &settings, double theta);
 /// Sliding windows: `window` positions (0 = none) in one of `every` layers from

@@ -136,13 +136,33 @@ void hf::readWindow(Config &config, Settings &settings, int64_t window,
   settings.set("window_every", every);
 }
 
+void hf::readCommon(Config &config, Settings &settings, bool ties) {
+  int64_t width = config.size("hidden_size"),
+          vocab = config.size("vocab_size", {}, 1 << 24);
+  settings.set("layers", config.size("num_hidden_layers", {}, 10'000));
+  settings.set("width", width);
+  settings.set("vocab", vocab);
+  config.checkTensor("vocab_size", {vocab, width});
+  settings.set("context", config.size("max_position_embeddings", 2048,
+                                      (int64_t(1) << 31) - 1));
+  settings.set("eps", config.number("rms_norm_eps", 1e-6, 1e-30, 1));
+  settings.set("deviation", config.number("initializer_range", 0.02, 0, 1e3));
+  settings.set("tied", config.flag("tie_word_embeddings", ties));
+  std::string key = config.has("dtype") ? "dtype" : "torch_dtype";
+  std::string stored = config.word(key, "float32");
+  if (stored != "float32" && stored != "bfloat16" && stored != "float16")
+    return config.error(key, "weights of type `" + shown(stored) +
+                                 "` are not known");
+  settings.set("mode", stored == "float32" ? "fp32" : "bf16");
+  refuse(config, "attention_dropout", 0);
+}
+
 void hf::readDecoder(Config &config, Settings &settings, double theta,
                      bool ties) {
+  readCommon(config, settings, ties);
   int64_t width = config.size("hidden_size"),
-          vocab = config.size("vocab_size", {}, 1 << 24),
           heads = config.size("num_attention_heads", {}, 1 << 16),
-          kv = config.size("num_key_value_heads", heads, 1 << 16),
-          layers = config.size("num_hidden_layers", {}, 10'000);
+          kv = config.size("num_key_value_heads", heads, 1 << 16);
   if (config.failed())
     return;
   if (heads % kv != 0)
@@ -161,25 +181,9 @@ void hf::readDecoder(Config &config, Settings &settings, double theta,
     return config.error("head_dim", "rotary embeddings turn pairs: a head's "
                                     "width of " +
                                         std::to_string(size) + " is odd");
-  config.checkTensor("vocab_size", {vocab, width});
   config.checkTensor("num_attention_heads", {heads, size, width});
-  settings.set("layers", layers);
   settings.set("heads", heads);
   settings.set("kv", kv);
   settings.set("size", size);
-  settings.set("width", width);
-  settings.set("vocab", vocab);
-  settings.set("context", config.size("max_position_embeddings", 2048,
-                                      (int64_t(1) << 31) - 1));
-  settings.set("eps", config.number("rms_norm_eps", 1e-6, 1e-30, 1));
-  settings.set("deviation", config.number("initializer_range", 0.02, 0, 1e3));
-  settings.set("tied", config.flag("tie_word_embeddings", ties));
-  std::string key = config.has("dtype") ? "dtype" : "torch_dtype";
-  std::string stored = config.word(key, "float32");
-  if (stored != "float32" && stored != "bfloat16" && stored != "float16")
-    return config.error(key, "weights of type `" + shown(stored) +
-                                 "` are not known");
-  settings.set("mode", stored == "float32" ? "fp32" : "bf16");
-  refuse(config, "attention_dropout", 0);
   readRope(config, settings, theta);
 }

@@ -133,6 +133,18 @@ public:
   Datum mean(bool divide);
   Datum round(double (*function)(double));
   Datum extreme(bool larger);
+  // BuiltinsRouting.cpp.
+  Datum topK();
+  Datum oneHot();
+  Datum select();
+  Datum pick();
+  Datum repeat();
+  Datum concat();
+  Datum groupRows();
+  Datum groupedLinear();
+  std::optional<int64_t> axis(const std::string &name, int64_t rank,
+                              int64_t fallback);
+  std::optional<int64_t> count(const std::string &name);
   bool buildRegion(const Datum &lambda, mlir::Region &region, bool isScore);
   Datum asNumber(mlir::Value x);
 };

@@ -128,6 +128,10 @@ struct ModelParameter {
   std::vector<int64_t> shape;
   Datum initializer;
   bool frozen = false;
+  /// Training changes it by `update`, not by a gradient.
+  bool state = false;
+  /// Of a frozen model: not even that.
+  bool fixed = false;
   Range range;
 };
 

@@ -175,8 +175,10 @@ void Elaborator::makeModels(const File &file) {
     size_t first = parameters.size();
     Datum instance = instantiate(*callee.module, arguments, model.range,
                                  model.prefix, &options.set);
-    for (size_t i = first; i != parameters.size(); ++i)
+    for (size_t i = first; i != parameters.size(); ++i) {
       parameters[i].frozen |= model.frozen;
+      parameters[i].fixed |= model.frozen;
+    }
     globals->names[model.name] = instance;
     if (failed)
       return;
@@ -381,6 +383,11 @@ Datum Elaborator::instantiate(const Module &declared,
                                        "` is not a whole number: " +
                                        numberText(value.number));
       break;
+    case Member::Kind::State:
+      if (!member.type.isTensor)
+        return error(member.range, "a state is a tensor: `state " +
+                                       member.name + ": [n] = 0`");
+      [[fallthrough]];
     case Member::Kind::Parameter: {
       Datum initializer = evaluate(*member.value, scope);
       // A parameter that begins as nothing is not there.
@@ -394,6 +401,7 @@ Datum Elaborator::instantiate(const Module &declared,
       parameter.shape = *shape;
       parameter.initializer = initializer;
       parameter.range = member.range;
+      parameter.state = parameter.frozen = member.kind == Member::Kind::State;
       if (!parameter.initializer.isNumber() &&
           parameter.initializer.kind != Datum::Kind::Initializer)
         return error(member.value->range,
@@ -404,9 +412,6 @@ Datum Elaborator::instantiate(const Module &declared,
       parameters.push_back(std::move(parameter));
       break;
     }
-    case Member::Kind::State:
-      return error(member.range, "state that training changes without a "
-                                 "gradient is not supported yet");
     }
     if (failed)
       return {};

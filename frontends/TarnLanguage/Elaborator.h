@@ -67,6 +67,7 @@ public:
   std::optional<std::vector<int64_t>> dimsOf(const TypeExpr &type,
                                              std::shared_ptr<Scope> scope);
   Datum parseSetting(const std::string &text);
+  void updateState(const Statement &statement, std::shared_ptr<Scope> scope);
 
   // Expressions.cpp.
   Datum evaluate(const Expr &expr, std::shared_ptr<Scope> scope,
@@ -130,6 +131,7 @@ public:
   // The function that is being built.
   mlir::func::FuncOp function;
   std::map<unsigned, Value> parameterArguments;
+  std::map<unsigned, Value> updates; ///< next values of states
   std::map<std::string, Value> namedArguments;
   bool training = false;
   uint64_t dropouts = 0;

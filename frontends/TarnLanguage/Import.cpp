@@ -124,8 +124,14 @@ void tarn::lang::renderDiagnostic(mlir::Diagnostic &diagnostic,
         rest = rest.split('\n').second;
       line = rest.split('\n').first;
     }
-    renderSnippet(errors, kind, message, place.getFilename().getValue(), line,
-                  place.getLine(), place.getColumn(), 1);
+    // A model of the library is in no file.
+    if (held)
+      renderSnippet(errors, kind, message, place.getFilename().getValue(), line,
+                    place.getLine(), place.getColumn(), 1);
+    else
+      errors << kind << ": " << message << "\n --> "
+             << place.getFilename().getValue() << ":" << place.getLine() << ":"
+             << place.getColumn() << "\n";
   } else {
     errors << kind << ": " << message << "\n";
   }

@@ -77,6 +77,38 @@ void Elaborator::assign(const std::vector<std::string> &names,
     set(names[i], parts[i]);
 }
 
+/// `update NAME = value`: what a state is in the next step. Only training does
+/// it; elsewhere the line is checked and has no effect.
+void Elaborator::updateState(const Statement &statement,
+                             std::shared_ptr<Scope> scope) {
+  const std::string &name = statement.names[0];
+  const Datum *found = scope->find(name);
+  if (!found || found->kind != Datum::Kind::Parameter ||
+      !parameters[size_t(found->number)].state) {
+    diagnostics.error(statement.range, "`" + name + "` is no state")
+        .withHelp("`state " + name + ": [n] = 0` in the module makes one");
+    failed = true;
+    return;
+  }
+  unsigned index = unsigned(found->number);
+  Value old = resolve(*found, statement.range);
+  Datum next = evaluate(*statement.value, scope);
+  Value value = failed || !old
+                    ? Value()
+                    : asTensor(next, statement.value->range, old.getType());
+  if (!value)
+    return;
+  if (value.getType() != old.getType()) {
+    error(statement.value->range, "the state `" + name + "` is " +
+                                      typeText(old.getType()) + ", not " +
+                                      typeText(value.getType()));
+    return;
+  }
+  if (training && !parameters[index].fixed &&
+      !updates.emplace(index, value).second)
+    error(statement.range, "`" + name + "` is updated twice in one step");
+}
+
 void Elaborator::runStatement(const Statement &statement,
                               std::shared_ptr<Scope> scope, Datum &last,
                               const std::string &path) {
@@ -155,7 +187,7 @@ void Elaborator::runStatement(const Statement &statement,
     return;
   }
   case Statement::Kind::Update:
-    error(statement.range, "update is not supported yet");
+    updateState(statement, scope);
     return;
   case Statement::Kind::Expr:
   case Statement::Kind::If:

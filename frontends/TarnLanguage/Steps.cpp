@@ -38,6 +38,7 @@ mlir::func::FuncOp Elaborator::beginFunction(const std::string &name,
   function->setAttr("tarn.kind", b.getStringAttr(kind));
   b.setInsertionPointToStart(function.addEntryBlock());
   parameterArguments.clear();
+  updates.clear();
   namedArguments.clear();
   caches.clear();
   cachePosition = newPosition = {};
@@ -230,6 +231,8 @@ void Elaborator::emitStep(const StepDecl &step) {
       return;
     results.push_back({"metric", name, tensor});
   }
+  for (auto &[index, value] : updates)
+    results.push_back({"parameter", parameters[index].path, value});
   for (const CacheState &cache : caches) {
     results.push_back({"cache", cache.name + ".key", cache.key});
     results.push_back({"cache", cache.name + ".value", cache.value});

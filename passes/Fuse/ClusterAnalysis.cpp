@@ -114,6 +114,7 @@ bool Analyzer::findAnchor() {
       reductions.push_back(op);
       break;
     case TileKind::composite:
+    case TileKind::opaque:
     case TileKind::scatter:
       if (program)
         return fail("two ops with programs of their own");
@@ -366,6 +367,13 @@ std::optional<ClusterInfo> Analyzer::run() {
   if (!findAnchor() || !checkPositions())
     return std::nullopt;
   if (info.kind == ClusterKind::program) {
+    // It stores its own results; a view of one that must lie in memory is
+    // another kernel's work.
+    for (Value output : outputs)
+      if (output.getDefiningOp() != info.anchor) {
+        fail("a view behind an op with a program of its own");
+        return std::nullopt;
+      }
     info.primary = outputs[0];
     return info;
   }

@@ -21,6 +21,10 @@ namespace tarn {
 using namespace mlir;
 using namespace tarn;
 
+/// Ops that one kernel holds at most: beyond, its code only grows, and so does
+/// the time to find what else may join.
+static constexpr size_t mostOps = 256;
+
 namespace {
 
 /// A kernel in the making.
@@ -94,7 +98,7 @@ SmallVector<Operation *> Fuser::withFreeOps(ArrayRef<Operation *> ops) {
   for (size_t i = 0; i != all.size(); ++i)
     for (Value operand : all[i]->getOperands())
       if (Operation *source = operand.getDefiningOp())
-        if (isFree(source) && !llvm::is_contained(all, source))
+        if (isFree(source))
           all.insert(source);
   SmallVector<Operation *> sorted(all.begin(), all.end());
   llvm::sort(sorted, [&](Operation *x, Operation *y) {
@@ -132,35 +136,95 @@ SmallVector<Value> Fuser::outputsOf(ArrayRef<Operation *> ops) {
   return outputs;
 }
 
-/// Whether something outside of `ops` waits for one of them and another waits
-/// for it: then they cannot be one kernel.
-bool Fuser::reenters(ArrayRef<Operation *> ops) {
-  llvm::SmallDenseSet<Operation *> inside(ops.begin(), ops.end());
-  // Free ops on results of `ops` are repeated by whoever needs them.
-  SmallVector<Operation *> near(ops.begin(), ops.end()), work;
-  llvm::DenseSet<Operation *> seen(ops.begin(), ops.end());
-  while (!near.empty())
-    for (Operation *user : near.pop_back_val()->getUsers())
-      if (seen.insert(user).second)
-        (isFree(user) ? near : work).push_back(user);
-  llvm::DenseSet<Cluster *> waiting;
-  while (!work.empty()) {
+namespace {
+
+/// One direction of the search for a way that leaves a set of ops and comes
+/// back to it. All of a kernel waits for what any of it waits for.
+class WaySearch {
+public:
+  enum class Found { nothing, way, more };
+  WaySearch(const llvm::SmallDenseSet<Operation *> &inside,
+            const llvm::DenseMap<Operation *, Cluster *> &home,
+            llvm::function_ref<bool(Operation *)> isNear)
+      : inside(inside), home(home), isNear(isNear),
+        seen(inside.begin(), inside.end()) {}
+
+  /// Where the search begins: ops beside the set, through free ops, which are
+  /// repeated by whoever needs them.
+  template <typename Neighbours> void start(Neighbours neighbours) {
+    SmallVector<Operation *> near(inside.begin(), inside.end());
+    // Not `seen`: a way back may lead through them as well.
+    llvm::DenseSet<Operation *> repeated(inside.begin(), inside.end());
+    while (!near.empty())
+      neighbours(near.pop_back_val(), [&](Operation *next) {
+        if (!isNear(next) || inside.contains(next))
+          return;
+        if (isFree(next) && repeated.insert(next).second)
+          near.push_back(next);
+        if (!isFree(next) && seen.insert(next).second)
+          work.push_back(next);
+      });
+  }
+
+  /// Looks at one op more.
+  template <typename Neighbours> Found step(Neighbours neighbours) {
+    if (work.empty())
+      return Found::nothing;
     Operation *op = work.pop_back_val();
+    bool back = false;
     auto push = [&](Operation *next) {
-      if (seen.insert(next).second)
+      back |= inside.contains(next);
+      if (isNear(next) && seen.insert(next).second)
         work.push_back(next);
-      return inside.contains(next);
     };
-    // All of a kernel waits for what any of it waits for.
     Cluster *cluster = home.lookup(op);
     if (cluster && waiting.insert(cluster).second)
       for (Operation *other : cluster->ops)
         push(other);
-    for (Operation *user : op->getUsers())
-      if (push(user))
-        return true;
+    neighbours(op, push);
+    return back ? Found::way : Found::more;
   }
-  return false;
+
+private:
+  const llvm::SmallDenseSet<Operation *> &inside;
+  const llvm::DenseMap<Operation *, Cluster *> &home;
+  llvm::function_ref<bool(Operation *)> isNear;
+  SmallVector<Operation *> work;
+  llvm::DenseSet<Operation *> seen;
+  llvm::DenseSet<Cluster *> waiting;
+};
+
+} // namespace
+
+/// Whether something outside of `ops` waits for one of them and another waits
+/// for it: then they cannot be one kernel. Looks from both ends in turns: one
+/// of them has little to look at, since only ops behind the first of `ops` have
+/// been visited.
+bool Fuser::reenters(ArrayRef<Operation *> ops) {
+  llvm::SmallDenseSet<Operation *> inside(ops.begin(), ops.end());
+  auto users = [](Operation *op, auto visit) {
+    for (Operation *user : op->getUsers())
+      visit(user);
+  };
+  auto sources = [](Operation *op, auto visit) {
+    for (Value operand : op->getOperands())
+      if (Operation *source = operand.getDefiningOp())
+        visit(source);
+  };
+  unsigned first = order.lookup(ops.front());
+  auto isAnything = [](Operation *) { return true; };
+  auto isVisited = [&](Operation *op) { return order.lookup(op) > first; };
+  WaySearch down(inside, home, isAnything), up(inside, home, isVisited);
+  down.start(users);
+  up.start(sources);
+  while (true) {
+    WaySearch::Found below = down.step(users), above = up.step(sources);
+    if (below == WaySearch::Found::way || above == WaySearch::Found::way)
+      return true;
+    if (below == WaySearch::Found::nothing ||
+        above == WaySearch::Found::nothing)
+      return false;
+  }
 }
 
 void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
@@ -179,16 +243,21 @@ bool Fuser::join(Operation *op, const Uses &uses) {
     SmallVector<Operation *> ops{op};
     for (Cluster *cluster : chosen)
       llvm::append_range(ops, cluster->ops);
+    if (ops.size() > mostOps) {
+      reason = "a kernel of more than 256 ops";
+      return false;
+    }
     llvm::sort(ops, [&](Operation *x, Operation *y) {
       return order.lookup(x) < order.lookup(y);
     });
+    // The cheaper question first: it is about these ops alone.
+    SmallVector<Value> outputs = outputsOf(ops);
+    if (!analyzeCluster(withFreeOps(ops), outputs, reason))
+      return false;
     if (reenters(ops)) {
       reason = "another kernel that uses it comes in between";
       return false;
     }
-    SmallVector<Value> outputs = outputsOf(ops);
-    if (!analyzeCluster(withFreeOps(ops), outputs, reason))
-      return false;
     Cluster *target = chosen[0];
     target->ops = ops;
     for (Cluster *cluster : chosen.drop_front())

@@ -25,7 +25,8 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
 
     Example: see test/passes/Fuse/fuse-clusters.mlir.
 
-    Limits: a product takes no ops in front of it but free ones.
+    Limits: a product takes no ops in front of it but free ones; a kernel holds
+    256 ops; ops with programs of their own, and opaque ones, are alone.
 
     Numerics: exact.
   }];

@@ -38,6 +38,9 @@ public:
   /// The tile of a slice of `value`.
   mlir::FailureOr<mlir::Value> tile(mlir::Value value, const TileSlice &slice);
 
+  /// The kernel that is being written.
+  tile::KernelOp getKernel() { return kernel; }
+
   /// Stores a tile of an output of the cluster at its slice.
   mlir::LogicalResult store(mlir::Value output, mlir::Value tile,
                             const TileSlice &slice);

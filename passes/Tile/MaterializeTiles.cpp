@@ -38,6 +38,8 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
     return createScatterAdd(op);
   if (auto op = dyn_cast<graph::UpdateSliceOp>(anchor))
     return createUpdate(op);
+  if (cast<graph::IndexedOp>(anchor).getTileKind() == graph::TileKind::opaque)
+    return createOpaque(anchor);
   anchor->emitOpError("has no tile program");
   return nullptr;
 }

@@ -12,7 +12,9 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
     `tile.kernel` whose buffers are the cluster's inputs and then its outputs.
     Clusters with equal programs share one kernel. Programs are derived from
     the ops' indexing maps and tile bodies (Derivation.h); attention and
-    scatter bring their own. Block sizes fit the caches of a CPU level.
+    scatter bring their own. Block sizes fit the caches of a CPU level. An op
+    that says it is opaque gets a kernel without a program: buffers, a grid and
+    figures, which is what planning needs (`tile.opaque`).
 
     When: phase tile, after fuse.
 

@@ -41,6 +41,8 @@ std::unique_ptr<TileProgram>
 createAttentionBackward(graph::AttentionBackwardOp op);
 std::unique_ptr<TileProgram> createScatterAdd(graph::ScatterAddOp op);
 std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op);
+/// For an op that says it is opaque: figures and no code.
+std::unique_ptr<TileProgram> createOpaque(mlir::Operation *op);
 
 } // namespace tarn
 

@@ -267,6 +267,18 @@ LogicalResult StepBuilder::appendUpdate(Value lossValue) {
   for (auto [name, old, next] : llvm::zip(sharedNames, oldShared, shared))
     addState(name, old, next, finite);
 
+  // What the forward pass itself makes the next value of a parameter.
+  func::ReturnOp ret = returnOf(function);
+  for (unsigned i = 0, e = function.getNumResults(); i != e; ++i) {
+    if (resultRole(function, i) != "parameter")
+      continue;
+    std::optional<unsigned> old =
+        findArgument(function, "parameter", resultName(function, i));
+    if (old)
+      ret.setOperand(
+          i, choose(finite, ret.getOperand(i), function.getArgument(*old)));
+  }
+
   for (Trained &t : trained) {
     const Group *group = groupOf(t.name);
     UpdateTerms terms;

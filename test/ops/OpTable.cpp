@@ -16,7 +16,7 @@ ArrayRef<OpRecord> test::allOpRecords() {
   static const std::vector<OpRecord> records = [] {
     std::vector<OpRecord> all;
     for (auto part : {elementwiseRecords, shapeRecords, dotRecords, normRecords,
-                      attentionRecords, dataRecords})
+                      attentionRecords, dataRecords, routingRecords})
       for (OpRecord &record : part())
         all.push_back(std::move(record));
     return all;

@@ -82,6 +82,7 @@ std::vector<OpRecord> dotRecords();
 std::vector<OpRecord> normRecords();
 std::vector<OpRecord> attentionRecords();
 std::vector<OpRecord> dataRecords();
+std::vector<OpRecord> routingRecords();
 
 /// A case that builds `Op` from the operands and further builder arguments.
 template <typename Op, typename... Arguments>

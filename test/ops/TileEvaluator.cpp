@@ -215,6 +215,7 @@ public:
       return result;
     }
     case TileKind::composite:
+    case TileKind::opaque:
       return failure();
     }
     llvm_unreachable("all kinds are handled");
