@@ -54,7 +54,8 @@ struct Tensor {
   std::string type;  ///< `f32[2048, 768]`
   std::string layer; ///< may be empty
   std::string op;    ///< of the kernel that makes it; of state its role
-  std::string space; ///< `state`, `arena`, `input`, `output`, `constant`, `host`
+  std::string
+      space; ///< `state`, `arena`, `input`, `output`, `constant`, `host`
   Place place;
   int64_t offset = 0, bytes = 0;
   /// Steps that it lives through, both included; -1 = before the program, the
@@ -171,8 +172,8 @@ const Function *mainFunction(const Report &report);
 /// The documented form (README.md, schema.json).
 rt::Json toJson(const Report &report);
 
-/// Whether a JSON value is a report, of a version that is known.
-bool isReport(const rt::Json &json);
+/// A report from that form; an error for anything else.
+rt::Result<Report> fromJson(const rt::Json &json);
 
 } // namespace tarn::report
 

@@ -200,8 +200,3 @@ Json tarn::report::toJson(const Report &report) {
   out.set("functions", listJson(report.functions, functionJson));
   return out;
 }
-
-bool tarn::report::isReport(const Json &json) {
-  const Json *version = json.find("tarn_plan");
-  return version && version->isInt() && version->asInt() == 1;
-}

@@ -1,6 +1,7 @@
 //===- Plan.cpp - `tarn plan` ---------------------------------------------===//
 
 #include "compiler/Report/Condition.h"
+#include "compiler/Report/Exports.h"
 #include "compiler/Report/Html.h"
 #include "tools/tarn/CrashGuard.h"
 #include "tools/tarn/Model.h"
@@ -10,6 +11,7 @@
 #include "tools/tarn/Terminal.h"
 
 #include <cstdio>
+#include <optional>
 
 using namespace tarn;
 using namespace tarn::cli;
@@ -67,6 +69,34 @@ static int writeFiles(const Invocation &in, const report::Report &report) {
     if (!write(in.plan.report, report::toHtml(json, report::readSources(json))))
       return userError;
   }
+  if (!in.plan.exportPytorch.empty() &&
+      !write(in.plan.exportPytorch,
+             report::toPickle(report::toPytorchSnapshot(report))))
+    return userError;
+  if (!in.plan.exportPerfetto.empty() &&
+      !write(in.plan.exportPerfetto, report::toPerfetto(report).dump()))
+    return userError;
+  return success;
+}
+
+/// The report of a model, or one that was stored. Returns an ExitCode.
+static int obtainReport(const Invocation &in, report::Report &report) {
+  if (isReportFile(in.model.model)) {
+    rt::Result<report::Report> stored = readReport(in.model.model);
+    if (!stored.ok()) {
+      printError(stored.status().message());
+      return userError;
+    }
+    report = stored.take();
+    return success;
+  }
+  PlanSetup setup;
+  if (int code = setUpPlan(in, setup); code != success)
+    return code;
+  PlanRun run = planOrSmallest(setup);
+  if (run.status != CompileStatus::success)
+    return exitCodeFor(run.status);
+  report = std::move(run.report);
   return success;
 }
 
@@ -83,18 +113,32 @@ int tarn::cli::runPlan(const Invocation &in) {
   std::vector<report::Condition> conditions;
   if (int code = readConditions(in, conditions); code != success)
     return code;
-  PlanSetup setup;
-  if (int code = setUpPlan(in, setup); code != success)
+  // What there is to compare with is read before anything is planned.
+  std::optional<report::Report> before;
+  if (!in.plan.compare.empty()) {
+    rt::Result<report::Report> read = readReport(in.plan.compare);
+    if (!read.ok()) {
+      printError("--compare: " + read.status().message());
+      return userError;
+    }
+    before = read.take();
+  }
+  report::Report report;
+  if (int code = obtainReport(in, report); code != success)
     return code;
-  PlanRun run = planOrSmallest(setup);
-  if (run.status != CompileStatus::success)
-    return exitCodeFor(run.status);
-  if (int code = writeFiles(in, run.report); code != success)
+  if (int code = writeFiles(in, report); code != success)
     return code;
-  if (in.output.json)
-    std::printf("%s\n", report::toJson(run.report).dump().c_str());
-  else if (!in.output.quiet)
-    printReport(run.report);
-  bool asserted = checkConditions(run.report, conditions);
-  return run.report.fits && asserted ? success : userError;
+  if (before) {
+    report::Comparison comparison = report::compare(*before, report);
+    if (in.output.json)
+      std::printf("%s\n", report::toJson(comparison).dump().c_str());
+    else if (!in.output.quiet)
+      printComparison(comparison);
+  } else if (in.output.json) {
+    std::printf("%s\n", report::toJson(report).dump().c_str());
+  } else if (!in.output.quiet) {
+    printReport(report);
+  }
+  bool asserted = checkConditions(report, conditions);
+  return report.fits && asserted ? success : userError;
 }

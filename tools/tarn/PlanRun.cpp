@@ -9,6 +9,8 @@
 #include "tools/tarn/Model.h"
 #include "tools/tarn/Terminal.h"
 
+#include "runtime/File.h"
+
 #include "llvm/Support/raw_ostream.h"
 
 using namespace tarn;
@@ -194,4 +196,31 @@ PlanRun tarn::cli::planOrSmallest(const PlanSetup &setup) {
   PlanRun second = planOnce(setup, smallest, /*quiet=*/true);
   second.leastBudget = run.leastBudget;
   return second;
+}
+
+rt::Result<report::Report> tarn::cli::readReport(const std::string &path) {
+  rt::Result<std::string> text = rt::readFile(path, uint64_t(1) << 30);
+  if (!text.ok())
+    return text.status();
+  rt::Result<rt::Json> json = rt::parseJson(*text);
+  if (!json.ok())
+    return json.status().within("`" + path + "`");
+  rt::Result<report::Report> report = report::fromJson(*json);
+  if (!report.ok())
+    return report.status().within("`" + path + "`");
+  return report;
+}
+
+bool tarn::cli::isReportFile(const std::string &path) {
+  if (!path.ends_with(".json"))
+    return false;
+  // Configurations of models are JSON too.
+  std::FILE *file = std::fopen(path.c_str(), "rb");
+  char head[64] = {};
+  if (!file)
+    return false;
+  size_t got = std::fread(head, 1, sizeof head - 1, file);
+  std::fclose(file);
+  return std::string_view(head, got).find("\"tarn_plan\"") !=
+         std::string_view::npos;
 }

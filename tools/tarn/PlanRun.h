@@ -4,6 +4,7 @@
 #define TOOLS_TARN_PLANRUN_H
 
 #include "compiler/Driver/Compile.h"
+#include "compiler/Report/Compare.h"
 #include "compiler/Report/Report.h"
 #include "tools/tarn/Options.h"
 
@@ -40,6 +41,15 @@ PlanRun planOnce(const PlanSetup &setup, CompileRequest request, bool quiet);
 /// The plan for the setup's budget; where none fits, messages are printed and
 /// the smallest plan comes with `fits` unset.
 PlanRun planOrSmallest(const PlanSetup &setup);
+
+/// Whether the model is a stored report (`tarn plan --json`).
+bool isReportFile(const std::string &path);
+
+/// Reads a stored report; errors begin with the path.
+rt::Result<report::Report> readReport(const std::string &path);
+
+/// Prints how two plans differ, as text.
+void printComparison(const report::Comparison &comparison);
 
 /// Prints a report as text, 80 columns wide at most.
 void printReport(const report::Report &report);

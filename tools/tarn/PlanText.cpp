@@ -263,3 +263,44 @@ void tarn::cli::printReport(const Report &report) {
   sayLadder(report);
   sayRest(report);
 }
+
+void tarn::cli::printComparison(const Comparison &comparison) {
+  say("before", comparison.before);
+  say("after", comparison.after);
+  char time[80];
+  std::snprintf(time, sizeof time, "%s -> %s (%+.1f%%), estimated",
+                seconds(comparison.secondsBefore).c_str(),
+                seconds(comparison.secondsAfter).c_str(),
+                100 * (comparison.secondsAfter /
+                           std::max(comparison.secondsBefore, 1e-12) -
+                       1));
+  say("time", time);
+  std::string group;
+  size_t shown = 0;
+  for (const Difference &row : comparison.rows) {
+    if (row.group != group) {
+      printLine("");
+      char head[96];
+      std::snprintf(head, sizeof head, " %-36s %12s %12s %13s",
+                    row.group == "all" ? "" : ("by " + row.group).c_str(),
+                    "before", "after", "difference");
+      printLine(head);
+      group = row.group;
+      shown = 0;
+    }
+    // The rows that tell; all of them are in the JSON.
+    if (row.group != "all" && (row.before == row.after || ++shown > 8))
+      continue;
+    std::string name = row.name.size() <= 35
+                           ? row.name
+                           : "..." + row.name.substr(row.name.size() - 32);
+    int64_t change = row.after - row.before;
+    std::string difference =
+        change ? (change < 0 ? "-" : "+") + bytes(std::abs(change)) : "=";
+    char line[128];
+    std::snprintf(line, sizeof line, " %-36s %12s %12s %13s", name.c_str(),
+                  bytes(row.before).c_str(), bytes(row.after).c_str(),
+                  difference.c_str());
+    printLine(line);
+  }
+}
