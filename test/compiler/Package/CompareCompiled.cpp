@@ -21,6 +21,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
@@ -290,6 +291,12 @@ static std::string checkMemory(ModuleOp programs, const rt::Session &session) {
   return "";
 }
 
+/// The level that the environment asks for, else the best that runs here.
+static std::string levelUnderTest() {
+  const char *wanted = std::getenv("TARN_TEST_LEVEL");
+  return wanted ? wanted : cpu::hostIsa().name.str();
+}
+
 static std::string run(ModuleOp module, const CompareOptions &options,
                        CompareResult &result) {
   PipelineOptions pipeline;
@@ -307,7 +314,7 @@ static std::string run(ModuleOp module, const CompareOptions &options,
     return "fails in the middle end";
   module.walk([&](graph::ClusterOp) { ++result.launches; });
   PackageOptions package;
-  package.levels = {cpu::hostIsa().name.str()};
+  package.levels = {levelUnderTest()};
   package.threads = options.threads;
   PackageResult packaged;
   if (failed(packageModule(module, package, packaged)))
