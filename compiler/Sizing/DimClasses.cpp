@@ -2,6 +2,7 @@
 
 #include "compiler/Sizing/DimClasses.h"
 
+#include "dialects/Tarn/ShardLoops.h"
 #include "dialects/Tarn/TarnOps.h"
 
 using namespace mlir;
@@ -198,6 +199,8 @@ void DimClasses::addBlock(Block &block) {
 void DimClasses::addOp(Operation *op) {
   if (op->hasTrait<OpTrait::IsTerminator>() || op->getNumResults() == 0)
     return;
+  if (isa<graph::ShardLoops>(op))
+    return addShardLoops(op);
   auto indexed = dyn_cast<IndexedOp>(op);
   if (indexed && !indexed.getIndexingMaps().empty())
     return addLoops(op);
@@ -217,6 +220,81 @@ void DimClasses::addOp(Operation *op) {
   for (Value operand : op->getOperands())
     for (unsigned d = 0, e = shapeOf(operand).size(); d != e; ++d)
       record(DimEvent::blocked, use(operand, d), 0);
+}
+
+/// An op that names its loops.
+void DimClasses::addShardLoops(Operation *op) {
+  unsigned operands = op->getNumOperands();
+  auto valueOf = [&](unsigned i) -> Value {
+    return i < operands ? op->getOperand(i) : op->getResult(i - operands);
+  };
+  bool isProduct = isa<graph::ProductOp>(op);
+  double elements =
+      double(graph::tensorType(op->getResult(0)).getNumElements());
+  DenseSet<std::pair<unsigned, unsigned>> named;
+  using graph::ShardLoop;
+  for (const ShardLoop &loop : cast<graph::ShardLoops>(op).getShardLoops()) {
+    Factors factors;
+    bool tied = false, ofWeight = false, ofOther = false;
+    Value weights;
+    for (auto [value, dim] : loop.at) {
+      named.insert({value, dim});
+      if (value >= operands)
+        continue;
+      Factors here = use(valueOf(value), dim);
+      if (tied)
+        unify(factors, here);
+      else
+        factors = here;
+      tied = true;
+      bool isWeight = weight(valueOf(value));
+      ofWeight |= isWeight;
+      ofOther |= !isWeight;
+      if (isWeight)
+        weights = valueOf(value);
+    }
+    for (auto [value, dim] : loop.at) {
+      if (value < operands)
+        continue;
+      int64_t extent = shapeOf(valueOf(value))[dim];
+      if (!tied && extent > 1)
+        factors.push_back(make(extent, false));
+      tied = true;
+      define(valueOf(value), dim, expandAll(factors));
+    }
+    switch (loop.kind) {
+    case ShardLoop::parallel:
+      if (isProduct && ofWeight)
+        record(DimEvent::madeByWeight, factors, elements);
+      break;
+    case ShardLoop::sum:
+      record(!isProduct ? DimEvent::statistic
+             : ofWeight ? DimEvent::sumWithWeight
+                        : DimEvent::sumOfActivations,
+             factors, elements);
+      break;
+    case ShardLoop::group:
+      if (ofWeight)
+        record(DimEvent::perWeight, factors, elements, rootOf(weights));
+      break;
+    case ShardLoop::groupedRows:
+      record(DimEvent::dispatched, factors, elements);
+      break;
+    }
+  }
+  for (unsigned i = 0; i != operands; ++i)
+    for (unsigned d = 0, e = shapeOf(valueOf(i)).size(); d != e; ++d)
+      if (!named.contains({i, d}))
+        record(DimEvent::blocked, use(valueOf(i), d), 0);
+  for (Value result : op->getResults())
+    for (auto [d, extent] : llvm::enumerate(shapeOf(result)))
+      if (!named.contains(
+              {operands + cast<OpResult>(result).getResultNumber(), d})) {
+        Factors factors;
+        if (extent > 1)
+          factors.push_back(make(extent, false));
+        define(result, d, factors);
+      }
 }
 
 void DimClasses::addReinterpretation(Operation *op) {

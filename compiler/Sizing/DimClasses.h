@@ -36,6 +36,8 @@ struct DimEvent {
     perWeight,
     /// The rows of a weight that are read at positions known at run time.
     rowsOfWeight,
+    /// Rows that were dispatched to groups: to experts.
+    dispatched,
     /// Positions are moved along it, or the op does not say: it can't be split.
     blocked
   };
@@ -91,6 +93,7 @@ private:
   void addBlock(mlir::Block &block);
   void addOp(mlir::Operation *op);
   void addLoops(mlir::Operation *op);
+  void addShardLoops(mlir::Operation *op);
   void addReinterpretation(mlir::Operation *op);
   void addComposite(mlir::Operation *op);
   void addRegion(mlir::Operation *op);

@@ -91,6 +91,8 @@ void Parallelism::findTensorDims() {
   for (const DimEvent &event : events) {
     if (event.kind == DimEvent::perWeight)
       perWeight.insert(event.dim);
+    else if (event.kind == DimEvent::dispatched)
+      dispatched.insert(event.dim);
     Candidate *candidate = at(event.dim);
     if (!candidate)
       continue;
@@ -115,6 +117,7 @@ void Parallelism::findTensorDims() {
       candidate->made = true;
       break;
     case DimEvent::perWeight:
+    case DimEvent::dispatched:
       break;
     }
   }
@@ -300,6 +303,8 @@ bool Parallelism::isExpert(Value value) {
     return expertWeights.contains(value);
   SmallVector<DimClass> dims = classes.classesOf(value);
   return llvm::any_of(dims, [&](DimClass dim) {
+    if (dispatched.contains(dim))
+      return true;
     return expert.contains(dim) && llvm::any_of(dims, [&](DimClass other) {
              return expertFeatures[dim].contains(other);
            });
@@ -350,6 +355,11 @@ Shards Parallelism::shardsOf(Value value, const ShardOptions &options) {
     if (shards.data == 1 && options.overBatch() > mesh.ep) {
       shards.data = options.overBatch() / mesh.ep;
       shards.elements = std::ceil(shards.elements / double(shards.data));
+    }
+    // Rows in the order of experts have no dim of experts.
+    if (shards.expert == 1 && mesh.ep > 1) {
+      shards.expert = mesh.ep;
+      shards.elements = std::ceil(shards.elements / double(mesh.ep));
     }
     if (mesh.ep > 1)
       shards.elements = std::ceil(shards.elements * options.imbalance);

@@ -88,6 +88,8 @@ private:
   /// Dims of experts, and for each the weights and the other dims that those
   /// have: a router names experts too, and is not split.
   llvm::DenseSet<DimClass> expert;
+  /// Rows in the order of experts.
+  llvm::DenseSet<DimClass> dispatched;
   llvm::DenseSet<mlir::Value> expertWeights;
   llvm::DenseMap<DimClass, llvm::DenseSet<DimClass>> expertFeatures;
 };

@@ -38,6 +38,7 @@ public:
 private:
   Value sourceOf(Value value);
   void read(Value value);
+  void dropCheap();
   bool isDropped(Value root);
   bool isKept(Value root);
   int elementBytes(Value root);
@@ -91,6 +92,7 @@ int64_t SavedFinder::layerOf(Value root) {
 bool SavedFinder::isDropped(Value root) {
   switch (options.recompute) {
   case Recompute::none:
+  case Recompute::cheap:
     return false;
   case Recompute::selective:
     return parallelism.isQuadratic(root);
@@ -157,12 +159,38 @@ void SavedFinder::read(Value value) {
   }
 }
 
+/// Gives up what elementwise ops make of values that are there: of those that
+/// stay, of what takes no memory, of each other.
+void SavedFinder::dropCheap() {
+  DenseSet<Value> made;
+  for (Operation *op : step.forward) {
+    auto recomputable = dyn_cast<graph::Recomputable>(op);
+    if (!recomputable ||
+        recomputable.getRecomputeClass() != graph::RecomputeClass::cheap ||
+        op->getNumOperands() == 0)
+      continue;
+    bool possible = llvm::all_of(op->getOperands(), [&](Value operand) {
+      while (Value source = sourceOf(operand))
+        operand = source;
+      return !isKept(operand) || kept.contains(operand) ||
+             made.contains(operand);
+    });
+    for (Value result : op->getResults())
+      if (possible && !sourceOf(result)) {
+        made.insert(result);
+        kept.erase(result);
+      }
+  }
+}
+
 std::vector<SavedValue> SavedFinder::find() {
   for (Operation *op : step.forward)
     for (Value result : op->getResults())
       if (llvm::any_of(result.getUsers(),
                        [&](Operation *user) { return step.isBackward(user); }))
         read(result);
+  if (options.recompute == Recompute::cheap)
+    dropCheap();
   std::vector<SavedValue> all;
   for (auto *list : {&kept, &dropped})
     for (auto &[root, reads] : *list) {

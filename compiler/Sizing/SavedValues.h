@@ -17,6 +17,8 @@ namespace tarn {
 
 enum class Recompute {
   none,
+  /// Elementwise results of what is kept anyway: their readers make them anew.
+  cheap,
   selective, ///< what relates tokens with tokens: the core of attention
   full       ///< everything inside of a layer: its input is kept
 };

@@ -118,8 +118,10 @@ FailureOr<RankMemory> Sizing::size(const SizeOptions &options) {
     // One forward, one backward: a stage has as many micro-batches under way
     // as stages follow it, and itself.
     stage.inFlight = mesh.pp - int64_t(i);
-    if (options.microBatches > 0)
-      stage.inFlight = std::min(stage.inFlight, options.microBatches);
+    int64_t microBatches =
+        options.microBatches ? options.microBatches : step.accumulate;
+    if (microBatches > 0)
+      stage.inFlight = std::min(stage.inFlight, microBatches);
   }
 
   // Parameters, gradients, optimizer state. ZeRO cuts flat buffers: the ranks'

@@ -25,7 +25,8 @@ struct SizeOptions {
   /// What data-parallel ranks share: 0 nothing, 1 optimizer state, 2 gradients
   /// too, 3 weights too (Rajbhandari et al., arXiv 1910.02054).
   int zero = 0;
-  /// Micro-batches of a step, for pipelines; 0 = at least as many as stages.
+  /// Micro-batches of a step, for pipelines; 0 = what the model accumulates, or
+  /// at least as many as stages.
   int64_t microBatches = 0;
 };
 

@@ -199,6 +199,8 @@ FailureOr<StepGraph> StepGraph::read(ModuleOp module) {
   if (auto micro = step.apply->getAttrOfType<FlatSymbolRefAttr>("tarn.micro"))
     step.work = cast<func::FuncOp>(
         SymbolTable::lookupNearestSymbolFrom(step.apply, micro));
+  if (auto count = step.apply->getAttrOfType<IntegerAttr>("tarn.accumulate"))
+    step.accumulate = count.getInt();
   step.findOrigins(step.work);
   if (step.work != step.apply)
     step.findOrigins(step.apply);

@@ -45,6 +45,8 @@ public:
   mlir::func::FuncOp apply;
   std::vector<SizedParameter> parameters;
   std::vector<mlir::Value> inputs;
+  /// Micro-batches of a step, where the model says so; else 0.
+  int64_t accumulate = 0;
   /// Optimizer states of no parameter's shape (steps, corrections), random
   /// keys, other state.
   std::vector<mlir::Value> otherState;

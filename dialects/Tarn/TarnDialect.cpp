@@ -3,6 +3,7 @@
 #include "dialects/Tarn/TarnDialect.h"
 
 #include "dialects/Tarn/Elementwise.h"
+#include "dialects/Tarn/ShardLoops.h"
 #include "dialects/Tarn/TarnOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -33,6 +34,7 @@ void TarnDialect::initialize() {
 #define GET_OP_LIST
 #include "dialects/Tarn/TarnOps.cpp.inc"
       >();
+  attachShardLoops(*getContext());
 }
 
 Operation *TarnDialect::materializeConstant(OpBuilder &builder, Attribute value,

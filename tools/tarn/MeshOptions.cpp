@@ -49,9 +49,10 @@ void tarn::cli::addMeshOptions(CLI::App *plan, MeshOptions &options) {
       ->check(CLI::IsMember(
           {"graph", "megatron", "megatron-main-grads", "deepseek-v3"}));
   asked(group->add_option("--recompute", options.recompute,
-                          "none, selective (what relates tokens with tokens), "
-                          "full (a layer from its input)"))
-      ->check(CLI::IsMember({"none", "selective", "full"}));
+                          "none, cheap (elementwise of what is kept), "
+                          "selective (what relates tokens with tokens), full "
+                          "(a layer from its input)"))
+      ->check(CLI::IsMember({"none", "cheap", "selective", "full"}));
   asked(group->add_option("--dropout-masks", options.masks,
                           "replayed from their counters, or saved"))
       ->check(CLI::IsMember({"replayed", "saved"}));

@@ -24,7 +24,7 @@ struct MeshOptions {
   bool sequenceParallel = false;
   /// Bytes of weights, gradients, states: a name of compiler/Sizing/Recipe.h.
   std::string recipe = "graph";
-  /// `none`, `selective`, `full`; empty = what --policy says.
+  /// `none`, `cheap`, `selective`, `full`; empty = what --policy says.
   std::string recompute;
   /// `replayed` from their counters or `saved`.
   std::string masks = "replayed";

@@ -82,6 +82,7 @@ static SizeOptions sizeOptions(const Invocation &in, const Mesh &mesh) {
     recompute = in.model.policy == "recompute-all" ? "full" : "none";
   options.save.recompute = recompute == "full"        ? Recompute::full
                            : recompute == "selective" ? Recompute::selective
+                           : recompute == "cheap"     ? Recompute::cheap
                                                       : Recompute::none;
   return options;
 }
@@ -289,13 +290,22 @@ struct Row {
 };
 } // namespace
 
+/// Micro-batches of a step: as said, as the model accumulates, or as many as
+/// stages.
+static int64_t microBatchesOf(const Invocation &in, int64_t accumulate,
+                              const Mesh &mesh) {
+  if (in.mesh.microBatches > 0)
+    return in.mesh.microBatches;
+  return accumulate > 0 ? accumulate : mesh.pp;
+}
+
 /// Rows of devices times counts: tp, pp and ep as given, dp takes the rest, and
 /// every rank keeps the batch that it has. Returns an ExitCode.
 static int makeTable(const Invocation &in, Sizing &sizing,
                      const SizeOptions &given, std::vector<Row> &rows) {
   int64_t stages = given.shard.mesh.pp;
   int64_t microBatches =
-      in.mesh.microBatches > 0 ? in.mesh.microBatches : stages;
+      microBatchesOf(in, sizing.graph().accumulate, given.shard.mesh);
   for (const std::string &word : in.mesh.devices) {
     rt::Result<Device> device = findDevice(word);
     if (!device.ok()) {
@@ -352,15 +362,13 @@ static rt::Json jsonOf(const std::vector<Row> &rows) {
   return table;
 }
 
-static void printTable(const Invocation &in, const Mesh &mesh,
+static void printTable(const Invocation &in, const Mesh &mesh, int64_t micro,
                        const std::vector<Row> &rows) {
   std::printf("\n %g tokens", in.mesh.tokens);
-  if (mesh.pp > 1) {
-    int64_t micro = in.mesh.microBatches > 0 ? in.mesh.microBatches : mesh.pp;
+  if (mesh.pp > 1)
     std::printf(", %lld micro-batches a step: stages wait %.0f%% of the time",
                 (long long)micro,
                 100 * double(mesh.pp - 1) / double(micro + mesh.pp - 1));
-  }
   std::printf("\n");
   std::printf(" device       count     dp       a rank   fits   tokens/s"
               "      days\n");
@@ -379,7 +387,7 @@ static void printTable(const Invocation &in, const Mesh &mesh,
 }
 
 int tarn::cli::runPlanMesh(const Invocation &in) {
-  if (in.model.policy == "sqrt" || in.model.policy == "auto") {
+  if (in.model.policy != "keep-all" && in.model.policy != "recompute-all") {
     printError("--mesh sizes --policy keep-all and recompute-all",
                "or say --recompute none, selective or full");
     return usageError;
@@ -438,7 +446,8 @@ int tarn::cli::runPlanMesh(const Invocation &in) {
   } else if (!in.output.quiet) {
     printReport(in, options, *memory);
     if (in.mesh.tokens > 0)
-      printTable(in, mesh, rows);
+      printTable(in, mesh, microBatchesOf(in, sizing->graph().accumulate, mesh),
+                 rows);
   }
   return success;
 }
