@@ -22,7 +22,7 @@ Parallelism::Parallelism(StepGraph &step, DimClasses &classes)
 /// The batch: the first dim of an input that the model never sums over; the
 /// sequence: the other one.
 void Parallelism::findTokens() {
-  DenseSet<DimClass> ofWeights, mixed;
+  DenseSet<DimClass> ofWeights, mixed, averaged;
   for (const SizedParameter &parameter : step.parameters)
     for (DimClass dim : classes.classesOf(parameter.value))
       ofWeights.insert(dim);
@@ -31,7 +31,7 @@ void Parallelism::findTokens() {
     case DimEvent::statistic:
       // Sums into one number are the loss.
       if (event.elements > 1)
-        mixed.insert(event.dim);
+        averaged.insert(event.dim);
       break;
     case DimEvent::blocked:
     case DimEvent::sumOfActivations:
@@ -46,9 +46,13 @@ void Parallelism::findTokens() {
     for (DimClass dim : classes.classesOf(input))
       if (!ofWeights.contains(dim) && tokens.insert(dim).second)
         found.push_back(dim);
-  for (DimClass dim : found)
-    if (!batch && !mixed.contains(dim))
-      batch = dim;
+  // A dim that is averaged over (loads of experts, moments of a batch) is split
+  // where there is no other: ranks then have averages of their own.
+  for (bool averages : {false, true})
+    for (DimClass dim : found)
+      if (!batch && !mixed.contains(dim) &&
+          (averages || !averaged.contains(dim)))
+        batch = dim;
   for (DimClass dim : found)
     if (dim != batch)
       sequence = dim;
@@ -62,6 +66,7 @@ struct Candidate {
   double weights = 0; ///< elements of parameters that have it
   double adds = 0;    ///< elements that ranks would add up, forward
   bool made = false, summed = false, rows = false, possible = true;
+  bool mixed = false; ///< by norms, a softmax
 };
 } // namespace
 
@@ -106,6 +111,7 @@ void Parallelism::findTensorDims() {
       candidate->adds += event.elements;
       break;
     case DimEvent::statistic:
+      candidate->mixed |= event.elements > 1;
       candidate->adds += event.elements;
       break;
     case DimEvent::rowsOfWeight:
@@ -164,8 +170,10 @@ void Parallelism::findTensorDims() {
     return a != b ? a < b : x.order < y.order;
   });
   for (const Candidate &candidate : all) {
-    if (!candidate.possible || expert.contains(candidate.dim) ||
-        !(candidate.made || candidate.rows) || tokens.contains(candidate.dim))
+    // A loss may look at all of a vocabulary; between two products nothing may.
+    if (!candidate.possible || (candidate.summed && candidate.mixed) ||
+        expert.contains(candidate.dim) || !(candidate.made || candidate.rows) ||
+        tokens.contains(candidate.dim))
       continue;
     if (llvm::any_of(meets[candidate.dim],
                      [&](DimClass other) { return tensor.contains(other); }))
@@ -227,6 +235,16 @@ InFlightDiagnostic Parallelism::refuse(DimClass dim, StringRef axis,
 LogicalResult Parallelism::check(const ShardOptions &options) {
   const Mesh &mesh = options.mesh;
   if (options.overBatch() > 1) {
+    for (Value input : step.inputs) {
+      auto type = graph::tensorType(input);
+      if (!batch && type.getRank() > 0 && type.getDimSize(0) == 1)
+        return emitError(input.getLoc())
+               << "dp=" << options.overBatch()
+               << " does not divide 1: dim 0 of `"
+               << argumentName(step.work,
+                               cast<BlockArgument>(input).getArgNumber())
+               << "`";
+    }
     if (!batch)
       return emitError(step.work.getLoc())
              << "dp=" << mesh.dp

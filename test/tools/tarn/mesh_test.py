@@ -2,7 +2,7 @@
 """`tarn plan --mesh` against published formulas and counts by hand. The formulas
 stand here and nowhere in the compiler.
 
-Usage: mesh_test.py EXAMPLES INPUTS DEVICES FOLDER
+Usage: mesh_test.py EXAMPLES INPUTS DEVICES CONFIGURATIONS FOLDER
 """
 import collections
 import json
@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 failures = []
-EXAMPLES, INPUTS, DEVICES, FOLDER = sys.argv[1:5]
+EXAMPLES, INPUTS, DEVICES, CONFIGS, FOLDER = sys.argv[1:6]
 GIB = 2**30
 
 
@@ -26,7 +26,7 @@ def run(*words):
 
 
 def sized(model, *words):
-    path = model if model.startswith((FOLDER, INPUTS)) else f"{EXAMPLES}/{model}"
+    path = model if model.startswith((FOLDER, INPUTS, CONFIGS)) else f"{EXAMPLES}/{model}"
     ran = run(path, *words, "--json")
     check(ran.returncode == 0, model, words, ran.stderr)
     return json.loads(ran.stdout) if ran.returncode == 0 else None
@@ -335,6 +335,46 @@ def test_experts():
               wanted in ran.stderr and "experts.mlir:1" in ran.stderr, ran.stderr)
 
 
+def test_configurations():
+    # DeepSeek-V3: 14 bytes a parameter; what a layer of experts saves of a token.
+    v3 = sized(f"{CONFIGS}/deepseek-v3.json", "--mesh", "dp=8,ep=8", "--recipe", "deepseek-v3",
+               "--shape", "B=8,T=512")
+    same(v3["parameters"], 671_026_419_200, "V3")
+    same(v3["layers"], 61, "V3 layers")
+    one = sized(f"{CONFIGS}/deepseek-v3.json", "--mesh", "dp=1", "--recipe", "deepseek-v3",
+                "--shape", "B=1,T=512")
+    biases = 58 * 256  # of the balance: no optimizer moves them
+    same(states(one["stages"][0]), 14 * (671_026_419_200 - biases) + 2 * biases, "9.39 TB")
+    h, heads, f, k, experts = 7168, 128, 2048, 8, 256
+    latent = 2 * h + 2 * 1536 + 2 * 512 + heads * (192 + 192 + 128 + 128) + heads
+    routed = 2 * h + 2 * k * h + 4 * (k + 1) * f + experts
+    token = saved(one)[10] / 512
+    near(token, 2 * (latent + routed), 1e-3, "bytes of a token in a layer of V3")
+    # Published counts take silu(gate) * up as one op.
+    near(token - 2 * (k + 1) * f, 556e3, 0.03, "about 556 KB")
+    # An eighth of the experts, all else whole.
+    matrices = 58 * 256 * 3 * h * f
+    same(v3["stages"][0]["weights"], 2 * (671_026_419_200 - matrices * 7 // 8), "ep=8")
+    dispatched = [x for x in v3["tensors"] if x["role"] == "saved" and x["ep"] == 8]
+    check(len(dispatched) == 58 * 6, "rows and their places, gate, up, silu, product",
+          len(dispatched))
+    heads8 = sized(f"{CONFIGS}/deepseek-v3.json", "--mesh", "tp=8", "--shape", "B=1,T=512")
+    whole = {x["name"].split(".", 3)[-1] for x in heads8["tensors"]
+             if x["role"] == "parameter" and x["tp"] == 1 and ".layers.30." in x["name"]}
+    check(whole == {"input_layernorm.weight", "post_attention_layernorm.weight",
+                    "self_attn.q_a_proj.weight", "self_attn.q_a_layernorm.weight",
+                    "self_attn.kv_a_proj_with_mqa.weight", "self_attn.kv_a_layernorm.weight",
+                    "mlp.gate.weight", "mlp.gate.e_score_correction_bias"}, "V3 tp", whole)
+    # Models of other families: every large matrix is found.
+    for name, layers in (("qwen3-8b", 36), ("gemma-2-9b", 42), ("mixtral-8x7b", 32)):
+        result = sized(f"{CONFIGS}/{name}.json", "--mesh", "tp=4", "--shape", "B=1,T=256")
+        same(result["layers"], layers, name)
+        for tensor in result["tensors"]:
+            large = tensor["shape"].count("x") >= 1 and "block_sparse_moe.gate" not in \
+                tensor["name"] and ".gate.weight" not in tensor["name"]
+            check(tensor["role"] != "parameter" or not large or tensor["tp"] == 4, name, tensor)
+
+
 # --- Devices x counts -------------------------------------------------------
 
 def test_table():
@@ -375,6 +415,7 @@ def test_table():
 
 test_states()
 test_experts()
+test_configurations()
 test_table()
 test_megatron()
 test_gpt2()
