@@ -3,6 +3,10 @@
 #include "dialects/Tarn/TarnInterfaces.h"
 #include "dialects/Tarn/TarnOps.h"
 
+#include "llvm/Support/MathExtras.h"
+
+#include <limits>
+
 using namespace mlir;
 using namespace tarn;
 using namespace tarn::graph;
@@ -49,10 +53,12 @@ int64_t defaults::defaultFlops(Operation *op) {
   default:
     break;
   }
-  int64_t iterations = 1;
+  // Counts that pass 63 bits stay at the largest.
+  int64_t iterations = indexed.getTileKind() == TileKind::dot ? 2 : 1;
   for (int64_t bound : indexed.getLoopBounds())
-    iterations *= bound;
-  return indexed.getTileKind() == TileKind::dot ? 2 * iterations : iterations;
+    if (llvm::MulOverflow(iterations, bound, iterations))
+      return std::numeric_limits<int64_t>::max();
+  return iterations;
 }
 
 int64_t defaults::defaultBytes(Operation *op) {

@@ -14,8 +14,9 @@ using namespace tarn::lang;
 /// The standard library's text (lib/nn.tarn, put in by the build).
 extern const char *const tarnStandardLibrary;
 
-/// Memory is counted in 64 bits; no tensor may come near that.
-static constexpr int64_t mostElements = int64_t(1) << 47;
+/// Memory is counted in 64 bits: tens of thousands of tensors, in bytes, must
+/// stay below that.
+static constexpr int64_t mostElements = int64_t(1) << 44;
 
 mlir::OwningOpRef<mlir::ModuleOp>
 tarn::lang::importSource(mlir::MLIRContext &context, const SourceFile &source,
@@ -40,7 +41,7 @@ static mlir::LogicalResult verifySizes(mlir::ModuleOp module) {
       if (llvm::MulOverflow(elements, extent, elements) ||
           elements > mostElements) {
         mlir::emitError(value.getLoc())
-            << "a tensor of " << type << " has more than 2^47 elements";
+            << "a tensor of " << type << " has more than 2^44 elements";
         return false;
       }
     return true;

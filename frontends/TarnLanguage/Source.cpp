@@ -33,10 +33,17 @@ void tarn::lang::renderSnippet(llvm::raw_ostream &out, llvm::StringRef kind,
   out << kind << ": " << message << "\n";
   out << margin << "--> " << file << ":" << number << ":" << column << "\n";
   out << margin << " |\n" << digits << " | ";
+  size_t start = std::min<size_t>(column ? column - 1 : 0, line.size());
+  // Of a very long line, what is near.
+  constexpr size_t most = 120;
+  if (line.size() > most) {
+    size_t first = start > most / 2 ? start - most / 2 : 0;
+    line = line.substr(first, most);
+    start -= first;
+  }
   // Control characters would move the carets, or the terminal.
   for (char c : line)
     out << (llvm::isPrint(c) || (c & 0x80) ? c : ' ');
-  size_t start = std::min<size_t>(column ? column - 1 : 0, line.size());
   length =
       std::clamp<unsigned>(length, 1, std::max<size_t>(line.size() - start, 1));
   out << "\n"
@@ -57,6 +64,26 @@ Diagnostic &Diagnostics::error(Range range, std::string message) {
         break;
       }
   return made;
+}
+
+/// Text in lines of 80 columns, further ones set in.
+static std::string wrapped(llvm::StringRef text) {
+  std::string lines;
+  size_t column = 0;
+  while (!text.empty()) {
+    auto [word, rest] = text.split(' ');
+    if (column && column + 1 + word.size() > 80) {
+      lines += "\n      ";
+      column = 6;
+    } else if (column) {
+      lines += " ";
+      ++column;
+    }
+    lines += word;
+    column += word.size();
+    text = rest;
+  }
+  return lines;
 }
 
 void Diagnostics::render(llvm::raw_ostream &out) const {
@@ -93,7 +120,7 @@ void Diagnostics::render(llvm::raw_ostream &out) const {
       out << "\n";
     }
     if (!d.help.empty())
-      out << "help: " << d.help << "\n";
+      out << wrapped("help: " + d.help) << "\n";
   }
   if (sorted.size() > most)
     out << "\n" << sorted.size() - most << " more errors\n";

@@ -363,14 +363,25 @@ bool Analyzer::checkOutputs() {
   return true;
 }
 
+/// Whether a value is what `op` makes, all of it, be it moved.
+static bool isResultOf(Value value, Operation *op) {
+  Operation *source = value.getDefiningOp();
+  if (source == op || !isView(source))
+    return source == op;
+  Value below = source->getOperand(0);
+  return below.getDefiningOp() == op &&
+         graph::tensorType(below).getNumElements() ==
+             graph::tensorType(value).getNumElements();
+}
+
 std::optional<ClusterInfo> Analyzer::run() {
   if (!findAnchor() || !checkPositions())
     return std::nullopt;
   if (info.kind == ClusterKind::program) {
-    // It stores its own results; a view of one that must lie in memory is
-    // another kernel's work.
+    // It stores its own results, as they are or with their dims in another
+    // order. Another view that must lie in memory is another kernel's work.
     for (Value output : outputs)
-      if (output.getDefiningOp() != info.anchor) {
+      if (!isResultOf(output, info.anchor)) {
         fail("a view behind an op with a program of its own");
         return std::nullopt;
       }

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs `tarn check` on every case of a file and compares what it prints.
 
-Usage: check_errors.py CASES FOLDER [--record]
+Usage: check_errors.py CASES FOLDER [--record] [--name FILE]
 
 A case is `### NAME [OPTIONS]`, the model's text, `---`, and the exact output.
+The text is checked as bad.tarn, or under the name that is given.
 --record writes what is printed now into the file, to be read by a person.
 """
 import os
@@ -20,15 +21,15 @@ def cases(text):
         yield name, options, model, wanted
 
 
-def main(path, folder, record):
+def main(path, folder, record, model_name):
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)
     written, failed, count = [], [], 0
     for name, options, model, wanted in cases(open(path, encoding="utf-8").read()):
         count += 1
-        with open("bad.tarn", "w", encoding="utf-8") as file:
+        with open(model_name, "w", encoding="utf-8") as file:
             file.write(model)
-        ran = subprocess.run(["tarn", "check", "bad.tarn", *options], text=True,
+        ran = subprocess.run(["tarn", "check", model_name, *options], text=True,
                              capture_output=True, timeout=20, check=False)
         if ran.returncode != 1:
             failed.append(f"{name}: exit {ran.returncode}\n{ran.stdout}{ran.stderr}")
@@ -44,4 +45,5 @@ def main(path, folder, record):
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1]), sys.argv[2], "--record" in sys.argv))
+    NAME = sys.argv[sys.argv.index("--name") + 1] if "--name" in sys.argv else "bad.tarn"
+    sys.exit(main(os.path.abspath(sys.argv[1]), sys.argv[2], "--record" in sys.argv, NAME))
