@@ -10,8 +10,8 @@ const std::vector<Recipe> &tarn::knownRecipes() {
       {"graph", "types of the graph", 0, 0, 0, 0, 0, 0},
       {"megatron", "16-bit weights and gradients, fp32 master and moments", 2,
        2, 4, 2, 4, 4},
-      {"megatron-main-grads",
-       "16-bit weights, fp32 gradients, master and moments", 2, 4, 4, 2, 4, 4},
+      {"megatron-main-grads", "16-bit weights, fp32 gradients, master, moments",
+       2, 4, 4, 2, 4, 4},
       {"deepseek-v3", "bf16 weights and moments, fp32 gradients and master", 2,
        4, 2, 2, 4, 4},
   };

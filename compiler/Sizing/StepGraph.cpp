@@ -191,14 +191,16 @@ void StepGraph::findStates() {
 FailureOr<StepGraph> StepGraph::read(ModuleOp module) {
   StepGraph step;
   for (auto function : module.getOps<func::FuncOp>())
-    if (kindOf(function) == "train" && !step.apply)
+    if (kindOf(function) == "train" && !step.apply && !function.isExternal())
       step.apply = function;
   if (!step.apply)
     return module.emitError("the model has no train function");
   step.work = step.apply;
   if (auto micro = step.apply->getAttrOfType<FlatSymbolRefAttr>("tarn.micro"))
-    step.work = cast<func::FuncOp>(
-        SymbolTable::lookupNearestSymbolFrom(step.apply, micro));
+    step.work =
+        SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(step.apply, micro);
+  if (!step.work || step.work.isExternal())
+    return step.apply.emitError("the step has no function of micro-batches");
   if (auto count = step.apply->getAttrOfType<IntegerAttr>("tarn.accumulate"))
     step.accumulate = count.getInt();
   step.findOrigins(step.work);

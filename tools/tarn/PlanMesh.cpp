@@ -246,10 +246,18 @@ static void printStage(const StageBytes &stage, int64_t stages) {
   row("total", stage.total(), "");
 }
 
+/// The end of a long name, which says more than its beginning.
+static std::string shorten(const std::string &name, size_t length) {
+  if (name.size() <= length)
+    return name;
+  return ".." + name.substr(name.size() - length + 2);
+}
+
 static void printReport(const Invocation &in, const SizeOptions &options,
                         const RankMemory &memory) {
   const Mesh &mesh = options.shard.mesh;
-  std::printf(" %s  %s parameters, %lld layers\n", in.model.model.c_str(),
+  std::printf(" %s  %s parameters, %lld layers\n",
+              shorten(in.model.model, 36).c_str(),
               formatCount(uint64_t(memory.parameters)).c_str(),
               (long long)memory.layers);
   std::printf(" mesh      %s  zero %d%s\n", mesh.describe().c_str(),
@@ -262,17 +270,24 @@ static void printReport(const Invocation &in, const SizeOptions &options,
                 options.shard.imbalance);
   for (const auto &[extent, name] : memory.padded)
     std::printf(" padded    %lld to a multiple of %lld: `%s`\n",
-                (long long)extent, (long long)mesh.tp, name.c_str());
+                (long long)extent, (long long)mesh.tp,
+                shorten(name, 32).c_str());
   printStage(memory.stages.front(), mesh.pp);
   if (memory.worst != 0)
     printStage(memory.stages[memory.worst], mesh.pp);
   if (mesh.pp > 1)
     std::printf(" worst     stage %zu\n", memory.worst + 1);
-  for (const SizedTensor *tensor : largest(memory, size_t(in.mesh.list)))
-    std::printf("   %10s  %-10s %-12.12s %-14.14s %s\n",
+  for (const SizedTensor *tensor : largest(memory, size_t(in.mesh.list))) {
+    std::string name = nameOf(*tensor);
+    if (tensor->name.empty()) {
+      std::string place = placeOf(tensor->value);
+      name = place.substr(place.find_last_of('/') + 1) + " " + name;
+    }
+    std::printf("  %10s %-10s %-14.14s %-14.14s %s\n",
                 bytes(tensor->rankBytes).c_str(), tensor->role.c_str(),
                 splitOf(tensor->shards).c_str(), shapeOf(tensor->value).c_str(),
-                nameOf(*tensor).c_str());
+                shorten(name, 24).c_str());
+  }
   std::printf(" Communication is not modelled, neither its time nor its own "
               "buffers.\n");
 }
@@ -386,38 +401,55 @@ static void printTable(const Invocation &in, const Mesh &mesh, int64_t micro,
               "communication slows.\n");
 }
 
-int tarn::cli::runPlanMesh(const Invocation &in) {
-  if (in.model.policy != "keep-all" && in.model.policy != "recompute-all") {
-    printError("--mesh sizes --policy keep-all and recompute-all",
-               "or say --recompute none, selective or full");
+/// What else the command line asks for and a mesh does not have. Reads the
+/// mesh. Returns an ExitCode.
+static int checkUsage(const Invocation &in, Mesh &mesh) {
+  auto refuse = [](const std::string &message, const std::string &help) {
+    printError(message, help);
     return usageError;
-  }
-  if (in.model.budgetBytes >= 0) {
-    printError("--budget plans one device's step, --mesh only sizes a rank",
-               "leave one of them out");
-    return usageError;
-  }
-  if (in.mesh.tokens > 0 && in.mesh.counts.empty()) {
-    printError("--tokens needs the numbers of devices",
-               "for example --counts 8,64,512");
-    return usageError;
-  }
-  Mesh mesh;
+  };
+  if (in.model.policy != "keep-all" && in.model.policy != "recompute-all")
+    return refuse("--mesh sizes --policy keep-all and recompute-all",
+                  "or say --recompute none, cheap, selective or full");
+  if (in.model.budgetBytes >= 0)
+    return refuse("--budget plans one device's step, --mesh only sizes a rank",
+                  "leave one of them out");
+  const PlanOptions &plan = in.plan;
+  if (!plan.report.empty() || !plan.exportPytorch.empty() ||
+      !plan.exportPerfetto.empty() || !plan.times.empty() ||
+      !plan.compare.empty() || !plan.asserts.empty() || !plan.fit.empty())
+    return refuse("--report, --export-*, --times, --compare, --assert and "
+                  "--fit are about one device's plan",
+                  "--mesh prints, and has --json");
+  if (!plan.precision.empty())
+    return refuse(
+        "--precision does not go with --mesh",
+        "--recipe says bytes by role; --set mode=bf16 is the model's");
+  if (in.mesh.tokens > 0 && in.mesh.counts.empty())
+    return refuse("--tokens needs the numbers of devices",
+                  "for example --counts 8,64,512");
+  if (in.mesh.tokens == 0 && !in.mesh.counts.empty())
+    return refuse("--counts is of a table that --tokens asks for",
+                  "for example --tokens 1e12");
   if (!in.mesh.mesh.empty()) {
     rt::Result<Mesh> parsed = parseMesh(in.mesh.mesh);
-    if (!parsed.ok()) {
-      printError(parsed.status().message(),
-                 "for example --mesh dp=64,tp=8,pp=4");
-      return usageError;
-    }
+    if (!parsed.ok())
+      return refuse(parsed.status().message(),
+                    "for example --mesh dp=64,tp=8,pp=4");
     mesh = *parsed;
   }
-  if (in.mesh.fuse == "on" && (mesh.pp > 1 || in.mesh.recompute == "full")) {
-    printError("kernels run over the ends of layers: with --fuse on there is "
-               "neither pp nor --recompute full",
-               "--fuse off sizes both");
-    return usageError;
-  }
+  if (in.mesh.fuse == "on" && (mesh.pp > 1 || in.mesh.recompute == "full" ||
+                               in.model.policy == "recompute-all"))
+    return refuse("kernels run over the ends of layers: with --fuse on there "
+                  "is neither pp nor --recompute full",
+                  "--fuse off sizes both");
+  return success;
+}
+
+int tarn::cli::runPlanMesh(const Invocation &in) {
+  Mesh mesh;
+  if (int code = checkUsage(in, mesh))
+    return code;
   mlir::DialectRegistry registry;
   registerDialects(registry);
   mlir::MLIRContext context(registry);

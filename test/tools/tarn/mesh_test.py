@@ -408,6 +408,12 @@ def test_table():
     check(not one["fits"] or one["rank_bytes"] < room, one)
     small = sized(*model[:3], *model[5:], "--recipe", "megatron", "--mesh", "tp=1")["table"]
     check(not small[0]["fits"], "7B and a batch of 65536 in one device", small[0])
+    wide = run(f"{EXAMPLES}/llama/llama.tarn", "--mesh", "tp=8,pp=4", "--sequence-parallel",
+               "--recipe", "megatron-main-grads", "--list", 400, "--recompute", "full",
+               "--tokens", 1e13, "--counts", "8,100,1024", "--devices", "h100,rtx4090").stdout
+    check(wide.count("\n") > 400 and
+          max(map(len, wide.splitlines())) <= 80, "wider than a terminal",
+          max(wide.splitlines(), key=len))
     said = run(*model, "--mesh", "dp=8,tp=8").stdout
     check("Communication is not modelled" in said and "no communication slows" in said, said)
     check(max(map(len, said.splitlines())) <= 80, "wider than a terminal", said)
