@@ -110,6 +110,7 @@ struct Advice {
 struct Fit {
   std::string dim;
   int64_t largest = 0, bytes = 0;
+  double seconds = 0; ///< of a step with it
   /// The next that does not, and why: bytes it takes, or the model's words.
   int64_t next = 0, nextBytes = 0;
   std::string reason;

@@ -150,6 +150,7 @@ static Json fitJson(const Fit &fit) {
   out.set("dim", fit.dim);
   out.set("largest", fit.largest);
   out.set("bytes", fit.bytes);
+  out.set("seconds", fit.seconds);
   out.set("next", fit.next);
   out.set("next_bytes", fit.nextBytes);
   out.set("reason", fit.reason);

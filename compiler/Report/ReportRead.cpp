@@ -198,6 +198,7 @@ void Reader::lists(const Json &from, Report &report) {
     read(json, "dim", fit.dim);
     read(json, "largest", fit.largest);
     read(json, "bytes", fit.bytes);
+    read(json, "seconds", fit.seconds);
     read(json, "next", fit.next);
     read(json, "next_bytes", fit.nextBytes);
     read(json, "reason", fit.reason);

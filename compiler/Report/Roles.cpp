@@ -201,7 +201,10 @@ void Roles::nameValues() {
         if ((of == "parameter" || of == "accumulator") &&
             elementsOf(program.states[state].type) > 1 &&
             elementsOf(program.states[state].type) == elementsOf(value.type) &&
-            value.maker >= 0 && phases[value.maker] == "backward" && trains) {
+            value.maker >= 0 &&
+            (phases[value.maker] == "backward" ||
+             phases[value.maker] == "again") &&
+            trains) {
           gradientOf[i] = state;
           role = "gradients";
         }

@@ -10,6 +10,7 @@
 #include "tools/tarn/PlanRun.h"
 #include "tools/tarn/Terminal.h"
 
+#include <chrono>
 #include <cstdio>
 #include <optional>
 
@@ -79,6 +80,27 @@ static int writeFiles(const Invocation &in, const report::Report &report) {
   return success;
 }
 
+/// `--fit B --fit T`: each with the others as they are.
+static int fitAll(const Invocation &in, const PlanSetup &setup,
+                  report::Report &report, bool progress) {
+  for (const std::string &dim : in.plan.fit) {
+    if (setup.budgetBytes < 0) {
+      printError("--fit needs a budget: without one, everything fits");
+      return usageError;
+    }
+    if (!report.shape.count(dim)) {
+      std::string known;
+      for (const auto &[name, extent] : report.shape)
+        known += (known.empty() ? "" : ", ") + name;
+      printError("--fit: the model has no dimension `" + dim + "`",
+                 known.empty() ? "it has none with a name" : "it has " + known);
+      return userError;
+    }
+    report.largest.push_back(fitDim(setup, report, dim, progress));
+  }
+  return success;
+}
+
 /// The report of a model, or one that was stored. Returns an ExitCode.
 static int obtainReport(const Invocation &in, report::Report &report) {
   if (isReportFile(in.model.model)) {
@@ -93,10 +115,20 @@ static int obtainReport(const Invocation &in, report::Report &report) {
   PlanSetup setup;
   if (int code = setUpPlan(in, setup); code != success)
     return code;
+  auto began = std::chrono::steady_clock::now();
   PlanRun run = planOrSmallest(setup);
+  std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   if (run.status != CompileStatus::success)
     return exitCodeFor(run.status);
   report = std::move(run.report);
+  bool progress = !in.output.quiet && !in.output.noProgress;
+  if (int code = fitAll(in, setup, report, progress); code != success)
+    return code;
+  if (in.output.quiet && in.plan.report.empty())
+    return success; // nobody reads it
+  // Sizes are searched by planning some twenty times.
+  bool search = took.count() < 8 || !in.plan.fit.empty();
+  advise(setup, report, search, progress);
   return success;
 }
 

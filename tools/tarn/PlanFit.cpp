@@ -1,0 +1,135 @@
+//===- PlanFit.cpp - the largest size that fits ---------------------------===//
+//
+// Plans again and again: doubling while it fits, then bisection. Every answer
+// is a plan that was made, and so is the next size, which does not fit.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/tarn/PlanRun.h"
+#include "tools/tarn/Terminal.h"
+
+#include <map>
+
+using namespace tarn;
+using namespace tarn::cli;
+
+namespace {
+
+/// One size, planned.
+struct Probe {
+  bool fits = false;
+  bool refused = false; ///< by the model, not for its bytes
+  int64_t bytes = 0;    ///< the peak, or the least where it does not fit
+  double seconds = 0;
+  std::string reason;
+};
+
+class Search {
+public:
+  Search(const PlanSetup &setup, std::string dim, bool progress)
+      : setup(setup), dim(std::move(dim)), line(progress) {}
+
+  report::Fit run(int64_t start);
+
+private:
+  const Probe &probe(int64_t size);
+  bool bisect(int64_t low, int64_t high, int64_t grain, int64_t &most,
+              int64_t &next);
+
+  const PlanSetup &setup;
+  std::string dim;
+  ProgressLine line;
+  std::map<int64_t, Probe> probes;
+};
+
+} // namespace
+
+/// The first line of what was said, without `error: `.
+static std::string firstLine(const std::string &text) {
+  std::string line = text.substr(0, text.find('\n'));
+  return line.rfind("error: ", 0) == 0 ? line.substr(7) : line;
+}
+
+const Probe &Search::probe(int64_t size) {
+  auto [found, isNew] = probes.try_emplace(size);
+  Probe &result = found->second;
+  if (!isNew)
+    return result;
+  line.show(" trying " + dim + "=" + std::to_string(size));
+  CompileRequest request = setup.request;
+  request.shape[dim] = size;
+  // What fits without computing anything again needs no ladder.
+  request.policy = "keep-all";
+  request.budgetBytes = -1;
+  PlanRun run = planOnce(setup, request, /*quiet=*/true);
+  if (run.status == CompileStatus::success && !run.report.fits) {
+    request = setup.request;
+    request.shape[dim] = size;
+    run = planOnce(setup, request, /*quiet=*/true);
+  }
+  line.clear();
+  result.refused = run.status != CompileStatus::success && !run.leastBudget;
+  result.fits = run.status == CompileStatus::success && run.report.fits;
+  result.bytes = run.leastBudget ? *run.leastBudget : run.report.peakBytes;
+  result.seconds = run.report.seconds;
+  if (result.refused)
+    result.reason = firstLine(run.errors);
+  return result;
+}
+
+/// Between a size that fits (or 0) and one that does not, over multiples of
+/// `grain`; false where a size in between is refused for itself.
+bool Search::bisect(int64_t low, int64_t high, int64_t grain, int64_t &most,
+                    int64_t &next) {
+  int64_t fits = low / grain, fails = (high + grain - 1) / grain;
+  while (fails - fits > 1) {
+    int64_t middle = fits + (fails - fits) / 2;
+    const Probe &tried = probe(middle * grain);
+    // Larger ones were taken: it is refused for what it is, not for its size.
+    if (tried.refused && !probe(fails * grain).refused)
+      return false;
+    (tried.fits ? fits : fails) = middle;
+  }
+  most = fits * grain;
+  next = fails * grain;
+  return true;
+}
+
+report::Fit Search::run(int64_t start) {
+  report::Fit fit;
+  fit.dim = dim;
+  int64_t low = 0, high = start;
+  while (high < int64_t(1) << 40 && probe(high).fits) {
+    low = high;
+    high *= 2;
+  }
+  int64_t most = 0, next = high;
+  // Sizes may have to be multiples of something that the start is one of.
+  for (int64_t grain = 1; grain <= start; ++grain)
+    if (start % grain == 0 && bisect(low, high, grain, most, next))
+      break;
+  fit.largest = most;
+  fit.next = next;
+  if (most) {
+    fit.bytes = probe(most).bytes;
+    fit.seconds = probe(most).seconds;
+  }
+  const Probe &after = probe(next);
+  if (after.refused)
+    fit.reason = after.reason;
+  else
+    fit.nextBytes = after.bytes;
+  return fit;
+}
+
+report::Fit tarn::cli::fitDim(const PlanSetup &setup,
+                              const report::Report &report,
+                              const std::string &dim, bool progress) {
+  report::Fit fit =
+      Search(setup, dim, progress).run(report.shape.find(dim)->second);
+  for (const auto &[name, extent] : report.shape)
+    if (name != dim)
+      fit.others += (fit.others.empty() ? "" : ", ") + name + "=" +
+                    std::to_string(extent);
+  return fit;
+}
