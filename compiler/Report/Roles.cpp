@@ -79,9 +79,14 @@ void Roles::findForwardInGraph() {
 }
 
 static Value rootOf(Value value) {
-  while (auto reshape = value.getDefiningOp<graph::ReshapeOp>())
-    value = reshape.getX();
-  return value;
+  for (;;) {
+    if (auto reshape = value.getDefiningOp<graph::ReshapeOp>())
+      value = reshape.getX();
+    else if (auto move = value.getDefiningOp<step::MoveStartOp>())
+      value = move.getValue();
+    else
+      return value;
+  }
 }
 
 /// A kernel that does what a forward kernel did, on the same values.
@@ -141,6 +146,16 @@ void Roles::findMetrics() {
   for (size_t i = 0; i != program.steps.size(); ++i)
     if (phases[i].empty())
       phases[i] = wanted[i] ? "backward" : "metric";
+  // Copies go with what they are between.
+  for (size_t i = 0; i != program.steps.size(); ++i)
+    if (auto copy = dyn_cast<step::CopyStartOp>(program.steps[i].op)) {
+      bool out = copy.getTo().getSpace() == Space::Host;
+      for (int64_t value : program.steps[i].reads)
+        if (int64_t maker = program.values[value].maker; out && maker >= 0)
+          phases[i] = phases[maker];
+    } else if (isa<step::WaitOp>(program.steps[i].op) && i > 0) {
+      phases[i] = phases[i - 1];
+    }
   // A fill belongs to the kernel that adds to it.
   for (size_t i = program.steps.size(); i-- > 0;)
     if (isa<step::FillOp>(program.steps[i].op))
@@ -217,6 +232,9 @@ void Roles::nameValues() {
       });
       role = saved ? "saved" : "scratch";
       kept[i] = saved;
+    } else if (value.maker >= 0 &&
+               isa<step::CopyStartOp>(program.steps[value.maker].op)) {
+      role = "saved"; // it is back from the host
     } else {
       role = value.maker >= 0 && phases[value.maker] == "again" ? "recomputed"
                                                                 : "scratch";

@@ -89,7 +89,8 @@ def check_roles(name, report):
     arena = [t for t in train["tensors"] if t["space"] == "arena"]
     for tensor in arena:
         later = [r for r in tensor.get("readers", []) if phase[r] in ("backward", "again", "update")]
-        if tensor["role"] == "saved":
+        copied = train["steps"][max(tensor["first"], 0)]["kernel"] in ("to_host", "from_host")
+        if tensor["role"] == "saved" and not copied:
             check(phase[tensor["first"]] == "forward" and later, f"{name}: {tensor}")
             check(tensor["why"] and tensor["again_seconds"] > 0, f"{name}: {tensor}")
         if tensor["role"] == "recomputed":
@@ -121,6 +122,23 @@ def check_artifact(name, model, report, budget):
     check(saved == report["host"]["checkpoint_bytes"], f"{name}: a checkpoint has {saved} bytes")
 
 
+def check_offload(name, model, schema):
+    report = json.loads(tarn("plan", *model, "--json", "--budget", "none", "--policy", "offload-all").stdout)
+    for complaint in schemas.validate(report, schema)[:5]:
+        check(False, f"{name}: {complaint}")
+    check_rows(name, report)
+    check_values(name, report)
+    train = next(f for f in report["functions"] if f["kind"] == "train")
+    out = [s for s in train["steps"] if s["kernel"] == "to_host"]
+    back = [s for s in train["steps"] if s["kernel"] == "from_host"]
+    parked = [t for t in train["tensors"] if t["space"] == "host"]
+    check(out and len(back) >= len(parked) > 0, f"{name}: {len(out)} out, {len(back)} back, {len(parked)} parked")
+    check(all(s["beside_seconds"] > 0 and s["seconds"] == 0 for s in out + back), f"{name}: times of copies")
+    check(all(t["role"] == "offloaded" and t["type"] for t in parked), parked[:2])
+    check(report["host"]["bytes"] == report["host"]["pinned_bytes"] == train["host_bytes"] >=
+          max(t["offset"] + t["bytes"] for t in parked), f"{name}: {report['host']}")
+
+
 def main(examples, schema_path, folder):
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)
@@ -142,6 +160,7 @@ def main(examples, schema_path, folder):
                 phases = {s["phase"] for f in report["functions"] for s in f["steps"]}
                 check("again" in phases, f"{label}: nothing is computed again: {phases}")
         check_artifact(name, model, free, "none")
+        check_offload(f"{name}, offloaded", model, schema)
         text = tarn("plan", *model, "--budget", "none").stdout
         check(all(len(line) <= 80 for line in text.splitlines()), f"{name}: wide lines\n{text}")
     if failures:
