@@ -216,7 +216,10 @@ FailureOr<RankMemory> Sizing::size(const SizeOptions &options) {
     if (saved.recomputed)
       continue;
     if (saved.fromWeights) {
-      stage.copies += bytes;
+      // What is made of weights is shared like them.
+      int64_t ranks = shards.expert > 1 ? mesh.dp / mesh.ep : mesh.dp;
+      stage.copies +=
+          options.zero >= 3 ? std::ceil(bytes / double(ranks)) : bytes;
       continue;
     }
     stage.activations += bytes;

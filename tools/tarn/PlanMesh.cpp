@@ -226,8 +226,8 @@ static void printStage(const StageBytes &stage, int64_t stages) {
                 (long long)stage.firstLayer + 1, (long long)stage.endLayer);
   auto row = [](const char *name, double value, const std::string &note) {
     if (value > 0)
-      std::printf("   %-12s %12s   %s\n", name, bytes(value).c_str(),
-                  note.c_str());
+      std::printf("   %-12s %12s%s%s\n", name, bytes(value).c_str(),
+                  note.empty() ? "" : "   ", note.c_str());
   };
   row("weights", stage.weights, "");
   row("gradients", stage.gradients, "");

@@ -280,6 +280,23 @@ def test_text():
     same(saved(twice)[2], saved(plain)[2], "the sum is kept, the norm's result is not")
 
 
+def test_names():
+    """What parameters and modules are called says nothing."""
+    with open(f"{EXAMPLES}/megatron/gpt.tarn", encoding="utf-8") as file:
+        body = file.read()
+    for old, new in (("words", "q"), ("places", "lm_head"), ("qkv", "norm"), ("proj", "words"),
+                     ("norm_1", "up"), ("norm_2", "experts"), ("mlp", "router"),
+                     ("dropped", "kept"), ("attention = Attention", "wte = Attention"),
+                     ("attention(norm", "wte(norm"), ("**.norm*.*", "**.bias")):
+        body = body.replace(old, new)
+    body = body.replace("attention(up(x))", "wte(up(x))")
+    words = ("--mesh", "tp=8,dp=2,pp=2", "--sequence-parallel", "--recipe", "megatron", "--zero",
+             1, "--set", "layers=6")
+    named, other = sized("megatron/gpt.tarn", *words), sized(text("names", body), *words)
+    if named and other:
+        check(named["stages"] == other["stages"], named["stages"], other["stages"])
+
+
 def test_accumulation():
     model = ("gpt2/gpt2.tarn", "--shape", "B=8,T=512", "--set")
     once = sized(*model, "layers=4", "--mesh", "pp=4")
@@ -427,6 +444,7 @@ test_megatron()
 test_gpt2()
 test_llama()
 test_text()
+test_names()
 test_accumulation()
 test_fused()
 for failure in failures[:20]:
