@@ -373,3 +373,21 @@ tile.kernel @iota_C1(%x: memref<8xf32>) access ["read"] grid (%i = 8 by 8) {
   %d = tile.iota %i axis 1 : tensor<8xi32>
   tile.return
 }
+
+// -----
+
+// expected-error@+1 {{'tile.kernel' op has figures and a program}}
+tile.kernel @kernel_C8(%x: memref<8xf32>, %y: memref<8xf32>) access ["read", "write"] grid ()
+    attributes {tile.opaque = {op = "tarn.top_k", flops = 8 : i64}} {
+  %a = tile.load %x[0] : memref<8xf32> -> tensor<8xf32>
+  tile.store %a, %y[0] : tensor<8xf32>, memref<8xf32>
+  tile.return
+}
+
+// -----
+
+// expected-error@+1 {{'tile.kernel' op has figures without an op or its flops}}
+tile.kernel @kernel_C8_flops(%y: memref<8xf32>) access ["write"] grid ()
+    attributes {tile.opaque = {op = "tarn.top_k", flops = -1 : i64}} {
+  tile.return
+}

@@ -56,3 +56,58 @@ func.func @through_reshape(%x: tensor<6x4xf32>, %y: tensor<24xf32>) -> tensor<24
   %z = tarn.add %r, %y : tensor<24xf32>
   return %z : tensor<24xf32>
 }
+
+// An op with a program of its own stores its results, also with their dims in
+// another order; a part of one is another kernel's work.
+// CHECK-LABEL: func.func @views_of_programs
+// CHECK: tarn.cluster
+// CHECK: tarn.transpose
+// CHECK-NEXT: tarn.yield
+// CHECK: tarn.cluster
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: tarn.slice
+func.func @views_of_programs(%q: tensor<2x4x8x16xf32>) -> (tensor<2x8x64xf32>, tensor<2x256xf32>) {
+  %o, %l = tarn.attention %q, %q, %q scale = 0.25 : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>
+  // expected-remark @below {{border after tarn.transpose: its result lies in memory}}
+  %t = tarn.transpose %o permutation = [0, 2, 1, 3] : tensor<2x4x8x16xf32>
+  %x = tarn.reshape %t : tensor<2x8x4x16xf32> -> tensor<2x8x64xf32>
+  %s = tarn.slice %o offsets = [0, 0, 0, 8] sizes = [2, 4, 8, 8] : tensor<2x4x8x16xf32>
+  %y = tarn.reshape %s : tensor<2x4x8x8xf32> -> tensor<2x256xf32>
+  return %x, %y : tensor<2x8x64xf32>, tensor<2x256xf32>
+}
+
+// An op without a program yet is a kernel alone, but for views of what it reads.
+// CHECK-LABEL: func.func @opaque
+// CHECK: tarn.exp
+// CHECK: tarn.cluster
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: tarn.transpose
+// CHECK-NEXT: tarn.top_k
+// CHECK-NEXT: tarn.yield
+// CHECK: tarn.neg
+func.func @opaque(%x: tensor<8x4xf32>) -> tensor<4x2xf32> {
+  // expected-remark @below {{border before tarn.top_k: an op with a program of its own takes no others}}
+  %e = tarn.exp %x : tensor<8x4xf32>
+  %t = tarn.transpose %e permutation = [1, 0] : tensor<8x4xf32>
+  // expected-remark @below {{border before tarn.neg: an op with a program of its own takes no others}}
+  %v, %i = tarn.top_k %t k = 2 : tensor<4x8xf32>
+  %n = tarn.neg %v : tensor<4x2xf32>
+  return %n : tensor<4x2xf32>
+}
+
+// What one kernel waits for through another kernel cannot be in it, however the
+// way goes: %b reads %a through a view, %c reads %b and the view.
+// CHECK-LABEL: func.func @ways_back
+// CHECK-COUNT-3: tarn.cluster
+func.func @ways_back(%x: tensor<8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  // expected-remark @below {{border before tarn.dot: an output along a dim that a sum takes away}}
+  // expected-remark @below {{border before tarn.mul: another kernel that uses it comes in between}}
+  %a = tarn.exp %x : tensor<8xf32>
+  %r = tarn.broadcast %a dims = [0] : tensor<8xf32> -> tensor<8x8xf32>
+  // expected-remark @below {{border before tarn.mul: a product beside a reduction}}
+  %b = tarn.dot %w, %r : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+  %s = tarn.reduce_max %b dims = [1] : tensor<8x8xf32>
+  %m = tarn.broadcast %s dims = [0] : tensor<8xf32> -> tensor<8x8xf32>
+  %c = tarn.mul %m, %r : tensor<8x8xf32>
+  return %c : tensor<8x8xf32>
+}
