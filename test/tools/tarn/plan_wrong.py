@@ -25,7 +25,7 @@ CASES = [
     (["--target=./none.json"], 1, "cannot open `./none.json`"),
     (["--shape=B=4,T=16,Q=3"], 1, "`Q`"),
     (["--shape=B=9223372036854775807"], 2, "`B` is too large"),
-    (["--shape=B=140737488355328,T=16"], 1, "more than 2^47 elements"),
+    (["--shape=B=140737488355328,T=16"], 1, "more than 2^44 elements"),
     (["--times=none.json"], 1, "cannot open `none.json`"),
     (["--times=empty.json"], 1, "this is no file of kernel times"),
     (["--times=other.json"], 1, "the times are of another model"),
