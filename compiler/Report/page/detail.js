@@ -1,4 +1,11 @@
 // What one tensor is, beside the picture.
+
+/** A step: its number, then what it is. */
+function stepLine(fn, index) {
+  const inside = index >= 0 && index < fn.steps.length;
+  return el('div', {}, inside ? el('span', { class: 'faint' }, `${index}  `) : '', short(stepName(fn, index)));
+}
+
 function showDetail() {
   const box = $('detail'), item = view.selected;
   if (!item) {
@@ -17,16 +24,16 @@ function showDetail() {
   row('bytes', el('b', {}, bytes(tensor.bytes)), ` ${exact(tensor.bytes)}`);
   if (tensor.type) row('type', el('code', {}, tensor.type));
   row('offset', `${exact(tensor.offset)} in the ${tensor.space}`);
-  if (tensor.layer) row('layer', tensor.layer);
+  if (tensor.layer) row('layer', short(tensor.layer) || tensor.layer);
   if (tensor.space === 'state') {
     row('life', 'state: kept between steps, shared by all functions');
   } else {
-    row('from', `step ${tensor.first}: ${stepName(fn, tensor.first)}`);
-    row('to', `step ${tensor.last}: ${stepName(fn, tensor.last)}`);
+    row('from', stepLine(fn, tensor.first));
+    row('to', stepLine(fn, tensor.last));
   }
-  if (tensor.why) row('kept', tensor.why);
+  if (tensor.why) row('kept', short(tensor.why));
   if (tensor.readers && tensor.readers.length)
-    row('read by', ...tensor.readers.slice(0, 8).map(r => el('div', {}, `step ${r}: ${stepName(fn, r)}`)),
+    row('read by', ...tensor.readers.slice(0, 8).map(r => stepLine(fn, r)),
       tensor.readers.length > 8 ? `and ${tensor.readers.length - 8} more` : '');
   if (tensor.again_seconds !== undefined)
     row('again', `${seconds(tensor.again_seconds)} by ${tensor.again_kernels} kernel${tensor.again_kernels > 1 ? 's' : ''}` +
@@ -36,9 +43,9 @@ function showDetail() {
   box.replaceChildren(
     el('h3', {}, tensor.name),
     el('div', { class: 'chip' }, el('i', { class: 'dot', style: `background:${colors[tensor.role]}` }), `${tensor.role}: ${SAYS[tensor.role]}`),
-    el('dl', {}, ...rows),
     tensor.place ? el('div', { class: 'faint' }, placeText(tensor.place)) : '',
     line ? el('pre', {}, el('code', {}, line)) : '',
+    el('dl', {}, ...rows),
     el('p', {}, el('button', { onclick: () => revealItem(item) }, 'show'), ' ',
       el('button', { onclick: () => select(null, false) }, 'close')));
 }

@@ -29,6 +29,20 @@ function stepAt(value) {
   return low;
 }
 
+/** All memory, or the arena where the rest would leave it too little room. */
+function startView() {
+  const arena = view.layout.spaces.find(s => s.space === 'arena');
+  if (arena && arena.size < view.layout.top * .3) showArena(); else resetMap();
+}
+
+function showArena() {
+  const arena = view.layout.spaces.find(s => s.space === 'arena');
+  if (!arena) return;
+  map.x0 = 0; map.x1 = mapX(view.layout.count) || 1; map.y0 = arena.base; map.y1 = (arena.base + arena.size) * 1.005;
+  clampMap();
+  draw();
+}
+
 function resetMap() {
   map.x0 = 0;
   map.x1 = mapX(view.layout.count) || 1;
@@ -110,13 +124,14 @@ function drawAxes(context, width, height) {
   const bottom = height - map.bottom;
   context.textBaseline = 'middle';
   context.textAlign = 'right';
-  for (const value of ticks(map.y0, map.y1, 8, true)) {
+  const values = ticks(map.y0, map.y1, 8, true), apart = values.length > 1 ? values[1] - values[0] : map.y1 - map.y0;
+  for (const value of values) {
     const y = toY(value);
     if (y < 6 || y > bottom) continue;
     context.fillStyle = colors.grid;
     context.fillRect(map.left, y, width - map.left - map.right, 1);
     context.fillStyle = colors.faint;
-    context.fillText(bytes(value), map.left - 8, y);
+    context.fillText(bytesFine(value, apart), map.left - 8, y);
   }
   context.textAlign = 'center';
   const whole = view.axis === 'steps';
@@ -145,22 +160,44 @@ function drawPhases(context, height) {
   }
 }
 
-function drawItem(context, item, alpha, right, bottom) {
-  const x0 = Math.max(toX(mapX(item.x0)), map.left), x1 = Math.min(toX(mapX(item.x1)), right);
-  if (x1 < map.left || x0 > right) return;
-  const y0 = Math.max(toY(item.y1), 0), y1 = Math.min(toY(item.y0), bottom);
-  if (y1 < 0 || y0 > bottom || y1 < y0) return;
-  context.globalAlpha = alpha * (item.tensor.space === 'state' ? .82 : 1);
-  context.fillStyle = colorOf(item.tensor);
-  const height = y1 - y0, width = Math.max(x1 - x0, .7), inset = height > 3 && width > 3 ? .5 : 0;
-  context.fillRect(x0, y0 + inset, width - inset, Math.max(height - inset, .4));
-  if (height > 13 && width > 60 && alpha > .5) {
-    context.globalAlpha = .95;
-    context.fillStyle = '#fff';
-    context.textAlign = 'left';
-    context.textBaseline = 'middle';
-    const label = short(item.tensor.name), most = Math.floor((width - 10) / 6);
-    context.fillText(label.length > most ? label.slice(0, Math.max(most - 1, 1)) + '…' : label, x0 + 5, (y0 + y1) / 2);
+/**
+ * Draws items whose turn it is (`wanted`). What is smaller than a pixel is drawn
+ * once a pixel, so that a plan of many values is as quick as one of few.
+ */
+function drawItems(context, alpha, wanted, right, bottom) {
+  const xScale = mapWidth() / (map.x1 - map.x0), yScale = mapHeight() / (map.y1 - map.y0);
+  const byTime = view.axis === 'time', clock = view.layout.clock, columns = Math.ceil(right) + 2;
+  const taken = new Uint8Array(columns * (Math.ceil(bottom) + 2));
+  const labels = [];
+  let color = null, dim = null;
+  for (const item of view.layout.items) {
+    if (item.y1 < map.y0 || item.y0 > map.y1) continue;
+    let x0 = map.left + ((byTime ? clock[item.x0] : item.x0) - map.x0) * xScale;
+    let x1 = map.left + ((byTime ? clock[item.x1] : item.x1) - map.x0) * xScale;
+    if (x1 < map.left || x0 > right || !wanted(item)) continue;
+    x0 = Math.max(x0, map.left);
+    x1 = Math.min(x1, right);
+    const y0 = Math.max(bottom - (item.y1 - map.y0) * yScale, 0), y1 = Math.min(bottom - (item.y0 - map.y0) * yScale, bottom);
+    const width = Math.max(x1 - x0, .7), height = y1 - y0;
+    if (width < 1.5 && height < 1.5) {
+      const cell = (y0 | 0) * columns + (x0 | 0);
+      if (taken[cell]) continue;
+      taken[cell] = 1;
+    }
+    const wants = colorOf(item.tensor), faint = alpha * (item.tensor.space === 'state' ? .82 : 1);
+    if (faint !== dim) context.globalAlpha = dim = faint;
+    if (wants !== color) context.fillStyle = color = wants;
+    const inset = height > 3 && width > 3 ? .5 : 0;
+    context.fillRect(x0, y0 + inset, width - inset, Math.max(height - inset, .4));
+    if (height > 13 && width > 60 && alpha > .5) labels.push([short(item.tensor.name), x0, (y0 + y1) / 2, width]);
+  }
+  context.globalAlpha = .95;
+  context.fillStyle = '#fff';
+  context.textAlign = 'left';
+  context.textBaseline = 'middle';
+  for (const [label, x, y, width] of labels) {
+    const most = Math.floor((width - 10) / 6);
+    context.fillText(label.length > most ? label.slice(0, Math.max(most - 1, 1)) + '…' : label, x + 5, y);
   }
 }
 
@@ -184,8 +221,8 @@ function drawMap() {
   context.rect(map.left, 0, right - map.left, bottom);
   context.clip();
   const filter = filtering();
-  for (const item of layout.items) if (filter && !shows(item)) drawItem(context, item, .1, right, bottom);
-  for (const item of layout.items) if (!filter || shows(item)) drawItem(context, item, 1, right, bottom);
+  if (filter) drawItems(context, .1, item => !shows(item), right, bottom);
+  drawItems(context, 1, item => !filter || shows(item), right, bottom);
   context.globalAlpha = 1;
   for (const space of layout.spaces) {
     const y = toY(space.base);
@@ -218,8 +255,11 @@ function drawTimeline() {
   if (!view.layout) return;
   const { context, width, height } = fit(map.line);
   const layout = view.layout, right = width - map.right, bottom = height - 4;
-  const live = layout.live || (layout.live = liveByRole(layout));
-  const top = Math.max(layout.spaces.filter(s => s.space !== 'host').reduce((sum, s) => sum + s.size, 0), 1);
+  const arena = layout.spaces.find(s => s.space === 'arena');
+  // Where the picture shows the arena alone, so do these.
+  const alone = arena && map.y0 >= arena.base * .999;
+  const live = alone ? layout.liveArena : layout.live;
+  const top = Math.max(alone ? arena.size : layout.spaces.filter(s => s.space !== 'host').reduce((sum, s) => sum + s.size, 0), 1);
   const columns = Math.max(Math.floor(right - map.left), 1);
   const y = value => bottom - value / top * (bottom - 12);
   const stack = new Float64Array(columns);
@@ -256,7 +296,7 @@ function drawTimeline() {
   context.textAlign = 'right';
   context.fillStyle = colors.faint;
   context.fillText(bytes(top), map.left - 8, y(top) + 1);
-  context.fillText('alive', map.left - 8, bottom - 5);
+  context.fillText(alone ? 'arena' : 'alive', map.left - 8, bottom - 5);
   context.fillStyle = colors.line;
   context.fillRect(map.left, y(top), right - map.left, 1);
   drawPeak(context, bottom);

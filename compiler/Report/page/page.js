@@ -25,7 +25,7 @@ function showHero() {
     ['plan', plan.chosen || '–', planCost()],
     ['smallest budget', bytes(plan.least_bytes || peak), plan.bound_bytes ? `proven bound ${bytes(plan.bound_bytes)}` : ''],
     ['state', bytes(plan.peak.state_bytes), 'kept between steps'],
-    ['arena', bytes(plan.peak.arena_bytes), `fullest in ${plan.peak.function}, step ${plan.peak.step}`],
+    ['arena', bytes(plan.peak.arena_bytes), `fullest at step ${plan.peak.step} of ${plan.peak.function}`],
     ['checkpoint', bytes(plan.host.checkpoint_bytes), plan.host.pinned_bytes ? `pinned host ${bytes(plan.host.pinned_bytes)}` : 'nothing pinned on the host']
   ];
   $('hero').replaceChildren(
@@ -72,7 +72,7 @@ function showBreakdown() {
   const at = plan.peak.at;
   $('breakdown').replaceChildren(
     el('div', { class: 'cardhead' }, el('h2', {}, 'At the peak'), tabs),
-    at ? el('div', { class: 'moment' }, `${plan.peak.function}, step ${plan.peak.step}: `, el('b', {}, stepText(at)), ' ', el('code', {}, placeText(at.place))) : '',
+    at ? el('div', { class: 'moment' }, `in ${plan.peak.function}, at step ${plan.peak.step} of ${mainFunction().steps.length}: `, el('b', {}, stepText(at)), ' ', el('code', {}, placeText(at.place))) : '',
     el('div', { class: 'rows' }, ...rows.map(row => withTip(
       el('div', { class: 'row' + (view.onlyName === rowsBy + row.name ? ' on' : ''), onclick: () => pick(row) },
         el('span', { class: 'n' }, el('i', { class: 'dot', style: `background:${colorOfRow(row)}` }), row.name),
@@ -163,14 +163,6 @@ function showTools() {
     el('button', { title: 'farther', onclick: () => zoomMap(1.43, cx(), cy()) }, '−'),
     el('button', { title: 'the arena only', onclick: showArena }, 'arena'),
     el('button', { onclick: resetMap }, 'all'));
-}
-
-function showArena() {
-  const arena = view.layout.spaces.find(s => s.space === 'arena');
-  if (!arena) return;
-  map.x0 = 0; map.x1 = mapX(view.layout.count); map.y0 = arena.base; map.y1 = (arena.base + arena.size) * 1.005;
-  clampMap();
-  draw();
 }
 
 function showLegend() {

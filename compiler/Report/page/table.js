@@ -48,10 +48,9 @@ function showRows() {
 
 function setFunction(fn) {
   view.layout = layOut(fn);
-  view.layout.live = liveByRole(view.layout);
   view.selected = null;
   view.changed('function');
-  resetMap();
+  startView();
 }
 
 function setTheme(theme) {
