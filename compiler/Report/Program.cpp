@@ -39,7 +39,7 @@ Program::Program(step::ProgramOp op) : op(op) {
   findClusters();
 }
 
-void Program::addStep(Operation &op, int64_t repeats) {
+void Program::addStep(Operation &op, int64_t repeats, SymbolTable &symbols) {
   if (!isa<step::LaunchOp, step::CopyOp, step::FillOp, step::CopyStartOp,
            step::WaitOp>(op))
     return;
@@ -47,21 +47,21 @@ void Program::addStep(Operation &op, int64_t repeats) {
   step.op = &op;
   step.repeats = repeats;
   if (auto launch = dyn_cast<step::LaunchOp>(op))
-    step.kernel = SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(
-        launch, launch.getKernelAttr());
+    step.kernel = symbols.lookup<tile::KernelOp>(launch.getKernel());
   steps.push_back(std::move(step));
 }
 
 void Program::addSteps() {
+  SymbolTable symbols(op->getParentOfType<ModuleOp>());
   int64_t flat = 0;
   for (Operation &op : op.getBody().front()) {
     int64_t base = int64_t(steps.size()), turns = 1;
     if (auto repeat = dyn_cast<step::RepeatOp>(op)) {
       turns = repeat.getCount();
       for (Operation &inner : repeat.getBody().front())
-        addStep(inner, turns);
+        addStep(inner, turns, symbols);
     } else {
-      addStep(op, 1);
+      addStep(op, 1, symbols);
     }
     int64_t length = int64_t(steps.size()) - base;
     if (!length)
@@ -117,6 +117,10 @@ void Program::addValues() {
                       -1,
                       {}});
   }
+  for (auto &[place, lives] : byPlace)
+    std::sort(lives.begin(), lives.end(), [&](int64_t x, int64_t y) {
+      return std::pair(values[x].first, x) < std::pair(values[y].first, y);
+    });
   // Types of inputs and outputs are in the names; others in the kernels.
   for (auto bind : op.getBody().front().getOps<step::BindOp>())
     if (auto found = byPlace.find(
@@ -136,16 +140,20 @@ int64_t Program::valueAt(SliceAttr slice, int64_t step, bool written) const {
     --found;
     if (found->first.first != int(slice.getSpace()))
       break;
+    // Lives at one place are in the order of their beginnings, and at most two
+    // meet in one step: in place, the old value ends where the new one begins.
+    const std::vector<int64_t> &lives = found->second;
+    auto after = std::upper_bound(
+        lives.begin(), lives.end(), step,
+        [&](int64_t at, int64_t index) { return at < values[index].first; });
     int64_t best = -1;
-    for (int64_t index : found->second) {
-      const ProgramValue &value = values[index];
-      if (value.first > step || value.last < step ||
-          slice.getEnd() > value.slice.getEnd())
+    for (int back = 0; back != 4 && after != lives.begin(); ++back) {
+      const ProgramValue &value = values[*--after];
+      if (value.last < step || slice.getEnd() > value.slice.getEnd())
         continue;
-      // In place, the old value ends where the new one begins.
-      if (best < 0 || (written ? value.first >= values[best].first
-                               : value.first <= values[best].first))
-        best = index;
+      best = *after;
+      if (written)
+        break;
     }
     if (best >= 0)
       return best;

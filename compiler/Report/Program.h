@@ -14,6 +14,7 @@
 #include "dialects/Tile/TileOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
 
 #include <map>
 #include <vector>
@@ -59,7 +60,8 @@ private:
   struct Part {
     int64_t flat, turns, length, base;
   };
-  void addStep(mlir::Operation &op, int64_t repeats);
+  void addStep(mlir::Operation &op, int64_t repeats,
+               mlir::SymbolTable &symbols);
   void addSteps();
   void addValues();
   void link();
