@@ -230,7 +230,7 @@ static void sayRest(const Report &report) {
     char share[48];
     std::snprintf(share, sizeof share, "  %+.1f%% time",
                   100 * (advice.seconds / std::max(report.seconds, 1e-12) - 1));
-    say(first ? (report.fits ? "or" : "would fit") : "",
+    say(first ? (report.fits ? "faster" : "would fit") : "",
         advice.what + ": " + bytes(advice.bytes) +
             (advice.seconds > 0 ? share : "") + "  (" + advice.numerics +
             ")  " + advice.how);

@@ -20,6 +20,9 @@ function showHero() {
   }
   bar.append(withTip(el('i', { class: 'driver', style: `width:${100 * driver / whole}%` }), () =>
     [el('b', {}, 'driver, estimated'), ` ${bytes(driver)} ± ${percent(plan.device.driver_error)}`, el('br'), el('span', {}, plan.device.driver_source)]));
+  const at = budget === null ? null : 100 * budget / whole;
+  if (at !== null && at < 99.5) bar.append(el('span', { class: 'mark', style: `left:${at}%` }));
+  const budgetMark = at !== null && at > 8 && at < 90 ? el('span', { class: 'at', style: `left:${at}%` }, `budget ${bytes(budget)}`) : '';
   const facts = [
     ['step time', seconds(plan.seconds), `± ${percent(plan.error)}, ${plan.times}`],
     ['plan', plan.chosen || '–', planCost()],
@@ -35,7 +38,7 @@ function showHero() {
         budget === null ? 'no budget' : (plan.fits ? 'fits in ' : 'does not fit in ') + bytes(budget)),
       el('span', { class: 'say' }, `arena and state, exact to the byte; and about ${bytes(driver)} for the driver` +
         (from && budget !== null ? `. ${bytes(budget)} is ${from}` + (onCard ? ` of ${bytes(memory)}` : '') : ''))),
-    el('div', {}, bar, el('div', { class: 'scale' }, el('span', {}, '0'), el('span', {}, bytes(whole)))),
+    el('div', {}, bar, el('div', { class: 'scale' }, el('span', {}, '0'), budgetMark, el('span', {}, bytes(whole)))),
     el('div', { class: 'facts' }, ...facts.map(([name, value, more]) =>
       el('div', { class: 'fact' }, el('span', {}, name), el('b', {}, value), el('small', { title: more }, more)))));
 }
@@ -122,14 +125,14 @@ function showCurve() {
       Object.assign(svg('text', { x: x(tick), y: height - bottom + 16, 'text-anchor': x(tick) > width - 40 ? 'end' : 'middle' }), { textContent: bytes(tick) }));
   picture.append(Object.assign(svg('text', { x: (left + width - right) / 2, y: height - 6, 'text-anchor': 'middle' }), { textContent: 'all memory' }),
     Object.assign(svg('text', { x: 12, y: (height - bottom) / 2, 'text-anchor': 'middle', transform: `rotate(-90 12 ${(height - bottom) / 2})` }), { textContent: 'step time' }));
-  const mark = (value, color, text) => {
+  const mark = (value, color, text, below) => {
     if (!value || value < low || value > high) return;
     const late = x(value) > width - 120;
     picture.append(svg('line', { x1: x(value), x2: x(value), y1: top, y2: height - bottom, stroke: color, 'stroke-dasharray': '4 3' }),
-      Object.assign(svg('text', { x: x(value) + (late ? -5 : 5), y: top + 8, 'text-anchor': late ? 'end' : 'start', style: `fill:${color}` }), { textContent: text }));
+      Object.assign(svg('text', { x: x(value) + (late ? -5 : 5), y: top + 8 + below, 'text-anchor': late ? 'end' : 'start', style: `fill:${color}` }), { textContent: text }));
   };
-  mark(plan.bound_bytes, 'var(--bad)', 'no plan below');
-  if (budget !== null) mark(budget, 'var(--good)', 'budget');
+  mark(plan.bound_bytes, 'var(--bad)', 'no plan below', 0);
+  if (budget !== null) mark(budget, 'var(--good)', 'budget', 13);
   // Left of a plan only slower ones are left: the steps go up to the left.
   const path = best.map((rung, i) => i ? `V${y(rung.seconds)}H${x(rung.total_bytes)}` : `M${x(high)} ${y(rung.seconds)}H${x(rung.total_bytes)}`).join('');
   picture.append(svg('path', { d: path, fill: 'none', stroke: 'var(--accent)', 'stroke-width': 2, 'stroke-linejoin': 'round' }));
@@ -188,7 +191,7 @@ function showAdvice() {
   const largest = plan.largest.map(f => el('p', {}, f.largest ? el('b', {}, `${f.dim}=${f.largest}`) : `no ${f.dim}`,
     ` is the largest that fits${f.others ? ' at ' + f.others : ''}` + (f.largest ? `, in ${bytes(f.bytes)}` : '') +
     (f.next ? `; ${f.dim}=${f.next} ${f.next_bytes ? 'takes at least ' + bytes(f.next_bytes) : f.reason}` : '')));
-  card.replaceChildren(el('div', { class: 'cardhead' }, el('h2', {}, plan.fits ? 'What else could be' : 'What would make it fit')),
+  card.replaceChildren(el('div', { class: 'cardhead' }, el('h2', {}, plan.fits ? 'What more memory would buy' : 'What would make it fit')),
     ...largest, rows.length ? el('div', { style: 'overflow:auto' }, el('table', {}, el('tr', {}, ...['', 'all memory', 'time', '', 'numerics', 'how'].map((t, i) =>
       el('th', { class: i === 1 || i === 2 ? 'r' : null }, t))), ...rows)) : '');
 }
