@@ -95,7 +95,8 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
                   "what is kept for backward: keep-all, sqrt, recompute-all, "
                   "offload-all (in host memory) or auto")
       ->check(CLI::IsMember(
-          {"keep-all", "sqrt", "recompute-all", "offload-all", "auto"}));
+          {"keep-all", "sqrt", "recompute-all", "offload-all", "auto"}))
+      ->each([&in](const std::string &) { in.model.policyGiven = true; });
   app->add_option("--budget,--memory-budget", raw.budget,
                   "bytes that all memory of a step may take, as 22GiB; auto "
                   "(what is free on the device; plan's default) or none");

@@ -33,6 +33,8 @@ struct ModelOptions {
   /// What the planner keeps for the backward pass: `keep-all`, `sqrt`,
   /// `recompute-all`, `offload-all` or `auto`.
   std::string policy = "keep-all";
+  /// Whether a policy was asked for; `plan` chooses for itself without.
+  bool policyGiven = false;
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;
   /// Where they are from: `given`, `auto` (what is free), `none`; empty = the

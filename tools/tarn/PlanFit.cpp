@@ -59,10 +59,13 @@ const Probe &Search::probe(int64_t size) {
   CompileRequest request = setup.request;
   request.shape[dim] = size;
   // What fits without computing anything again needs no ladder.
-  request.policy = "keep-all";
-  request.budgetBytes = -1;
+  bool ladder = request.policy == "auto";
+  if (ladder) {
+    request.policy = "keep-all";
+    request.budgetBytes = -1;
+  }
   PlanRun run = planOnce(setup, request, /*quiet=*/true);
-  if (run.status == CompileStatus::success && !run.report.fits) {
+  if (ladder && run.status == CompileStatus::success && !run.report.fits) {
     request = setup.request;
     request.shape[dim] = size;
     run = planOnce(setup, request, /*quiet=*/true);

@@ -94,14 +94,19 @@ static int setUpBudget(const Invocation &in, PlanSetup &setup,
 int tarn::cli::setUpPlan(const Invocation &in, PlanSetup &setup) {
   setup.request = requestFor(in.model);
   setup.request.to = "plan";
-  if (setup.request.policy == "keep-all")
+  if (!in.model.policyGiven)
     setup.request.policy = "auto";
   Device device;
   if (int code = setUpTarget(in, setup, device); code != success)
     return code;
   if (int code = setUpBudget(in, setup, device); code != success)
     return code;
-  setup.request.budgetBytes = setup.budgetBytes;
+  // A policy that leaves nothing to choose is planned as it is, and compared
+  // with the budget afterwards.
+  if (setup.request.policy == "auto" || setup.request.policy == "recompute-all")
+    setup.request.budgetBytes = setup.budgetBytes;
+  else
+    setup.request.budgetBytes = -1;
   setup.request.forcedPrecision = in.plan.precision;
   setup.request.times = in.plan.times;
   if (!in.plan.times.empty()) {
@@ -189,6 +194,15 @@ PlanRun tarn::cli::planOnce(const PlanSetup &setup, CompileRequest request,
 
 PlanRun tarn::cli::planOrSmallest(const PlanSetup &setup) {
   PlanRun run = planOnce(setup, setup.request, /*quiet=*/false);
+  if (run.status == CompileStatus::success && !run.report.fits)
+    printError("this plan takes " +
+                   formatBytes(uint64_t(run.report.peakBytes)) + " (" +
+                   std::to_string(run.report.peakBytes) +
+                   " bytes), the budget is " +
+                   formatBytes(uint64_t(setup.budgetBytes)),
+               setup.request.policy != "auto"
+                   ? "--policy auto looks for plans that take less"
+                   : "");
   if (run.status == CompileStatus::success || !run.leastBudget)
     return run;
   CompileRequest smallest = setup.request;

@@ -104,6 +104,25 @@ def main(examples, folder):
               report["budget_from"] == "device", report["budget_bytes"])
     text = tarn("plan", *own, "--target", "h100").stdout
     check("FITS      in 78.7 GiB" in text and "driver" in text and "(estimate)" in text, text)
+    # A policy is planned as it is; without a train function there is still a plan.
+    peaks = {}
+    for policy in ("keep-all", "sqrt", "offload-all"):
+        report = json.loads(tarn("plan", *own, "--policy", policy, "--json").stdout)
+        peaks[policy] = report["peak_bytes"]
+        check((report["host"]["bytes"] > 0) == (policy == "offload-all") and not report["rungs"], policy)
+    check(peaks["offload-all"] < peaks["keep-all"], peaks)
+    ran = tarn("plan", *own, "--policy", "keep-all", "--budget", peaks["keep-all"] - 1, "-q")
+    check(ran.returncode == 1 and ran.stderr.count("error:") == 1 and "--policy auto" in ran.stderr, ran)
+    check(tarn("plan", *own, "--policy", "keep-all", "--budget", peaks["keep-all"], "-q").returncode == 0, "fits")
+    with open("eval.tarn", "w", encoding="utf-8") as file:
+        file.write("use nn (Linear)\nmodule M(width = 32) {\n  a = Linear(width, width)\n"
+                   "  fn (x: [B, width]) { a(x) }\n}\nmodel net = M() named \"net\"\n"
+                   "eval go(x: [B = 4, 32]) { loss = mean(net(x)) }\n")
+    report = json.loads(tarn("plan", "eval.tarn", "--json").stdout)
+    check([f["kind"] for f in report["functions"]] == ["init", "eval"] and report["fits"], report["functions"])
+    ran = tarn("plan", "eval.tarn", "--budget", "1KiB", "-q")
+    check(ran.returncode == 1 and ran.stderr.count("error:") == 1 and "the budget is 1.00 KiB" in ran.stderr, ran)
+
     # Nothing said: bf16 on a GPU, and the report says so.
     silent = open(f"{examples}/gpt2/gpt2.tarn", encoding="utf-8").read().replace("  precision = mode\n", "")
     with open("silent.tarn", "w", encoding="utf-8") as file:
