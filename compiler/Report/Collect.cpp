@@ -93,6 +93,10 @@ void Collector::addStates(const Program &program) {
 
 void Collector::addSteps(const Program &program, const Roles &roles,
                          Function &function) {
+  // Copies run beside the launches in two queues; a wait stalls for what is
+  // late.
+  double now = 0, queues[2] = {0, 0};
+  llvm::DenseMap<Operation *, double> done;
   for (auto [i, from] : llvm::enumerate(program.steps)) {
     Step step;
     step.phase = roles.phases[i];
@@ -118,8 +122,14 @@ void Collector::addSteps(const Program &program, const Roles &roles,
       step.kernel = step.op = out ? "to_host" : "from_host";
       step.beside = out ? costs.toHostSeconds(copy.getTo().getBytes())
                         : costs.fromHostSeconds(copy.getTo().getBytes());
-    } else if (isa<step::WaitOp>(from.op)) {
+      double &queue = queues[out ? 0 : 1];
+      queue = std::max(queue, now) + step.beside;
+      done[copy] = queue;
+    } else if (auto wait = dyn_cast<step::WaitOp>(from.op)) {
       step.kernel = step.op = "wait";
+      for (Value token : wait.getTokens())
+        step.seconds =
+            std::max(step.seconds, done.lookup(token.getDefiningOp()) - now);
     } else if (auto fill = dyn_cast<step::FillOp>(from.op)) {
       step.kernel = step.op = "fill";
       step.seconds = costs.fillSeconds(fill.getTo().getBytes());
@@ -130,6 +140,7 @@ void Collector::addSteps(const Program &program, const Roles &roles,
         if (step.layer.empty())
           step.layer = layerOfState(program.states[state].name,
                                     program.states[state].role);
+    now += step.seconds;
     function.seconds += step.seconds * double(step.repeats);
     function.error += step.seconds * double(step.repeats) * error;
     function.steps.push_back(std::move(step));

@@ -233,7 +233,8 @@ static void sayRest(const Report &report) {
     say(first ? (report.fits ? "faster" : "would fit") : "",
         advice.what + ": " + bytes(advice.bytes) +
             (advice.seconds > 0 ? share : "") + "  (" + advice.numerics +
-            ")  " + advice.how);
+            (report.fits || advice.fits ? "" : ", still too large") + ")  " +
+            advice.how);
     first = false;
   }
   std::string functions;

@@ -134,6 +134,12 @@ def check_offload(name, model, schema):
     parked = [t for t in train["tensors"] if t["space"] == "host"]
     check(out and len(back) >= len(parked) > 0, f"{name}: {len(out)} out, {len(back)} back, {len(parked)} parked")
     check(all(s["beside_seconds"] > 0 and s["seconds"] == 0 for s in out + back), f"{name}: times of copies")
+    # A wait lasts as long as the copies before it are late, and no longer.
+    kernels = sum(s["seconds"] * s.get("repeats", 1) for s in train["steps"] if s["kernel"] != "wait")
+    waits = sum(s["seconds"] * s.get("repeats", 1) for s in train["steps"] if s["kernel"] == "wait")
+    copies = sum(s["beside_seconds"] * s.get("repeats", 1) for s in out + back)
+    check(0 <= waits <= copies * (1 + 1e-9), f"{name}: {waits} s of waiting for {copies} s of copies")
+    check(abs(train["seconds"] - kernels - waits) < 1e-9 * train["seconds"] + 1e-12, f"{name}: {train['seconds']}")
     check(all(t["role"] == "offloaded" and t["type"] for t in parked), parked[:2])
     check(report["host"]["bytes"] == report["host"]["pinned_bytes"] == train["host_bytes"] >=
           max(t["offset"] + t["bytes"] for t in parked), f"{name}: {report['host']}")
