@@ -93,12 +93,16 @@ static void findFiles(const Json &json, std::set<std::string> &files) {
   }
 }
 
-Json tarn::report::readSources(const Json &report) {
+Json tarn::report::readSources(
+    const Json &report,
+    const std::function<const char *(const std::string &)> &library) {
   std::set<std::string> files;
   findFiles(report, files);
   Json sources = Json::object();
   for (const std::string &file : files) {
-    rt::Result<std::string> text = rt::readFile(file, 1u << 20);
+    const char *known = library(file);
+    rt::Result<std::string> text =
+        known ? std::string(known) : rt::readFile(file, 1u << 20);
     // Only texts can stand in a page.
     if (!text.ok() || text->find('\0') != std::string::npos)
       continue;

@@ -5,6 +5,7 @@
 
 #include "runtime/Json.h"
 
+#include <functional>
 #include <string>
 
 namespace tarn::report {
@@ -14,9 +15,11 @@ namespace tarn::report {
 /// that the report's places name.
 std::string toHtml(const rt::Json &report, const rt::Json &sources);
 
-/// The lines of the files that a report's places name, as {"FILE": [LINES]};
-/// files that cannot be read are left out.
-rt::Json readSources(const rt::Json &report);
+/// The lines of the files that a report's places name, as {"FILE": [LINES]}:
+/// texts that `library` has, else files; what cannot be read is left out.
+rt::Json
+readSources(const rt::Json &report,
+            const std::function<const char *(const std::string &)> &library);
 
 } // namespace tarn::report
 

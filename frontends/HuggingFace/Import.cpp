@@ -20,6 +20,14 @@ static const Model models[] = {
 #include "Models.inc"
 };
 
+const char *tarn::hf::modelText(llvm::StringRef file) {
+  if (file.consume_front("huggingface/"))
+    for (const Model &model : models)
+      if (file == model.name)
+        return model.text;
+  return nullptr;
+}
+
 /// The hyper-parameters that the file stands for, and its family.
 static const Family *readFile(const lang::SourceFile &source,
                               lang::Diagnostics &diagnostics,

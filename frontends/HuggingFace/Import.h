@@ -14,6 +14,10 @@ mlir::OwningOpRef<mlir::ModuleOp>
 importConfig(mlir::MLIRContext &context, const std::string &path,
              const lang::ImportOptions &options, llvm::raw_ostream &errors);
 
+/// The text of a model of the library by the file that places name
+/// (`huggingface/decoder.tarn`); null for other files.
+const char *modelText(llvm::StringRef file);
+
 } // namespace tarn::hf
 
 #endif // FRONTENDS_HUGGINGFACE_IMPORT_H

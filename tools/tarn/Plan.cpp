@@ -3,6 +3,7 @@
 #include "compiler/Report/Condition.h"
 #include "compiler/Report/Exports.h"
 #include "compiler/Report/Html.h"
+#include "frontends/HuggingFace/Import.h"
 #include "tools/tarn/CrashGuard.h"
 #include "tools/tarn/Model.h"
 #include "tools/tarn/Options.h"
@@ -67,7 +68,9 @@ static int writeFiles(const Invocation &in, const report::Report &report) {
   };
   if (!in.plan.report.empty()) {
     rt::Json json = report::toJson(report);
-    if (!write(in.plan.report, report::toHtml(json, report::readSources(json))))
+    auto library = [](const std::string &file) { return hf::modelText(file); };
+    if (!write(in.plan.report,
+               report::toHtml(json, report::readSources(json, library))))
       return userError;
   }
   if (!in.plan.exportPytorch.empty() &&

@@ -91,6 +91,15 @@ def main(examples, folder):
     check(said.count("error:") == 1 and "folder.html" in said, said)
     check(sorted(os.listdir(".")) == ["folder.html", "model.tarn", "out.html"], os.listdir("."))
 
+    # Models of the library are in no file; their lines are in the page all the same.
+    config = os.path.join(examples, "../test/frontends/HuggingFace/Inputs/toys/deepseek-v3.json")
+    tarn("plan", config, "--shape", "B=1,T=8", "--report", "config.html", "-q")
+    library = Page()
+    with open("config.html", encoding="utf-8") as file:
+        library.feed(file.read())
+    lines = json.loads(library.text["sources"]).get("huggingface/deepseek.tarn", [])
+    check(any("experts" in line for line in lines), list(json.loads(library.text["sources"])))
+
     # A plan that does not fit has a page too, which says so.
     said = tarn("plan", *model[:-1], "300KiB", "--report", "small.html", code=1)
     check("does not fit" in said.stderr and "DOES NOT FIT" in said.stdout, said)
