@@ -52,7 +52,7 @@ private:
   DenseMap<Operation *, int64_t> layer;
   /// The views of each root that are read, where they are parts of it.
   struct Reads {
-    bool whole = false;
+    bool whole = false, direct = false;
     llvm::SmallSetVector<Value, 4> parts;
   };
   llvm::MapVector<Value, Reads> kept, dropped;
@@ -133,7 +133,7 @@ int SavedFinder::elementBytes(Value root) {
 /// is given up needs the values that it is computed from.
 void SavedFinder::read(Value value) {
   SmallVector<Value> open = {value};
-  while (!open.empty()) {
+  for (bool direct = true; !open.empty(); direct = false) {
     Value root = open.pop_back_val(), part = root;
     while (Value source = sourceOf(root)) {
       root = source;
@@ -152,6 +152,7 @@ void SavedFinder::read(Value value) {
     } else {
       reads = &kept[root];
     }
+    reads->direct |= direct;
     if (elementsOf(part) >= elementsOf(root))
       reads->whole = true;
     else
@@ -199,6 +200,7 @@ std::vector<SavedValue> SavedFinder::find() {
       saved.layer = layerOf(root);
       saved.elementBytes = elementBytes(root);
       saved.recomputed = list == &dropped;
+      saved.passing = saved.recomputed && !reads.direct;
       saved.fromWeights = step.isWeight(root);
       if (!reads.whole) {
         double read = 0;

@@ -37,6 +37,8 @@ struct SavedValue {
   int elementBytes = 0;
   bool recomputed = false;  ///< lives for its own layer's backward pass only
   bool fromWeights = false; ///< a copy of weights, not an activation
+  /// Recomputed on the way to others: the backward pass does not read it.
+  bool passing = false;
 };
 
 /// In the order of the forward pass.

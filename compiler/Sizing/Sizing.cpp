@@ -209,7 +209,7 @@ FailureOr<RankMemory> Sizing::size(const SizeOptions &options) {
                        bytes,
                        saved.layer};
     if (saved.recomputed)
-      tensor.role = "recomputed";
+      tensor.role = saved.passing ? "passing" : "recomputed";
     else if (saved.fromWeights)
       tensor.role = "copy";
     memory.tensors.push_back(tensor);

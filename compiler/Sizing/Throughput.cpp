@@ -115,7 +115,8 @@ RankWork tarn::workOf(Sizing &sizing, const SizeOptions &options,
       products.push_back(&op);
   for (const SizedTensor &tensor : memory.tensors) {
     Operation *op = tensor.value.getDefiningOp();
-    if (tensor.role == "recomputed" && isa<graph::ProductOp>(op))
+    bool again = tensor.role == "recomputed" || tensor.role == "passing";
+    if (again && isa<graph::ProductOp>(op))
       products.push_back(op);
     // Written once, read by the pass forward and by the one backward.
     if (tensor.role == "saved" || tensor.role == "recomputed")
