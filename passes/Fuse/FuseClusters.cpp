@@ -238,6 +238,8 @@ void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
 /// Puts `op` into a cluster that uses it; false when none takes it.
 bool Fuser::join(Operation *op, const Uses &uses) {
   SmallVector<Cluster *> users(uses.clusters.begin(), uses.clusters.end());
+  // What one kernel alone reads leads nowhere else, and so not back.
+  bool onlyReader = users.size() == 1 && !uses.escapes;
   // Kernels side by side that share this op may be one kernel.
   auto attempt = [&](ArrayRef<Cluster *> chosen, std::string &reason) {
     SmallVector<Operation *> ops{op};
@@ -254,7 +256,7 @@ bool Fuser::join(Operation *op, const Uses &uses) {
     SmallVector<Value> outputs = outputsOf(ops);
     if (!analyzeCluster(withFreeOps(ops), outputs, reason))
       return false;
-    if (reenters(ops)) {
+    if (!onlyReader && reenters(ops)) {
       reason = "another kernel that uses it comes in between";
       return false;
     }
