@@ -63,7 +63,7 @@ const prefix = (() => {
   for (const layer of layers) while (!layer.startsWith(common)) common = common.slice(0, -1);
   return common.slice(0, common.lastIndexOf('.') + 1);
 })();
-const short = name => prefix ? name.split(prefix).join('') : name;
+const short = name => (prefix ? name.split(prefix).join('') : name).replace('gradient of ', '∇ ');
 function placeText(place) {
   if (!place) return '';
   const parts = place.split(':');

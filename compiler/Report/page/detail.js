@@ -15,7 +15,7 @@ function showDetail() {
     box.replaceChildren(el('h3', {}, 'Largest at the fullest step'),
       el('p', { class: 'empty', style: 'margin:0 0 8px' }, 'of what the arena holds; click for more'),
       ...largest.map(i => el('div', { class: 'row', style: 'grid-template-columns: minmax(0,1fr) 78px', onclick: () => select(i, true) },
-        el('span', { class: 'n' }, el('i', { class: 'dot', style: `background:${colors[i.tensor.role]}` }), short(i.tensor.name)),
+        el('span', { class: 'n', title: i.tensor.name }, el('i', { class: 'dot', style: `background:${colors[i.tensor.role]}` }), el('span', { class: 'cut' }, short(i.tensor.name))),
         el('span', { class: 'b' }, bytes(i.tensor.bytes)))));
     return;
   }
