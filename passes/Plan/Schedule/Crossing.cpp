@@ -1,0 +1,114 @@
+//===- Crossing.cpp -------------------------------------------------------===//
+
+#include "passes/Plan/Schedule/Crossing.h"
+#include "passes/Plan/Schedule/MinCut.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace tarn::schedule;
+
+Moment tarn::schedule::momentAfter(const Graph &graph,
+                                   const std::vector<int> &order, int step) {
+  Moment moment;
+  moment.isMade.assign(graph.values.size(), 0);
+  std::vector<char> isWanted(graph.values.size(), 0);
+  for (size_t v = 0; v != graph.values.size(); ++v)
+    moment.isMade[v] = graph.values[v].maker < 0;
+  for (size_t i = 0; i != order.size(); ++i) {
+    const Task &task = graph.tasks[size_t(order[i])];
+    if (int(i) <= step) {
+      for (int value : task.makes) {
+        moment.isMade[size_t(value)] = 1;
+        isWanted[size_t(value)] = graph.values[size_t(value)].isResult;
+      }
+      continue;
+    }
+    for (int value : task.reads)
+      if (moment.isMade[size_t(value)])
+        isWanted[size_t(value)] = 1;
+  }
+  for (size_t v = 0; v != graph.values.size(); ++v)
+    if (isWanted[v])
+      moment.wanted.push_back(int(v));
+  return moment;
+}
+
+Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
+                               double price) {
+  // Whole numbers for exact cuts: the largest sum stays below 2^50.
+  double most = graph.totalSeconds();
+  for (const Value &value : graph.values)
+    most += price * double(value.bytes);
+  double scale = std::ldexp(1.0, 50) / std::max(most, 1e-300);
+  auto scaled = [&](double seconds) {
+    return std::max<int64_t>(1, std::llround(seconds * scale));
+  };
+
+  // On the source's side: a value that is wanted, a task that runs again.
+  Network network;
+  std::vector<int> nodeOf(graph.values.size(), -1),
+      again(graph.tasks.size(), -1);
+  std::vector<int> work;
+  auto want = [&](int value) {
+    int &node = nodeOf[size_t(value)];
+    if (node < 0) {
+      node = network.addNode();
+      work.push_back(value);
+    }
+    return node;
+  };
+  for (int value : moment.wanted)
+    if (graph.values[size_t(value)].bytes > 0)
+      network.addEdge(Network::source, want(value), Network::unlimited);
+  std::vector<int> seen;
+  while (!work.empty()) {
+    int value = work.back();
+    work.pop_back();
+    seen.push_back(value);
+    const Value &v = graph.values[size_t(value)];
+    int node = nodeOf[size_t(value)];
+    int64_t keep = scaled(price * double(v.bytes));
+    if (!graph.mayDrop(value)) {
+      network.addEdge(node, Network::sink, keep);
+      continue;
+    }
+    int &task = again[size_t(v.maker)];
+    bool isNew = task < 0;
+    if (isNew)
+      task = network.addNode();
+    int taskNode = task;
+    network.addEdge(node, taskNode,
+                    moment.isMade[size_t(value)] ? keep : Network::unlimited);
+    if (!isNew)
+      continue;
+    const Task &maker = graph.tasks[size_t(v.maker)];
+    // Among equals the earlier one is made again: what it is made again for
+    // happens later, when less lives.
+    double preference =
+        1 + 0.05 * double(v.maker) / double(graph.tasks.size());
+    network.addEdge(taskNode, Network::sink,
+                    scaled(maker.seconds * preference));
+    for (int read : maker.reads)
+      if (graph.values[size_t(read)].bytes > 0)
+        network.addEdge(taskNode, want(read), Network::unlimited);
+  }
+  network.solve();
+
+  Crossing crossing;
+  for (int value : seen) {
+    int maker = graph.values[size_t(value)].maker;
+    bool isWanted = network.isOnSourceSide(nodeOf[size_t(value)]);
+    bool isAgain = maker >= 0 && again[size_t(maker)] >= 0 &&
+                   network.isOnSourceSide(again[size_t(maker)]);
+    if (isWanted && (!isAgain || !graph.mayDrop(value))) {
+      crossing.live.push_back(value);
+      crossing.bytes += graph.values[size_t(value)].bytes;
+    }
+  }
+  for (size_t t = 0; t != again.size(); ++t)
+    if (again[t] >= 0 && network.isOnSourceSide(again[t]))
+      crossing.seconds += graph.tasks[t].seconds;
+  std::sort(crossing.live.begin(), crossing.live.end());
+  return crossing;
+}

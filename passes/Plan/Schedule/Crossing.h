@@ -1,0 +1,46 @@
+//===- Crossing.h - what a moment must carry --------------------*- C++ -*-===//
+//
+// At the moment when a step runs, whatever was read of the steps before by the
+// steps after either lives, or is made again afterwards, from what lives or is
+// made again. With a price on living bytes the cheapest choice is a minimum
+// cut. As the price rises, fewer bytes live and more seconds are spent.
+//
+// For one price and one moment this is a Lagrangian relaxation of the whole
+// schedule: no plan that keeps the moment's bytes below B takes less than
+// cut(price) - price * B more seconds.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PASSES_PLAN_SCHEDULE_CROSSING_H
+#define PASSES_PLAN_SCHEDULE_CROSSING_H
+
+#include "passes/Plan/Schedule/Graph.h"
+
+namespace tarn::schedule {
+
+/// A moment, as the values that exist then and those that are wanted later.
+struct Moment {
+  /// By value: made by then, so that it may live.
+  std::vector<char> isMade;
+  /// Values that somebody reads later.
+  std::vector<int> wanted;
+};
+
+/// The moment after step `step` of an order.
+Moment momentAfter(const Graph &graph, const std::vector<int> &order, int step);
+
+struct Crossing {
+  /// Values that live; all others that are wanted are made again.
+  std::vector<int> live;
+  int64_t bytes = 0;
+  /// Of what is made again, each once.
+  double seconds = 0;
+};
+
+/// The cheapest way across a moment with a price in seconds a byte; least bytes
+/// among equals.
+Crossing cross(const Graph &graph, const Moment &moment, double price);
+
+} // namespace tarn::schedule
+
+#endif // PASSES_PLAN_SCHEDULE_CROSSING_H

@@ -1,0 +1,59 @@
+//===- Graph.cpp ----------------------------------------------------------===//
+
+#include "passes/Plan/Schedule/Graph.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace tarn::schedule;
+
+int Graph::addTask(Task task) {
+  int index = int(tasks.size());
+  for (int value : task.makes)
+    values[size_t(value)].maker = index;
+  tasks.push_back(std::move(task));
+  return index;
+}
+
+double Graph::totalSeconds() const {
+  double seconds = 0;
+  for (const Task &task : tasks)
+    seconds += task.seconds;
+  return seconds;
+}
+
+std::string Graph::check() const {
+  int64_t total = 0;
+  for (size_t v = 0; v != values.size(); ++v) {
+    if (values[v].bytes < 0 ||
+        __builtin_add_overflow(total, values[v].bytes, &total) ||
+        total > int64_t(1) << 61)
+      return "value " + std::to_string(v) + " is too large";
+    int maker = values[v].maker;
+    if (maker >= int(tasks.size()) ||
+        (maker >= 0 &&
+         std::count(tasks[size_t(maker)].makes.begin(),
+                    tasks[size_t(maker)].makes.end(), int(v)) != 1))
+      return "value " + std::to_string(v) + " is not made by its maker";
+  }
+  for (size_t t = 0; t != tasks.size(); ++t) {
+    std::string name = "task " + std::to_string(t);
+    const Task &task = tasks[t];
+    if (!(task.seconds >= 0) || !std::isfinite(task.seconds) ||
+        task.workspace < 0 || task.workspace > int64_t(1) << 61)
+      return name + " has no sensible cost";
+    for (int value : task.reads)
+      if (value < 0 || value >= int(values.size()) ||
+          values[size_t(value)].maker >= int(t))
+        return name + " reads what is not made yet";
+    for (int value : task.makes)
+      if (value < 0 || value >= int(values.size()) ||
+          values[size_t(value)].maker != int(t))
+        return name + " makes what another one makes";
+    for (auto [read, made] : task.shares)
+      if (!std::count(task.reads.begin(), task.reads.end(), read) ||
+          !std::count(task.makes.begin(), task.makes.end(), made))
+        return name + " shares what it does not read and make";
+  }
+  return "";
+}

@@ -1,0 +1,63 @@
+//===- Graph.h - what is to be scheduled ------------------------*- C++ -*-===//
+//
+// A training step as the planner sees it: tasks that read and make values.
+// Plain numbers, no MLIR: random graphs, stored instances and models are all
+// planned by the same code.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PASSES_PLAN_SCHEDULE_GRAPH_H
+#define PASSES_PLAN_SCHEDULE_GRAPH_H
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tarn::schedule {
+
+/// What a task makes. Values that lie outside of the arena have 0 bytes.
+struct Value {
+  int64_t bytes = 0;
+  /// The task that makes it; -1: it is there from the start.
+  int maker = -1;
+  /// Lives to the end.
+  bool isResult = false;
+};
+
+/// A kernel.
+struct Task {
+  double seconds = 0;
+  /// Bytes that it needs while it runs, beside what it reads and makes.
+  int64_t workspace = 0;
+  /// Whether it may run more than once: the same bits each time.
+  bool mayRepeat = true;
+  std::vector<int> reads, makes;
+  /// Pairs (read, made): the made value may be written over the read one.
+  std::vector<std::pair<int, int>> shares;
+};
+
+/// Tasks in an order in which they can run.
+struct Graph {
+  std::vector<Task> tasks;
+  std::vector<Value> values;
+
+  /// Empty, or what is wrong with it.
+  std::string check() const;
+  /// Adds a task and sets itself as the maker of what it makes.
+  int addTask(Task task);
+  int addValue(int64_t bytes) {
+    values.push_back({bytes, -1, false});
+    return int(values.size()) - 1;
+  }
+  /// Whether a value may be dropped and made again.
+  bool mayDrop(int value) const {
+    const Value &v = values[size_t(value)];
+    return v.maker >= 0 && v.bytes > 0 && tasks[size_t(v.maker)].mayRepeat;
+  }
+  double totalSeconds() const;
+};
+
+} // namespace tarn::schedule
+
+#endif // PASSES_PLAN_SCHEDULE_GRAPH_H

@@ -1,0 +1,156 @@
+//===- Ladder.cpp ---------------------------------------------------------===//
+
+#include "passes/Plan/Schedule/Ladder.h"
+#include "passes/Plan/Schedule/Orders.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+using namespace tarn::schedule;
+
+/// What the parts of a climb may spend, in tasks played.
+constexpr int64_t effortForPrices = 400'000'000, effortForTargets = 12'000'000;
+
+/// No rung that is both slower and larger than another, the fastest first.
+static std::vector<Rung> frontier(std::vector<Rung> rungs) {
+  std::sort(rungs.begin(), rungs.end(), [](const Rung &x, const Rung &y) {
+    return std::pair(x.seconds, x.peak) < std::pair(y.seconds, y.peak);
+  });
+  std::vector<Rung> best;
+  for (Rung &rung : rungs)
+    if (best.empty() || rung.peak < best.back().peak)
+      best.push_back(std::move(rung));
+  return best;
+}
+
+namespace {
+
+class Climb {
+public:
+  explicit Climb(const Graph &graph)
+      : graph(graph), least(std::max<int64_t>(leastBytes(graph), 1)) {}
+
+  /// The order that keeps least when all is kept.
+  void chooseOrder();
+  /// One price after the other, where the ladder has its widest gaps.
+  void samplePrices();
+  /// Below the smallest that one price reaches.
+  void goLower();
+  /// In even steps, from the fastest plan known that fits.
+  void polishTargets();
+  std::vector<Rung> take() { return frontier(std::move(rungs)); }
+
+private:
+  const Rung &smallest() const {
+    return *std::min_element(
+        rungs.begin(), rungs.end(),
+        [](const Rung &x, const Rung &y) { return x.peak < y.peak; });
+  }
+
+  const Graph &graph;
+  int64_t least;
+  std::vector<Rung> rungs;
+};
+
+} // namespace
+
+void Climb::chooseOrder() {
+  Search search(graph, INT64_MAX);
+  std::optional<Rung> base;
+  for (const std::vector<int> &order :
+       {givenOrder(graph), eagerOrder(graph), leanOrder(graph)}) {
+    Rung rung = search.measure({order, {}});
+    if (!base || rung.peak < base->peak)
+      base = std::move(rung);
+  }
+  rungs.push_back(std::move(*base));
+}
+
+void Climb::samplePrices() {
+  Search search(graph, effortForPrices);
+  const Rung base = rungs.front();
+  int64_t all = 0;
+  for (const Value &value : graph.values)
+    all += value.bytes;
+  double unit = std::max(graph.totalSeconds(), 1e-9) /
+                double(std::max<int64_t>(all, 1));
+  std::map<double, Rung> byPrice;
+  int rounds = graph.tasks.size() > 4000 ? 6 : 12;
+  auto sample = [&](double price) {
+    byPrice.emplace(price, search.descend(base, price, rounds));
+  };
+  sample(unit * 1e-4);
+  sample(unit * 1e5);
+  constexpr size_t most = 96;
+  constexpr double finest = 1.0002;
+  while (byPrice.size() < most && !search.isSpent()) {
+    auto widest = byPrice.end();
+    int64_t gap = 0, lowest = INT64_MAX;
+    for (auto it = byPrice.begin(); std::next(it) != byPrice.end(); ++it) {
+      lowest = std::min(lowest, it->second.peak);
+      int64_t here = lowest - std::next(it)->second.peak;
+      if (here > gap && std::next(it)->first > it->first * finest) {
+        gap = here;
+        widest = it;
+      }
+    }
+    if (widest == byPrice.end())
+      break;
+    sample(std::sqrt(widest->first * std::next(widest)->first));
+  }
+  for (auto &[price, rung] : byPrice)
+    rungs.push_back(std::move(rung));
+  rungs = frontier(std::move(rungs));
+}
+
+void Climb::goLower() {
+  Search search(graph, effortForTargets);
+  constexpr int most = 12;
+  Plan plan = smallest().plan;
+  double ratio = std::pow(double(least) / double(smallest().peak), 1.0 / most);
+  for (int i = 0; i != most && smallest().peak > least; ++i) {
+    int64_t target =
+        std::max(least, int64_t(double(smallest().peak) * ratio));
+    bool fits = search.relieve(plan, target);
+    rungs.push_back(search.measure(plan));
+    if (!fits)
+      break;
+  }
+}
+
+void Climb::polishTargets() {
+  // Of use where a trial is cheap.
+  int64_t tasks = int64_t(graph.tasks.size());
+  if (tasks > 2000)
+    return;
+  int count = int(std::clamp<int64_t>(6000 / tasks, 24, 128));
+  int64_t high = 0;
+  for (const Rung &rung : rungs)
+    high = std::max(high, rung.peak);
+  for (int i = 0; i <= count; ++i) {
+    int64_t target = high - int64_t(double(high - least) * i / count);
+    const Rung *start = nullptr;
+    for (const Rung &rung : rungs)
+      if (rung.peak <= target && (!start || rung.seconds < start->seconds))
+        start = &rung;
+    Rung rung = start ? *start : smallest();
+    // The last one is to be as small as can be.
+    Search search(graph,
+                  effortForTargets / (count + 1) * (i == count ? 6 : 1));
+    search.polish(rung, target);
+    rungs.push_back(std::move(rung));
+  }
+}
+
+std::vector<Rung> tarn::schedule::climb(const Graph &graph) {
+  if (graph.tasks.empty())
+    return {Rung{}};
+  Climb climb(graph);
+  climb.chooseOrder();
+  climb.samplePrices();
+  climb.goLower();
+  climb.polishTargets();
+  return climb.take();
+}

@@ -1,0 +1,156 @@
+//===- Polish.cpp - small changes to a plan -------------------------------===//
+
+#include "passes/Plan/Schedule/Search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <set>
+
+using namespace tarn::schedule;
+
+static void moveTask(std::vector<int> &order, int from, int to) {
+  auto at = order.begin();
+  if (from < to)
+    std::rotate(at + from, at + from + 1, at + to + 1);
+  else
+    std::rotate(at + to, at + from, at + from + 1);
+}
+
+/// Where the task at `from` may go: after all that it waits for, before all that
+/// wait for it.
+static std::pair<int, int> roomOf(const Graph &graph,
+                                  const std::vector<int> &order, int from,
+                                  int reach) {
+  const Task &task = graph.tasks[size_t(order[size_t(from)])];
+  int low = from, high = from;
+  auto has = [](const std::vector<int> &list, int value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  };
+  auto waits = [&](const Task &later, const Task &earlier) {
+    return std::any_of(later.reads.begin(), later.reads.end(),
+                       [&](int value) { return has(earlier.makes, value); });
+  };
+  while (low > 0 && from - low < reach &&
+         !waits(task, graph.tasks[size_t(order[size_t(low - 1)])]))
+    --low;
+  while (high + 1 < int(order.size()) && high - from < reach &&
+         !waits(graph.tasks[size_t(order[size_t(high + 1)])], task))
+    ++high;
+  return {low, high};
+}
+
+/// Fewer bytes above the target, then fewer seconds, then fewer bytes.
+static bool isBetter(const Rung &x, const Rung &y, int64_t target) {
+  int64_t a = std::max(x.peak, target), b = std::max(y.peak, target);
+  if (a != b)
+    return a < b;
+  return x.seconds < y.seconds || (x.seconds == y.seconds && x.peak <= y.peak);
+}
+
+/// Values that need not be dropped after all.
+void Search::restore(Rung &rung, int64_t target) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    std::set<int> values;
+    for (const Cut &cut : rung.plan.cuts)
+      values.insert(cut.value);
+    for (int value : values) {
+      if (isSpent())
+        return;
+      Plan trial = rung.plan;
+      trial.cuts.eraseIf([&](const Cut &cut) { return cut.value == value; });
+      Rung measured = measure(trial);
+      if (isBetter(measured, rung, target) &&
+          (measured.seconds < rung.seconds || measured.peak < rung.peak)) {
+        rung = std::move(measured);
+        changed = true;
+      }
+    }
+  }
+}
+
+/// Annealing: a toggle or a move at a time; a worse plan is taken now and then.
+void Search::anneal(Rung &rung, int64_t target) {
+  std::minstd_rand random(1);
+  auto below = [&](size_t n) {
+    return size_t(random() % std::max<size_t>(n, 1));
+  };
+  // Tasks that touch each value: a cut elsewhere does what one there does,
+  // unless the value is made again in between.
+  std::vector<std::vector<int>> touches(graph.values.size());
+  std::vector<int> droppable;
+  size_t tasks = graph.tasks.size();
+  for (size_t t = 0; t != tasks; ++t) {
+    for (int value : graph.tasks[t].makes)
+      touches[size_t(value)].push_back(int(t));
+    for (int value : graph.tasks[t].reads)
+      touches[size_t(value)].push_back(int(t));
+  }
+  for (size_t v = 0; v != graph.values.size(); ++v)
+    if (graph.mayDrop(int(v)))
+      droppable.push_back(int(v));
+  double total = std::max(graph.totalSeconds(), 1e-12);
+  auto worth = [&](const Rung &x) {
+    return x.seconds / total +
+           4 * double(std::max(x.peak, target) - target) / double(target);
+  };
+  Rung now = rung;
+  int64_t start = left;
+  while (left > 0) {
+    double heat = 0.02 * double(left) / double(start);
+    std::vector<Cut> toggled;
+    int from = -1, to = -1;
+    size_t kind = below(8);
+    if (kind == 0 || droppable.empty()) {
+      from = int(below(tasks));
+      auto [low, high] = roomOf(graph, now.plan.order, from, 64);
+      to = low + int(below(size_t(high - low + 1)));
+      if (to == from && droppable.empty()) {
+        --left;
+        continue;
+      }
+      moveTask(now.plan.order, from, to);
+    } else {
+      size_t count = 1 + below(2);
+      for (size_t m = 0; m != count; ++m) {
+        Cut cut;
+        if (below(3) == 0 && !now.plan.cuts.empty()) {
+          cut = now.plan.cuts[below(now.plan.cuts.size())];
+        } else {
+          cut.value = droppable[below(droppable.size())];
+          const std::vector<int> &at = touches[size_t(cut.value)];
+          cut.task = below(4) ? at[below(at.size())] : int(below(tasks));
+        }
+        now.plan.cuts.toggle(cut);
+        toggled.push_back(cut);
+      }
+    }
+    const Timeline &t = play(now.plan);
+    Rung trial{{}, t.peak, t.seconds, int(t.runs.size() - tasks)};
+    double change = t.ended ? worth(trial) - worth(now) : 1e9;
+    if (change <= 0 ||
+        double(random() % 1000003) / 1000003 < std::exp(-change / heat)) {
+      now.peak = trial.peak;
+      now.seconds = trial.seconds;
+      now.repeats = trial.repeats;
+      if (isBetter(now, rung, target))
+        rung = now;
+      continue;
+    }
+    while (!toggled.empty()) {
+      now.plan.cuts.toggle(toggled.back());
+      toggled.pop_back();
+    }
+    if (from >= 0)
+      moveTask(now.plan.order, to, from);
+  }
+}
+
+void Search::polish(Rung &rung, int64_t target) {
+  target = std::max<int64_t>(target, 1);
+  player.prune(rung.plan);
+  restore(rung, target);
+  anneal(rung, target);
+  player.prune(rung.plan);
+}

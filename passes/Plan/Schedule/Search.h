@@ -1,0 +1,52 @@
+//===- Search.h - better plans, trial by trial ------------------*- C++ -*-===//
+
+#ifndef PASSES_PLAN_SCHEDULE_SEARCH_H
+#define PASSES_PLAN_SCHEDULE_SEARCH_H
+
+#include "passes/Plan/Schedule/Timeline.h"
+
+namespace tarn::schedule {
+
+/// A plan and what it comes to.
+struct Rung {
+  Plan plan;
+  int64_t peak = 0; ///< bytes that live at the fullest moment
+  double seconds = 0;
+  int repeats = 0; ///< runs beyond the first of each task
+};
+
+/// One search: plays plans while its effort lasts.
+class Search {
+public:
+  /// `runs` tasks may be played, over all trials. Counted, never timed: plans
+  /// are the same on every machine.
+  Search(const Graph &graph, int64_t runs)
+      : graph(graph), player(graph), left(runs) {}
+
+  Rung measure(const Plan &plan);
+  bool isSpent() const { return left <= 0; }
+
+  /// Chooses what lives across the fullest moment, at one price for all
+  /// moments, again and again; the smallest plan on the way.
+  Rung descend(const Rung &from, double price, int rounds);
+  /// The same with the lowest price for each moment that brings it down to
+  /// `target` bytes. Returns whether the whole plan is down there.
+  bool relieve(Plan &plan, int64_t target);
+  /// Small changes, kept while they help: fewer bytes above the target, then
+  /// fewer seconds.
+  void polish(Rung &rung, int64_t target);
+
+private:
+  const Timeline &play(const Plan &plan);
+  void cutAt(Plan &plan, int step, double price);
+  void restore(Rung &rung, int64_t target);
+  void anneal(Rung &rung, int64_t target);
+
+  const Graph &graph;
+  Player player;
+  int64_t left;
+};
+
+} // namespace tarn::schedule
+
+#endif // PASSES_PLAN_SCHEDULE_SEARCH_H
