@@ -4,6 +4,7 @@
 
 #include "dialects/Tile/Analysis.h"
 #include "passes/Plan/ArenaPacking.h"
+#include "passes/Plan/StepGraph.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -33,13 +34,6 @@ LogicalResult StateLayout::add(func::FuncOp function, StringRef role,
   return success();
 }
 
-/// Through reshapes, which only rename places.
-Value FunctionPlan::rootOf(Value value) {
-  while (auto reshape = value.getDefiningOp<graph::ReshapeOp>())
-    value = reshape.getX();
-  return value;
-}
-
 tile::KernelOp FunctionPlan::kernelOf(graph::ClusterOp cluster) {
   auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
   return SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol);
@@ -60,7 +54,7 @@ void FunctionPlan::numberSteps() {
     if (auto wait = dyn_cast<step::WaitOp>(op))
       // Until then a move reads its value.
       for (Value token : wait.getTokens())
-        lastRead[rootOf(token.getDefiningOp<step::MoveStartOp>().getValue())] =
+        lastRead[throughReshapes(token.getDefiningOp<step::MoveStartOp>().getValue())] =
             length;
     if (!cluster) {
       stepOf[&op] = length++;
@@ -70,7 +64,7 @@ void FunctionPlan::numberSteps() {
       length += accumulates(cluster, i);
     stepOf[cluster] = length++;
     for (Value input : cluster.getInputs())
-      lastRead[rootOf(input)] = stepOf[cluster];
+      lastRead[throughReshapes(input)] = stepOf[cluster];
   }
 }
 
@@ -91,7 +85,7 @@ bool FunctionPlan::mayReplace(Value root, unsigned argument) {
       return false;
   tile::KernelOp kernel = kernelOf(cluster);
   for (auto [i, input] : llvm::enumerate(cluster.getInputs()))
-    if (rootOf(input) == old &&
+    if (throughReshapes(input) == old &&
         !tile::mayShareBytes(kernel, i, cluster.getInputs().size() + output))
       return false;
   return true;
@@ -146,7 +140,7 @@ void FunctionPlan::placeResults() {
     StringRef role = resultRole(function, i), name = resultName(function, i);
     Result result;
     result.index = i;
-    result.root = rootOf(operand);
+    result.root = throughReshapes(operand);
     result.isState = isStateRole(role);
     if (result.isState) {
       result.place = state.sliceOf(role, name);
@@ -185,28 +179,53 @@ void FunctionPlan::placeResults() {
   }
 }
 
+/// An input of the kernel over which its output may be written: it is in the
+/// arena too, and nobody reads it later.
+Value FunctionPlan::replacedBy(graph::ClusterOp cluster, unsigned output,
+                               llvm::SmallDenseSet<Value> &taken) {
+  for (auto [input, into] : sharedBuffers(cluster)) {
+    Value old = throughReshapes(cluster.getInputs()[input]);
+    if (into == output && old.getDefiningOp<graph::ClusterOp>() &&
+        !homes.contains(old) && lastRead.lookup(old) == stepOf[cluster] &&
+        bytesOf(old.getType()) ==
+            bytesOf(cluster.getResult(output).getType()) &&
+        taken.insert(old).second)
+      return old;
+  }
+  return {};
+}
+
 void FunctionPlan::placeActivations() {
-  // What is packed into a space of its own size.
-  struct Packed {
+  // A value in a space that is packed. Values that take over each other's
+  // bytes are packed as one.
+  struct Placed {
+    Value value;
+    int64_t first, last;
     Space space;
-    SmallVector<PackedValue> places;
-    SmallVector<Value> values;
-    void add(Value value, int64_t first, int64_t last) {
-      PackedValue &place = places.emplace_back();
-      place.bytes = bytesOf(value.getType());
-      place.first = first;
-      place.last = last;
-      values.push_back(value);
-    }
+    size_t group;
   };
-  Packed arena{Space::Arena, {}, {}}, host{Space::Host, {}, {}};
+  SmallVector<Placed> placed;
+  SmallVector<PackedValue> arena, host;
+  llvm::DenseMap<Value, size_t> groupOf;
+  auto add = [&](Value value, int64_t first, int64_t last, Space space,
+                 Value over = {}) {
+    SmallVector<PackedValue> &groups = space == Space::Host ? host : arena;
+    size_t group = groups.size();
+    if (over) {
+      group = groupOf[over];
+      groups[group].last = last;
+    } else {
+      groups.push_back({bytesOf(value.getType()), first, last});
+    }
+    groupOf[value] = group;
+    placed.push_back({value, first, last, space, group});
+  };
   for (Operation *op : schedule) {
     if (auto move = dyn_cast<step::MoveStartOp>(op)) {
       int64_t there = stepOf[move.getWait()];
       Value moved = move.getMoved();
-      (move.getSpace() == Space::Host ? host : arena)
-          .add(moved, stepOf[op],
-               std::max(there, lastReadOf(moved).value_or(there)));
+      add(moved, stepOf[op], std::max(there, lastReadOf(moved).value_or(there)),
+          move.getSpace());
     }
     auto cluster = dyn_cast<graph::ClusterOp>(op);
     if (!cluster)
@@ -214,25 +233,26 @@ void FunctionPlan::placeActivations() {
     int64_t step = stepOf[cluster], fills = 0;
     for (unsigned i = 0; i != cluster.getNumResults(); ++i)
       fills += accumulates(cluster, i);
+    llvm::SmallDenseSet<Value> taken;
     for (auto [i, output] : llvm::enumerate(cluster.getResults())) {
       int64_t first = accumulates(cluster, i) ? step - fills-- : step;
       if (auto home = homes.find(output); home != homes.end()) {
         home->second.first = first;
         continue;
       }
-      arena.add(output, first,
-                std::max(step, lastReadOf(output).value_or(step)));
+      add(output, first, std::max(step, lastReadOf(output).value_or(step)),
+          Space::Arena, replacedBy(cluster, i, taken));
     }
   }
-  arenaBytes = packArena(arena.places);
-  hostBytes = host.places.empty() ? 0 : packArena(host.places);
-  for (const Packed &packed : {std::cref(arena), std::cref(host)})
-    for (auto [value, place] : llvm::zip(packed.values, packed.places)) {
-      bool isArena = packed.space == Space::Arena;
-      addHome(value, slice(packed.space, place.offset, place.bytes),
-              place.first, "", isArena ? "activation" : "offloaded", isArena);
-      homes.find(value)->second.last = place.last;
-    }
+  arenaBytes = packArena(arena);
+  hostBytes = host.empty() ? 0 : packArena(host);
+  for (const Placed &each : placed) {
+    bool isArena = each.space == Space::Arena;
+    const PackedValue &place = (isArena ? arena : host)[each.group];
+    addHome(each.value, slice(each.space, place.offset, place.bytes),
+            each.first, "", isArena ? "activation" : "offloaded", isArena);
+    homes.find(each.value)->second.last = each.last;
+  }
 }
 
 /// Everything runs in kernels by now.
@@ -261,7 +281,7 @@ LogicalResult FunctionPlan::plan() {
 }
 
 SliceAttr FunctionPlan::placeOf(Value value) {
-  return homes.find(rootOf(value))->second.slice;
+  return homes.find(throughReshapes(value))->second.slice;
 }
 
 void FunctionPlan::emitLaunch(graph::ClusterOp cluster) {

@@ -103,7 +103,6 @@ private:
     bool isState = false;
   };
 
-  mlir::Value rootOf(mlir::Value value);
   void numberSteps();
   mlir::LogicalResult verifyKernels();
   mlir::LogicalResult placeArguments();
@@ -112,6 +111,8 @@ private:
   step::SliceAttr placeOf(mlir::Value value);
   void emitLaunch(graph::ClusterOp cluster);
   std::string nameOf(mlir::Value value, unsigned number);
+  mlir::Value replacedBy(graph::ClusterOp cluster, unsigned output,
+                         llvm::SmallDenseSet<mlir::Value> &taken);
   bool mayReplace(mlir::Value root, unsigned argument);
   step::SliceAttr slice(step::Space space, int64_t offset, int64_t bytes,
                         int64_t stride = 0) {

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Plan/FunctionPlan.h"
+#include "passes/Plan/StepGraph.h"
 
 #include "passes/Train/Roles.h"
 
@@ -67,7 +68,7 @@ std::string FunctionPlan::nameOf(Value value, unsigned number) {
   while (auto move = value.getDefiningOp<step::MoveStartOp>()) {
     if (where.empty())
       where = move.getSpace() == Space::Host ? ".host" : ".back";
-    value = rootOf(move.getValue());
+    value = throughReshapes(move.getValue());
   }
   auto cluster = value.getDefiningOp<graph::ClusterOp>();
   StringRef kernel =

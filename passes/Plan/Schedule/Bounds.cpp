@@ -35,3 +35,111 @@ int64_t tarn::schedule::leastBytes(const Graph &graph) {
   return most;
 }
 
+
+/// What is reached from a task through values, downwards or upwards.
+static std::vector<char> reach(const Graph &graph,
+                               const std::vector<std::vector<int>> &readers,
+                               int from, bool down) {
+  std::vector<char> seen(graph.tasks.size(), 0);
+  std::vector<int> work{from};
+  auto visit = [&](int task) {
+    if (task >= 0 && !seen[size_t(task)]) {
+      seen[size_t(task)] = 1;
+      work.push_back(task);
+    }
+  };
+  while (!work.empty()) {
+    const Task &task = graph.tasks[size_t(work.back())];
+    work.pop_back();
+    if (down)
+      for (int value : task.makes)
+        for (int reader : readers[size_t(value)])
+          visit(reader);
+    else
+      for (int value : task.reads)
+        visit(graph.values[size_t(value)].maker);
+  }
+  return seen;
+}
+
+/// The bound of one moment: the first run of a task. Whatever those before it
+/// in every order made for those behind it in every order lives then, or is
+/// made again.
+static double boundAt(const Graph &graph,
+                      const std::vector<std::vector<int>> &readers, int at,
+                      int64_t bytes) {
+  std::vector<char> before = reach(graph, readers, at, false),
+                    behind = reach(graph, readers, at, true);
+  before[size_t(at)] = 1;
+  Moment moment;
+  moment.isMade.assign(graph.values.size(), 1);
+  std::vector<char> isWanted(graph.values.size(), 0);
+  int64_t all = 0;
+  for (size_t v = 0; v != graph.values.size(); ++v) {
+    const Value &value = graph.values[v];
+    all += value.bytes;
+    if (value.maker < 0 || !before[size_t(value.maker)])
+      continue;
+    isWanted[v] = value.isResult;
+    for (int reader : readers[v])
+      isWanted[v] |= behind[size_t(reader)];
+    if (isWanted[v])
+      moment.wanted.push_back(int(v));
+  }
+  // The task's own values live too.
+  const Task &task = graph.tasks[size_t(at)];
+  int64_t room = bytes - task.workspace;
+  if (task.shares.empty()) {
+    std::vector<int> own = task.reads;
+    own.insert(own.end(), task.makes.begin(), task.makes.end());
+    std::sort(own.begin(), own.end());
+    own.erase(std::unique(own.begin(), own.end()), own.end());
+    for (int value : own)
+      if (!isWanted[size_t(value)])
+        room -= graph.values[size_t(value)].bytes;
+  }
+  double best = 0;
+  double unit = std::max(graph.totalSeconds(), 1e-12) /
+                double(std::max<int64_t>(all, 1));
+  // Concave in the price; its slope is the bytes above the room.
+  double low = unit * 1e-5, high = unit * 1e5;
+  for (int i = 0; i != 24; ++i) {
+    double price = std::sqrt(low * high);
+    Crossing crossing = cross(graph, moment, price);
+    best = std::max(best, crossing.seconds +
+                              price * double(crossing.bytes - room));
+    (crossing.bytes > room ? low : high) = price;
+  }
+  return best;
+}
+
+double tarn::schedule::leastSeconds(const Graph &graph, int64_t bytes) {
+  std::vector<std::vector<int>> readers(graph.values.size());
+  for (size_t t = 0; t != graph.tasks.size(); ++t)
+    for (int value : graph.tasks[t].reads)
+      readers[size_t(value)].push_back(int(t));
+  // The fullest steps of the graph's own order, none too near to another.
+  Player player(graph);
+  std::vector<int> order(graph.tasks.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::vector<int64_t> live = player.play({order, {}}).bytes;
+  std::vector<int> fullest = order;
+  std::sort(fullest.begin(), fullest.end(), [&](int x, int y) {
+    return std::pair(-live[size_t(x)], x) < std::pair(-live[size_t(y)], y);
+  });
+  size_t count = graph.tasks.size() > 4000 ? 1 : 4;
+  int apart = std::max<int>(1, int(graph.tasks.size()) / 40);
+  std::vector<int> moments;
+  for (int task : fullest) {
+    if (moments.size() == count)
+      break;
+    if (std::none_of(moments.begin(), moments.end(), [&](int other) {
+          return std::abs(other - task) < apart;
+        }))
+      moments.push_back(task);
+  }
+  double extra = 0;
+  for (int moment : moments)
+    extra = std::max(extra, boundAt(graph, readers, moment, bytes));
+  return graph.totalSeconds() + extra;
+}

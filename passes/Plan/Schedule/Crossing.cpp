@@ -35,7 +35,7 @@ Moment tarn::schedule::momentAfter(const Graph &graph,
 }
 
 Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
-                               double price) {
+                               double price, double favour) {
   // Whole numbers for exact cuts: the largest sum stays below 2^50.
   double most = graph.totalSeconds();
   for (const Value &value : graph.values)
@@ -83,12 +83,9 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
     if (!isNew)
       continue;
     const Task &maker = graph.tasks[size_t(v.maker)];
-    // Among equals the earlier one is made again: what it is made again for
-    // happens later, when less lives.
-    double preference =
-        1 + 0.05 * double(v.maker) / double(graph.tasks.size());
-    network.addEdge(taskNode, Network::sink,
-                    scaled(maker.seconds * preference));
+    double weight =
+        1 + favour * double(v.maker) / double(graph.tasks.size());
+    network.addEdge(taskNode, Network::sink, scaled(maker.seconds * weight));
     for (int read : maker.reads)
       if (graph.values[size_t(read)].bytes > 0)
         network.addEdge(taskNode, want(read), Network::unlimited);

@@ -38,8 +38,11 @@ struct Crossing {
 };
 
 /// The cheapest way across a moment with a price in seconds a byte; least bytes
-/// among equals.
-Crossing cross(const Graph &graph, const Moment &moment, double price);
+/// among equals. With `favour` the first task counts as that much cheaper than
+/// the last one, in parts of its time: what is made early is made again late,
+/// when less lives, and layers that are alike are told apart.
+Crossing cross(const Graph &graph, const Moment &moment, double price,
+               double favour = 0);
 
 } // namespace tarn::schedule
 

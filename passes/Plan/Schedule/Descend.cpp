@@ -31,7 +31,7 @@ void Search::cutAt(Plan &plan, int step, double price) {
            std::count(task.makes.begin(), task.makes.end(), value);
   };
   std::erase_if(moment.wanted, isOwn);
-  Crossing crossing = cross(graph, moment, price);
+  Crossing crossing = cross(graph, moment, price, /*favour=*/0.05);
   left -= 8 * int64_t(graph.tasks.size()); // about as much work
   std::vector<char> isLive(graph.values.size(), 0);
   for (int value : crossing.live)

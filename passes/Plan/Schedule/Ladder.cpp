@@ -40,6 +40,8 @@ public:
   void goLower();
   /// In even steps, from the fastest plan known that fits.
   void polishTargets();
+  /// As small as can be, from several orders.
+  void polishSmallest();
   std::vector<Rung> take() { return frontier(std::move(rungs)); }
 
 private:
@@ -129,6 +131,9 @@ void Climb::polishTargets() {
   int64_t high = 0;
   for (const Rung &rung : rungs)
     high = std::max(high, rung.peak);
+  // What a small graph can make use of.
+  int64_t each = std::min(effortForTargets / (count + 1),
+                          tasks * (500 + 40 * tasks));
   for (int i = 0; i <= count; ++i) {
     int64_t target = high - int64_t(double(high - least) * i / count);
     const Rung *start = nullptr;
@@ -136,11 +141,26 @@ void Climb::polishTargets() {
       if (rung.peak <= target && (!start || rung.seconds < start->seconds))
         start = &rung;
     Rung rung = start ? *start : smallest();
-    // The last one is to be as small as can be.
-    Search search(graph,
-                  effortForTargets / (count + 1) * (i == count ? 6 : 1));
+    Search search(graph, each);
     search.polish(rung, target);
     rungs.push_back(std::move(rung));
+  }
+}
+
+void Climb::polishSmallest() {
+  if (graph.tasks.size() > 2000 || smallest().peak <= least)
+    return;
+  int64_t each = std::min<int64_t>(effortForTargets / 8,
+                                   int64_t(graph.tasks.size()) * 8000);
+  std::vector<Rung> starts{smallest()};
+  Search search(graph, INT64_MAX);
+  for (const std::vector<int> &order :
+       {givenOrder(graph), eagerOrder(graph), leanOrder(graph)})
+    starts.push_back(search.measure({order, {}}));
+  for (Rung &start : starts) {
+    Search search(graph, each);
+    search.polish(start, least);
+    rungs.push_back(std::move(start));
   }
 }
 
@@ -152,5 +172,6 @@ std::vector<Rung> tarn::schedule::climb(const Graph &graph) {
   climb.samplePrices();
   climb.goLower();
   climb.polishTargets();
+  climb.polishSmallest();
   return climb.take();
 }

@@ -71,7 +71,8 @@ void Search::restore(Rung &rung, int64_t target) {
 }
 
 /// Annealing: a toggle or a move at a time; a worse plan is taken now and then.
-void Search::anneal(Rung &rung, int64_t target) {
+void Search::anneal(Rung &rung, int64_t target, double warmth,
+                    int64_t effort) {
   std::minstd_rand random(1);
   auto below = [&](size_t n) {
     return size_t(random() % std::max<size_t>(n, 1));
@@ -96,9 +97,9 @@ void Search::anneal(Rung &rung, int64_t target) {
            4 * double(std::max(x.peak, target) - target) / double(target);
   };
   Rung now = rung;
-  int64_t start = left;
-  while (left > 0) {
-    double heat = 0.02 * double(left) / double(start);
+  int64_t stop = left - effort;
+  while (left > stop) {
+    double heat = warmth * double(left - stop) / double(effort);
     std::vector<Cut> toggled;
     int from = -1, to = -1;
     size_t kind = below(8);
@@ -151,6 +152,9 @@ void Search::polish(Rung &rung, int64_t target) {
   target = std::max<int64_t>(target, 1);
   player.prune(rung.plan);
   restore(rung, target);
-  anneal(rung, target);
+  // Cold first: what is near; then warm.
+  int64_t half = std::max<int64_t>(left / 2, 1);
+  anneal(rung, target, 0.003, half);
+  anneal(rung, target, 0.02, half);
   player.prune(rung.plan);
 }

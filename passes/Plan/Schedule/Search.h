@@ -40,7 +40,7 @@ private:
   const Timeline &play(const Plan &plan);
   void cutAt(Plan &plan, int step, double price);
   void restore(Rung &rung, int64_t target);
-  void anneal(Rung &rung, int64_t target);
+  void anneal(Rung &rung, int64_t target, double warmth, int64_t effort);
 
   const Graph &graph;
   Player player;

@@ -48,15 +48,12 @@ bool Player::run(int task, int step, size_t limit) {
       timeline.sources.push_back(life);
     }
     for (int value : top.makes) {
-      // The other results of a task that runs again are kept as they are.
-      if (lifeOf[size_t(value)] >= 0 && graph.values[size_t(value)].bytes == 0)
-        continue;
-      if (lifeOf[size_t(value)] >= 0) {
-        timeline.lives.push_back({value, run, run, -1}); // made for nothing
-        continue;
-      }
-      lifeOf[size_t(value)] = int(timeline.lives.size());
+      int life = int(timeline.lives.size());
       timeline.lives.push_back({value, run, run, -1});
+      // The other results of a task that runs again are made for nothing.
+      if (lifeOf[size_t(value)] >= 0)
+        continue;
+      lifeOf[size_t(value)] = life;
       if (takenBy[size_t(value)] >= 0)
         isUsed[size_t(takenBy[size_t(value)])] = 1;
     }

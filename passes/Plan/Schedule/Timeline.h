@@ -66,7 +66,7 @@ struct Life {
 struct Timeline {
   std::vector<int> runs;   ///< the task of each run
   std::vector<int> stepOf; ///< the place in the order that it runs for
-  std::vector<Life> lives;
+  std::vector<Life> lives; ///< given values, then what each run makes
   /// The life that each read of each run reads, run after run.
   std::vector<int> sources;
   std::vector<int64_t> bytes; ///< that live during each run

@@ -1,0 +1,158 @@
+//===- StepGraph.cpp - a function of kernels, to be scheduled -------------===//
+
+#include "passes/Plan/StepGraph.h"
+
+#include "dialects/Tile/Analysis.h"
+#include "dialects/Tile/TileOps.h"
+#include "passes/Plan/FunctionPlan.h"
+#include "passes/Train/Roles.h"
+
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace tarn;
+
+Value tarn::throughReshapes(Value value) {
+  while (auto reshape = value.getDefiningOp<graph::ReshapeOp>())
+    value = reshape.getX();
+  return value;
+}
+
+SmallVector<std::pair<unsigned, unsigned>>
+tarn::sharedBuffers(graph::ClusterOp cluster) {
+  SmallVector<std::pair<unsigned, unsigned>> pairs;
+  auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
+  auto kernel =
+      SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol);
+  if (!kernel)
+    return pairs;
+  unsigned inputs = cluster.getInputs().size();
+  for (unsigned output = 0; output != cluster.getNumResults(); ++output)
+    for (unsigned input = 0; input != inputs; ++input) {
+      // A value may come in several times; each must be read in place.
+      Value root = throughReshapes(cluster.getInputs()[input]);
+      bool good = true, isFirst = true;
+      for (unsigned other = 0; other != inputs && good; ++other)
+        if (throughReshapes(cluster.getInputs()[other]) == root) {
+          isFirst &= other >= input;
+          good = tile::mayShareBytes(kernel, other, inputs + output);
+        }
+      if (good && isFirst)
+        pairs.push_back({input, output});
+    }
+  return pairs;
+}
+
+/// Whether all that a kernel does gives the same bits again.
+static bool mayRepeat(graph::ClusterOp cluster) {
+  for (Operation &op : cluster.getBody().front())
+    if (auto recomputable = dyn_cast<graph::Recomputable>(op))
+      if (recomputable.getRecomputeClass() == graph::RecomputeClass::never)
+        return false;
+  return true;
+}
+
+StepGraph::StepGraph(func::FuncOp function,
+                     llvm::function_ref<double(graph::ClusterOp)> secondsOf,
+                     llvm::function_ref<bool(Value)> isOutside)
+    : function(function) {
+  llvm::SmallDenseSet<Value> returned;
+  for (Value operand : returnOf(function).getOperands())
+    returned.insert(throughReshapes(operand));
+  for (auto cluster : function.getBody().front().getOps<graph::ClusterOp>()) {
+    schedule::Task task;
+    task.seconds = secondsOf(cluster);
+    task.mayRepeat = mayRepeat(cluster);
+    llvm::SetVector<int> reads;
+    for (Value input : cluster.getInputs())
+      if (std::optional<int> value = indexOf(input))
+        reads.insert(*value);
+    task.reads.assign(reads.begin(), reads.end());
+    for (Value result : cluster.getResults()) {
+      bool isResult = returned.contains(result);
+      int value = tasks.addValue(
+          isOutside(result) ? 0 : aligned(bytesOf(result.getType())));
+      tasks.values[size_t(value)].isResult = isResult;
+      // What the caller sees is made once.
+      task.mayRepeat &= !isResult;
+      task.makes.push_back(value);
+      values.push_back(result);
+      valueIndex[result] = value;
+    }
+    for (auto [input, output] : sharedBuffers(cluster)) {
+      std::optional<int> read = indexOf(cluster.getInputs()[input]);
+      int made = task.makes[output];
+      if (read && tasks.values[size_t(*read)].bytes > 0 &&
+          tasks.values[size_t(made)].bytes > 0)
+        task.shares.push_back({*read, made});
+    }
+    taskIndex[cluster] = tasks.addTask(std::move(task));
+    kernels.push_back(cluster);
+  }
+}
+
+std::optional<int> StepGraph::indexOf(Value value) const {
+  auto found = valueIndex.find(throughReshapes(value));
+  return found == valueIndex.end() ? std::nullopt
+                                   : std::optional(found->second);
+}
+
+void StepGraph::apply(const schedule::Timeline &timeline) {
+  Operation *end = returnOf(function);
+  OpBuilder b(end);
+  // The value of each life, and reshapes of it, made where they are read.
+  std::vector<Value> madeBy(timeline.lives.size());
+  llvm::DenseMap<std::pair<int, Operation *>, Value> renamed;
+  std::function<Value(Value, int)> provide = [&](Value value,
+                                                 int life) -> Value {
+    auto reshape = value.getDefiningOp<graph::ReshapeOp>();
+    if (!reshape)
+      return life < 0 ? value : madeBy[size_t(life)];
+    Value &known = renamed[{life, reshape}];
+    if (!known) {
+      Value from = provide(reshape.getX(), life);
+      Operation *copy = b.clone(*reshape);
+      copy->setOperand(0, from);
+      // `known` may have moved.
+      return renamed[{life, reshape}] = copy->getResult(0);
+    }
+    return known;
+  };
+  std::vector<int> lifeOf(values.size(), -1);
+  size_t source = 0, life = 0;
+  for (int task : timeline.runs) {
+    graph::ClusterOp kernel = kernels[size_t(task)];
+    const schedule::Task &t = tasks.tasks[size_t(task)];
+    llvm::SmallDenseMap<int, int> sources;
+    for (int read : t.reads)
+      sources[read] = timeline.sources[source++];
+    SmallVector<Value> operands;
+    for (Value input : kernel.getInputs()) {
+      std::optional<int> index = indexOf(input);
+      operands.push_back(provide(input, index ? sources.at(*index) : -1));
+    }
+    auto copy = cast<graph::ClusterOp>(b.clone(*kernel));
+    copy->setOperands(operands);
+    for (auto [made, result] : llvm::zip(t.makes, copy.getResults())) {
+      // What is returned is made once.
+      if (lifeOf[size_t(made)] < 0)
+        lifeOf[size_t(made)] = int(life);
+      madeBy[life++] = result;
+    }
+  }
+  for (OpOperand &operand : end->getOpOperands()) {
+    std::optional<int> index = indexOf(operand.get());
+    operand.set(provide(operand.get(), index ? lifeOf[size_t(*index)] : -1));
+  }
+  // Nobody reads the originals any more.
+  for (graph::ClusterOp kernel : llvm::reverse(kernels)) {
+    kernel->dropAllUses();
+    kernel->erase();
+  }
+  for (Operation &op : llvm::make_early_inc_range(
+           llvm::reverse(function.getBody().front())))
+    if (isa<graph::ReshapeOp>(op) && op.use_empty())
+      op.erase();
+  kernels.clear();
+}

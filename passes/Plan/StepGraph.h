@@ -1,0 +1,56 @@
+//===- StepGraph.h - a function of kernels, to be scheduled -----*- C++ -*-===//
+
+#ifndef PASSES_PLAN_STEPGRAPH_H
+#define PASSES_PLAN_STEPGRAPH_H
+
+#include "dialects/Tarn/TarnOps.h"
+#include "passes/Plan/Schedule/Timeline.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace tarn {
+
+/// The value itself, without the reshapes that only rename it.
+mlir::Value throughReshapes(mlir::Value value);
+
+/// Pairs (input, output) of a kernel of which the output may be written over
+/// the input, if nobody reads the input later. For each output, the inputs in
+/// order.
+llvm::SmallVector<std::pair<unsigned, unsigned>>
+sharedBuffers(graph::ClusterOp cluster);
+
+/// A function of kernels as a graph of tasks, and back. A task is a kernel; a
+/// value is a result of one. What lies outside of the arena has no bytes.
+class StepGraph {
+public:
+  /// `isOutside`: whether a result is made where the caller wants it.
+  StepGraph(mlir::func::FuncOp function,
+            llvm::function_ref<double(graph::ClusterOp)> secondsOf,
+            llvm::function_ref<bool(mlir::Value)> isOutside);
+
+  const schedule::Graph &graph() const { return tasks; }
+  mlir::Value valueOf(int index) const { return values[size_t(index)]; }
+  graph::ClusterOp kernelOf(int task) const { return kernels[size_t(task)]; }
+  /// The task of a kernel.
+  int taskOf(mlir::Operation *kernel) const { return taskIndex.at(kernel); }
+  /// The value, if it is a kernel's result.
+  std::optional<int> indexOf(mlir::Value value) const;
+
+  /// Brings the kernels of the function into the timeline's order and launches
+  /// again what it runs again. Ends this graph: its kernels are gone.
+  void apply(const schedule::Timeline &timeline);
+
+private:
+  mlir::func::FuncOp function;
+  schedule::Graph tasks;
+  std::vector<graph::ClusterOp> kernels;
+  std::vector<mlir::Value> values;
+  llvm::DenseMap<mlir::Operation *, int> taskIndex;
+  llvm::DenseMap<mlir::Value, int> valueIndex;
+};
+
+} // namespace tarn
+
+#endif // PASSES_PLAN_STEPGRAPH_H
