@@ -80,15 +80,14 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     pm.addPass(createCSEPass());
     return;
   case Phase::Plan:
-    if (options.budgetBytes >= 0 || options.policy == "auto" ||
-        options.policy == "recompute-all")
-      pm.addPass(createTarnPlanRecompute(
-          {options.budgetBytes,
-           options.policy == "recompute-all" ? options.policy : "auto",
-           options.device, options.times}));
-    else if (options.policy == "sqrt")
-      pm.addNestedPass<func::FuncOp>(createTarnRecomputeSegments());
-    else if (options.policy == "offload-all")
+    // A budget asks for the best plan that fits.
+    pm.addPass(createTarnPlanSchedule(
+        {options.budgetBytes,
+         options.budgetBytes >= 0 && options.policy == "keep-all"
+             ? "auto"
+             : options.policy,
+         options.device, options.times}));
+    if (options.policy == "offload-all")
       pm.addNestedPass<func::FuncOp>(createTarnPlanOffload());
     pm.addPass(createTarnPlanMemory());
     return;

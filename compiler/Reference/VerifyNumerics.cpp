@@ -23,7 +23,7 @@ NumericsClass tarn::numericsClassOf(StringRef pass) {
       {"tarn-decompose", NumericsClass::rounding},
       {"tarn-sink-reshapes", NumericsClass::exact},
       {"tarn-fuse-clusters", NumericsClass::exact},
-      {"tarn-recompute-segments", NumericsClass::exact},
+      {"tarn-plan-schedule", NumericsClass::exact},
       {"tarn-materialize-tiles", NumericsClass::exact},
       {"tarn-plan-memory", NumericsClass::exact},
   };

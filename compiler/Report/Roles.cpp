@@ -2,7 +2,7 @@
 
 #include "compiler/Report/Roles.h"
 
-#include "passes/Plan/Recompute.h"
+#include "passes/Plan/ForwardPass.h"
 
 #include <set>
 

@@ -13,7 +13,7 @@
 #include "dialects/Tarn/TarnOps.h"
 #include "passes/Plan/FunctionPlan.h"
 #include "passes/Plan/Passes.h"
-#include "passes/Plan/Recompute.h"
+#include "passes/Plan/ForwardPass.h"
 
 namespace tarn {
 #define GEN_PASS_DEF_TARNPLANOFFLOAD

@@ -27,22 +27,27 @@ def TarnPlanMemory : Pass<"tarn-plan-memory", "::mlir::ModuleOp"> {
   let dependentDialects = ["::tarn::step::StepDialect"];
 }
 
-def TarnPlanRecompute : Pass<"tarn-plan-recompute", "::mlir::ModuleOp"> {
-  let summary = "Choose what is kept and what is computed again";
+def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
+  let summary = "Choose when kernels run, and which run again";
   let description = [{
-    What: the policy `auto`. Makes a ladder of plans for the training step, from
-    keeping every value that the backward pass reads to keeping none, each rung
-    giving up what costs the least time a byte; packs every rung exactly; takes
-    the fastest that fits into `budget-bytes` (state, arena, inputs, outputs and
-    constants together, over all functions). Values that are not kept are
-    computed again by their own kernels right before the backward pass reads
-    them. The ladder is noted in the module's `tarn.plan`.
+    What: orders the kernels of the training step, and launches some again whose
+    results are not kept until then. The policy `auto` climbs a ladder of
+    schedules from keeping everything to keeping as little as can be: at the
+    fullest moments a minimum cut decides what lives and what is made again, at
+    rising prices for a byte; small graphs are polished by annealing. Every rung
+    is packed exactly; the fastest that fits into `budget-bytes` (state, arena,
+    inputs, outputs and constants together, over all functions) is taken. The
+    ladder, a lower bound on the bytes and one on the seconds of the chosen rung
+    are noted in the module's `tarn.plan`.
+
+    `keep-all` only orders, `sqrt` keeps what crosses about sqrt(n) segments
+    (arXiv 1604.06174), `recompute-all` keeps nothing of the forward pass.
 
     When: phase plan, before tarn-plan-memory.
 
-    Example: see test/passes/Plan/plan-recompute.mlir.
+    Example: see test/passes/Plan/plan-schedule.mlir.
 
-    Limits: a value is computed again once; the order of the kernels stays.
+    Limits: functions of kind eval and generate stay as they are.
 
     Numerics: exact (the same kernels on the same values).
   }];
@@ -51,7 +56,7 @@ def TarnPlanRecompute : Pass<"tarn-plan-recompute", "::mlir::ModuleOp"> {
     Option<"budgetBytes", "budget-bytes", "int64_t", /*default=*/"-1",
            "bytes that all memory spaces may take; negative: no limit">,
     Option<"policy", "policy", "std::string", /*default=*/"\"auto\"",
-           "auto, or recompute-all: the last rung">,
+           "auto, keep-all, sqrt or recompute-all">,
     Option<"device", "device", "std::string", /*default=*/"\"cpu\"",
            "the device that times are estimated for">,
     Option<"times", "times", "std::string", /*default=*/"\"\"",
@@ -85,27 +90,6 @@ def TarnPlanOffload : Pass<"tarn-plan-offload", "::mlir::func::FuncOp"> {
     Option<"minBytes", "min-bytes", "int64_t", /*default=*/"0",
            "smaller values stay">
   ];
-}
-
-def TarnRecomputeSegments
-    : Pass<"tarn-recompute-segments", "::mlir::func::FuncOp"> {
-  let summary = "Keep sqrt(n) of the forward pass, compute the rest again";
-  let description = [{
-    What: the policy `sqrt`. The kernels that the loss waits for are cut into
-    about sqrt(n) segments, where few bytes cross. Values that cross are kept;
-    all others that the backward pass needs are computed again right before
-    their first use there, by launching the same kernels. The last segment is
-    kept.
-
-    When: phase plan, before tarn-plan-memory, in functions of kind train and
-    micro.
-
-    Example: see test/passes/Plan/recompute-segments.mlir.
-
-    Limits: segments count kernels, not seconds.
-
-    Numerics: exact (the same kernels on the same values).
-  }];
 }
 
 #endif // PASSES_PLAN_PASSES_TD

@@ -90,6 +90,37 @@ StepGraph::StepGraph(func::FuncOp function,
     taskIndex[cluster] = tasks.addTask(std::move(task));
     kernels.push_back(cluster);
   }
+  keepStatesReadable(isOutside);
+}
+
+/// A kernel that writes a state over the old one runs after all others that
+/// read the old one, each time that they run.
+void StepGraph::keepStatesReadable(
+    llvm::function_ref<bool(Value)> isOutside) {
+  func::ReturnOp ret = returnOf(function);
+  for (auto [i, operand] : llvm::enumerate(ret.getOperands())) {
+    Value made = throughReshapes(operand);
+    std::optional<int> index = indexOf(made);
+    std::optional<unsigned> argument = findArgument(
+        function, resultRole(function, i), resultName(function, i));
+    if (!index || !argument || !isStateRole(resultRole(function, i)) ||
+        !isOutside(made))
+      continue;
+    int writer = tasks.values[size_t(*index)].maker;
+    for (size_t reader = 0; reader != kernels.size(); ++reader) {
+      if (int(reader) == writer ||
+          llvm::none_of(kernels[reader].getInputs(), [&](Value input) {
+            return throughReshapes(input) == function.getArgument(*argument);
+          }))
+        continue;
+      int token = tasks.addValue(0);
+      values.push_back({});
+      tasks.values[size_t(token)].maker = int(reader);
+      tasks.tasks[reader].makes.push_back(token);
+      tasks.tasks[size_t(writer)].reads.push_back(token);
+      tasks.tasks[size_t(writer)].retires.push_back(int(reader));
+    }
+  }
 }
 
 std::optional<int> StepGraph::indexOf(Value value) const {
@@ -134,11 +165,13 @@ void StepGraph::apply(const schedule::Timeline &timeline) {
     }
     auto copy = cast<graph::ClusterOp>(b.clone(*kernel));
     copy->setOperands(operands);
-    for (auto [made, result] : llvm::zip(t.makes, copy.getResults())) {
+    for (auto [i, made] : llvm::enumerate(t.makes)) {
       // What is returned is made once.
       if (lifeOf[size_t(made)] < 0)
         lifeOf[size_t(made)] = int(life);
-      madeBy[life++] = result;
+      if (i < copy->getNumResults()) // else it only keeps an order
+        madeBy[life] = copy->getResult(i);
+      ++life;
     }
   }
   for (OpOperand &operand : end->getOpOperands()) {

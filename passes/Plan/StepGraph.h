@@ -43,6 +43,8 @@ public:
   void apply(const schedule::Timeline &timeline);
 
 private:
+  void keepStatesReadable(llvm::function_ref<bool(mlir::Value)> isOutside);
+
   mlir::func::FuncOp function;
   schedule::Graph tasks;
   std::vector<graph::ClusterOp> kernels;

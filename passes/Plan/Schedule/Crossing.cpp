@@ -85,7 +85,10 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
     const Task &maker = graph.tasks[size_t(v.maker)];
     double weight =
         1 + favour * double(v.maker) / double(graph.tasks.size());
-    network.addEdge(taskNode, Network::sink, scaled(maker.seconds * weight));
+    bool isFree =
+        !moment.runsAgain.empty() && moment.runsAgain[size_t(v.maker)];
+    network.addEdge(taskNode, Network::sink,
+                    isFree ? 1 : scaled(maker.seconds * weight));
     for (int read : maker.reads)
       if (graph.values[size_t(read)].bytes > 0)
         network.addEdge(taskNode, want(read), Network::unlimited);

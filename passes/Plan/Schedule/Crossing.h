@@ -24,6 +24,9 @@ struct Moment {
   std::vector<char> isMade;
   /// Values that somebody reads later.
   std::vector<int> wanted;
+  /// By task: it runs again later anyway, so that one more reason costs
+  /// nothing. May be empty.
+  std::vector<char> runsAgain;
 };
 
 /// The moment after step `step` of an order.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 
 using namespace tarn::schedule;
@@ -21,9 +22,34 @@ const Timeline &Search::play(const Plan &plan) {
   return timeline;
 }
 
+/// Tasks that run again after a step, and nothing that they make lives then:
+/// they would have to run again in any case.
+static std::vector<char> repeatsAfter(const Graph &graph,
+                                      const Timeline &timeline, int step) {
+  std::vector<char> hasRun(graph.tasks.size(), 0), again(hasRun);
+  int last = -1;
+  for (size_t r = 0; r != timeline.runs.size(); ++r) {
+    size_t task = size_t(timeline.runs[r]);
+    if (timeline.stepOf[r] > step) {
+      again[task] |= hasRun[task];
+    } else {
+      hasRun[task] = 1;
+      last = int(r);
+    }
+  }
+  for (const Life &life : timeline.lives) {
+    int maker = graph.values[size_t(life.value)].maker;
+    if (maker >= 0 && life.first <= last && life.last > last)
+      again[size_t(maker)] = 0;
+  }
+  return again;
+}
+
 /// What lives across a step is chosen anew.
-void Search::cutAt(Plan &plan, int step, double price) {
+void Search::cutAt(Plan &plan, int step, double price,
+                   const std::vector<char> &runsAgain) {
   Moment moment = momentAfter(graph, plan.order, step);
+  moment.runsAgain = runsAgain;
   int at = plan.order[size_t(step)];
   const Task &task = graph.tasks[size_t(at)];
   auto isOwn = [&](int value) {
@@ -57,58 +83,91 @@ Rung Search::descend(const Rung &from, double price, int rounds) {
     int step = timeline.stepOf[size_t(timeline.fullest)];
     if (!done.insert(step).second)
       break;
-    cutAt(plan, step, price);
+    cutAt(plan, step, price, repeatsAfter(graph, timeline, step));
   }
   return best;
 }
 
-bool Search::relieve(Plan &plan, int64_t target) {
-  double total = graph.totalSeconds();
-  int64_t all = 0;
-  for (const Value &value : graph.values)
-    all += value.bytes;
-  double unit = std::max(total, 1e-9) / double(std::max<int64_t>(all, 1));
-  int64_t before = INT64_MAX;
-  for (int round = 0; round != 4 * int(plan.order.size()) + 8; ++round) {
-    const Timeline &timeline = play(plan);
-    if (timeline.ended && timeline.peak <= target)
-      return true;
-    if (!timeline.ended || isSpent())
-      return false;
-    int step = timeline.stepOf[size_t(timeline.fullest)];
-    auto bytesAt = [&](const Timeline &t) {
-      if (!t.ended)
-        return int64_t(INT64_MAX);
-      int64_t most = 0;
-      for (size_t r = 0; r != t.runs.size(); ++r)
-        if (t.stepOf[r] == step)
-          most = std::max(most, t.bytes[r]);
-      return most;
-    };
-    before = bytesAt(timeline);
-    // The lowest price at which this step fits.
-    double low = unit * 1e-4, high = unit * 1e5;
-    Plan best = plan;
-    int64_t bestBytes = before;
-    for (int i = 0; i != 18; ++i) {
-      double price = std::sqrt(low * high);
-      Plan trial = plan;
-      cutAt(trial, step, price);
-      int64_t bytes = bytesAt(play(trial));
-      if (bytes < bestBytes && bestBytes > target) {
-        best = trial;
-        bestBytes = bytes;
-      } else if (bytes <= target) {
-        best = trial;
-        bestBytes = bytes;
-      }
-      (bytes <= target ? high : low) = price;
+/// The largest number of bytes that live during a step.
+static int64_t bytesAt(const Timeline &timeline, int step) {
+  if (!timeline.ended)
+    return INT64_MAX;
+  int64_t most = 0;
+  for (size_t r = 0; r != timeline.runs.size(); ++r)
+    if (timeline.stepOf[r] == step)
+      most = std::max(most, timeline.bytes[r]);
+  return most;
+}
+
+double Search::relieveAt(Plan &plan, int step, int64_t target, double floor) {
+  const Timeline &timeline = play(plan);
+  int64_t least = bytesAt(timeline, step);
+  std::vector<char> again = repeatsAfter(graph, timeline, step);
+  Plan best;
+  double bestPrice = 0;
+  double low = std::max(floor, unit * 1e-4), high = unit * 1e4;
+  // The floor itself, then halves of what is above it.
+  for (int i = 0; i != 14; ++i) {
+    double price = i == 0 ? low : std::sqrt(low * high);
+    Plan trial = plan;
+    cutAt(trial, step, price, again);
+    int64_t bytes = bytesAt(play(trial), step);
+    bool fits = bytes <= target;
+    if (bytes < least || fits) {
+      best = std::move(trial);
+      bestPrice = price;
+      least = std::min(least, std::max(bytes, target));
     }
-    if (bestBytes >= before)
-      return false;
+    if (i == 0 && fits)
+      break;
+    if (i > 0)
+      (fits ? high : low) = price;
+  }
+  if (bestPrice > 0) {
     plan = std::move(best);
     player.prune(plan);
   }
-  return false;
+  return bestPrice;
 }
 
+Rung Search::relieveFrom(const Plan &base, int64_t target, double floor,
+                         double &nextFloor) {
+  Rung best = measure(base);
+  Plan plan = base;
+  nextFloor = 0;
+  for (int round = 0; round != 64 && !isSpent(); ++round) {
+    const Timeline &timeline = play(plan);
+    if (!timeline.ended)
+      break;
+    if (timeline.peak < best.peak)
+      best = {plan, timeline.peak, timeline.seconds,
+              int(timeline.runs.size()) - int(graph.tasks.size())};
+    if (timeline.peak <= target)
+      break;
+    int step = timeline.stepOf[size_t(timeline.fullest)];
+    double price = relieveAt(plan, step, target, floor);
+    if (price == 0)
+      break;
+    if (price > floor * 1.01 && (nextFloor == 0 || price < nextFloor))
+      nextFloor = price;
+  }
+  return best;
+}
+
+Rung Search::relieve(const Plan &base, int64_t target) {
+  std::optional<Rung> best;
+  double floor = 0;
+  for (int restart = 0; restart != 6 && !isSpent(); ++restart) {
+    double next = 0;
+    Rung rung = relieveFrom(base, target, floor, next);
+    auto worth = [&](const Rung &r) {
+      return std::pair(std::max(r.peak, target), r.seconds);
+    };
+    if (!best || worth(rung) < worth(*best))
+      best = std::move(rung);
+    if (next == 0)
+      break;
+    floor = next;
+  }
+  return best ? *best : measure(base);
+}

@@ -54,6 +54,9 @@ std::string Graph::check() const {
       if (!std::count(task.reads.begin(), task.reads.end(), read) ||
           !std::count(task.makes.begin(), task.makes.end(), made))
         return name + " shares what it does not read and make";
+    for (int other : task.retires)
+      if (other < 0 || other >= int(t))
+        return name + " retires what comes later";
   }
   return "";
 }

@@ -35,6 +35,8 @@ struct Task {
   std::vector<int> reads, makes;
   /// Pairs (read, made): the made value may be written over the read one.
   std::vector<std::pair<int, int>> shares;
+  /// Tasks that may not run once this one has: it writes over what they read.
+  std::vector<int> retires;
 };
 
 /// Tasks in an order in which they can run.

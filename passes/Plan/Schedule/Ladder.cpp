@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
 
 using namespace tarn::schedule;
 
 /// What the parts of a climb may spend, in tasks played.
-constexpr int64_t effortForPrices = 400'000'000, effortForTargets = 12'000'000;
+constexpr int64_t effortForPrices = 40'000'000, effortForMoments = 20'000'000,
+                  effortForTargets = 12'000'000;
 
 /// No rung that is both slower and larger than another, the fastest first.
 static std::vector<Rung> frontier(std::vector<Rung> rungs) {
@@ -25,19 +25,29 @@ static std::vector<Rung> frontier(std::vector<Rung> rungs) {
   return best;
 }
 
+Rung tarn::schedule::keepAll(const Graph &graph) {
+  Search search(graph, INT64_MAX);
+  Rung best = search.measure({givenOrder(graph), {}});
+  for (const std::vector<int> &order : {eagerOrder(graph), leanOrder(graph)}) {
+    Rung rung = search.measure({order, {}});
+    if (rung.peak < best.peak)
+      best = std::move(rung);
+  }
+  return best;
+}
+
 namespace {
 
 class Climb {
 public:
   explicit Climb(const Graph &graph)
-      : graph(graph), least(std::max<int64_t>(leastBytes(graph), 1)) {}
+      : graph(graph), least(std::max<int64_t>(leastBytes(graph), 1)),
+        rungs{keepAll(graph)} {}
 
-  /// The order that keeps least when all is kept.
-  void chooseOrder();
   /// One price after the other, where the ladder has its widest gaps.
   void samplePrices();
-  /// Below the smallest that one price reaches.
-  void goLower();
+  /// In even steps, with a price for each moment.
+  void relieveTargets();
   /// In even steps, from the fastest plan known that fits.
   void polishTargets();
   /// As small as can be, from several orders.
@@ -57,18 +67,6 @@ private:
 };
 
 } // namespace
-
-void Climb::chooseOrder() {
-  Search search(graph, INT64_MAX);
-  std::optional<Rung> base;
-  for (const std::vector<int> &order :
-       {givenOrder(graph), eagerOrder(graph), leanOrder(graph)}) {
-    Rung rung = search.measure({order, {}});
-    if (!base || rung.peak < base->peak)
-      base = std::move(rung);
-  }
-  rungs.push_back(std::move(*base));
-}
 
 void Climb::samplePrices() {
   Search search(graph, effortForPrices);
@@ -107,19 +105,15 @@ void Climb::samplePrices() {
   rungs = frontier(std::move(rungs));
 }
 
-void Climb::goLower() {
-  Search search(graph, effortForTargets);
-  constexpr int most = 12;
-  Plan plan = smallest().plan;
-  double ratio = std::pow(double(least) / double(smallest().peak), 1.0 / most);
-  for (int i = 0; i != most && smallest().peak > least; ++i) {
-    int64_t target =
-        std::max(least, int64_t(double(smallest().peak) * ratio));
-    bool fits = search.relieve(plan, target);
-    rungs.push_back(search.measure(plan));
-    if (!fits)
-      break;
-  }
+void Climb::relieveTargets() {
+  Search search(graph, effortForMoments);
+  const Rung base = rungs.front();
+  constexpr int count = 24;
+  // One price for all moments does well until little is kept: from below.
+  for (int i = count; i > 0 && !search.isSpent(); --i)
+    rungs.push_back(search.relieve(
+        base.plan,
+        base.peak - int64_t(double(base.peak - least) * i / count)));
 }
 
 void Climb::polishTargets() {
@@ -168,9 +162,8 @@ std::vector<Rung> tarn::schedule::climb(const Graph &graph) {
   if (graph.tasks.empty())
     return {Rung{}};
   Climb climb(graph);
-  climb.chooseOrder();
   climb.samplePrices();
-  climb.goLower();
+  climb.relieveTargets();
   climb.polishTargets();
   climb.polishSmallest();
   return climb.take();

@@ -7,6 +7,9 @@
 
 namespace tarn::schedule {
 
+/// Everything kept, in the order that keeps least alive.
+Rung keepAll(const Graph &graph);
+
 /// Plans from the fastest to the smallest, none both slower and larger than
 /// another. They do not depend on a budget: the fastest that fits into a budget
 /// is never slower for a larger one.

@@ -21,7 +21,12 @@ public:
   /// `runs` tasks may be played, over all trials. Counted, never timed: plans
   /// are the same on every machine.
   Search(const Graph &graph, int64_t runs)
-      : graph(graph), player(graph), left(runs) {}
+      : graph(graph), player(graph), left(runs) {
+    int64_t bytes = 1;
+    for (const Value &value : graph.values)
+      bytes += value.bytes;
+    unit = std::max(graph.totalSeconds(), 1e-9) / double(bytes);
+  }
 
   Rung measure(const Plan &plan);
   bool isSpent() const { return left <= 0; }
@@ -29,22 +34,29 @@ public:
   /// Chooses what lives across the fullest moment, at one price for all
   /// moments, again and again; the smallest plan on the way.
   Rung descend(const Rung &from, double price, int rounds);
-  /// The same with the lowest price for each moment that brings it down to
-  /// `target` bytes. Returns whether the whole plan is down there.
-  bool relieve(Plan &plan, int64_t target);
+  /// The same, with the lowest price for each moment that brings it down to
+  /// `target` bytes. A price that one moment asks for is then tried for all:
+  /// what lives at one moment is in the way of the others.
+  Rung relieve(const Plan &base, int64_t target);
   /// Small changes, kept while they help: fewer bytes above the target, then
   /// fewer seconds.
   void polish(Rung &rung, int64_t target);
 
 private:
   const Timeline &play(const Plan &plan);
-  void cutAt(Plan &plan, int step, double price);
+  void cutAt(Plan &plan, int step, double price,
+             const std::vector<char> &runsAgain);
+  /// Returns the price that was paid; 0 if nothing helps.
+  double relieveAt(Plan &plan, int step, int64_t target, double floor);
+  Rung relieveFrom(const Plan &base, int64_t target, double floor,
+                   double &nextFloor);
   void restore(Rung &rung, int64_t target);
   void anneal(Rung &rung, int64_t target, double warmth, int64_t effort);
 
   const Graph &graph;
   Player player;
   int64_t left;
+  double unit; ///< a sensible price: seconds of everything by its bytes
 };
 
 } // namespace tarn::schedule

@@ -37,8 +37,10 @@ bool Player::run(int task, int step, size_t limit) {
       continue;
     }
     int run = int(timeline.runs.size());
-    if (timeline.runs.size() >= limit)
+    if (timeline.runs.size() >= limit || isRetired[size_t(frame.task)])
       return false;
+    for (int other : top.retires)
+      isRetired[size_t(other)] = 1;
     timeline.runs.push_back(frame.task);
     timeline.stepOf.push_back(step);
     timeline.seconds += top.seconds;
@@ -72,6 +74,7 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
   if (limit == 0)
     limit = 32 * graph.tasks.size() + 1000;
   lifeOf.assign(graph.values.size(), -1);
+  isRetired.assign(graph.tasks.size(), 0);
   takenBy.assign(graph.values.size(), -1);
   isUsed.assign(plan.cuts.size(), 0);
   for (size_t v = 0; v != graph.values.size(); ++v)

@@ -73,7 +73,8 @@ struct Timeline {
   double seconds = 0;
   int64_t peak = 0;
   int fullest = -1; ///< the first run at the peak
-  /// Whether it ended; a plan may make things again without measure.
+  /// Whether it ended: a plan may make things again without measure, or when it
+  /// is too late for that.
   bool ended = true;
 };
 
@@ -94,6 +95,7 @@ private:
   std::vector<int> lifeOf; ///< of each value, or -1
   /// Of each value the cut that took it last, as a place in the plan's cuts,
   /// and for each cut whether something was made again for it.
+  std::vector<char> isRetired; ///< by task
   std::vector<int> takenBy;
   std::vector<char> isUsed;
   struct Frame {

@@ -1,8 +1,7 @@
-//===- Recompute.h - compute values again instead of keeping them -*- C++
-//-*-===//
+//===- ForwardPass.h - what a loss waits for --------------------*- C++ -*-===//
 
-#ifndef PASSES_PLAN_RECOMPUTE_H
-#define PASSES_PLAN_RECOMPUTE_H
+#ifndef PASSES_PLAN_FORWARDPASS_H
+#define PASSES_PLAN_FORWARDPASS_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -31,16 +30,6 @@ private:
   llvm::DenseMap<mlir::Operation *, int64_t> place;
 };
 
-/// Makes the backward pass compute again what it reads of the forward pass and
-/// what is not kept, from what is: the same kernels on the same values, right
-/// before the first kernel that reads one, each at most once. Exact.
-void recompute(mlir::func::FuncOp function, const ForwardPass &forward,
-               llvm::function_ref<bool(mlir::Value)> isKept);
-
-/// The policy `sqrt`: keeps what crosses about sqrt(n) segments, and the last
-/// segment.
-void recomputeSegments(mlir::func::FuncOp function);
-
 } // namespace tarn
 
-#endif // PASSES_PLAN_RECOMPUTE_H
+#endif // PASSES_PLAN_FORWARDPASS_H

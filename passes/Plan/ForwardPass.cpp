@@ -1,11 +1,10 @@
-//===- Recompute.cpp - compute values again instead of keeping them -------===//
+//===- ForwardPass.cpp - what a loss waits for ----------------------------===//
 
-#include "passes/Plan/Recompute.h"
+#include "passes/Plan/ForwardPass.h"
 
 #include "dialects/Tarn/TarnOps.h"
 #include "passes/Train/Roles.h"
 
-#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -81,36 +80,4 @@ SmallVector<Value> ForwardPass::saved() const {
         if (isRecomputable(result) && isRead(result))
           values.push_back(result);
   return values;
-}
-
-void tarn::recompute(func::FuncOp function, const ForwardPass &forward,
-                     llvm::function_ref<bool(Value)> isKept) {
-  IRMapping again;
-  // `value` for a kernel of the backward pass.
-  std::function<Value(Value, OpBuilder &)> provide =
-      [&](Value value, OpBuilder &b) -> Value {
-    Operation *op = value.getDefiningOp();
-    bool alias = op && isa<graph::ReshapeOp>(op) && forward.placeOf(op);
-    if (!alias && (!forward.isRecomputable(value) || isKept(value)))
-      return value;
-    if (Value copy = again.lookupOrNull(value))
-      return copy;
-    SmallVector<Value> operands;
-    for (Value operand : op->getOperands())
-      operands.push_back(provide(operand, b));
-    if (alias && llvm::equal(operands, op->getOperands()))
-      return value;
-    Operation *copy = b.clone(*op);
-    copy->setOperands(operands);
-    for (auto [from, to] : llvm::zip(op->getResults(), copy->getResults()))
-      again.map(from, to);
-    return again.lookup(value);
-  };
-  for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
-    if (forward.placeOf(&op) || op.hasTrait<OpTrait::IsTerminator>())
-      continue;
-    OpBuilder b(&op);
-    for (OpOperand &operand : op.getOpOperands())
-      operand.set(provide(operand.get(), b));
-  }
 }

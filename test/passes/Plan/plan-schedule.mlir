@@ -1,11 +1,11 @@
-// RUN: tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles,cse,tarn-plan-recompute{policy=recompute-all})' | FileCheck %s
-// RUN: tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles,cse,tarn-plan-recompute)' | FileCheck %s --check-prefix=KEEP
-// RUN: not tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles,cse,tarn-plan-recompute{budget-bytes=4096})' 2>&1 | FileCheck %s --check-prefix=SMALL
+// RUN: tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles,cse,tarn-plan-schedule{policy=recompute-all})' | FileCheck %s
+// RUN: tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles,cse,tarn-plan-schedule)' | FileCheck %s --check-prefix=KEEP
+// RUN: not tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles,cse,tarn-plan-schedule{budget-bytes=4096})' 2>&1 | FileCheck %s --check-prefix=SMALL
 // What is not kept for the backward pass is made again by the same kernel right
 // before it is read; without a budget nothing is.
 
 // The ladder is noted, from keeping all on.
-// CHECK: tarn.plan = {bound_bytes = {{[0-9]+}} : i64, chosen = "recompute 100%"
+// CHECK: tarn.plan = {bound_bytes = {{[0-9]+}} : i64, chosen = "recompute-all"
 // CHECK-SAME: rungs = [{arena_bytes = {{[0-9]+}} : i64, name = "keep-all", seconds = {{.*}}}, {arena_bytes
 // CHECK-SAME: name = "sqrt"
 // CHECK-LABEL: func.func @step

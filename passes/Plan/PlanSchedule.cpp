@@ -1,0 +1,347 @@
+//===- PlanSchedule.cpp - when kernels run, and which run again -----------===//
+//
+// A ladder of schedules, from keeping everything to keeping as little as can
+// be. It does not depend on the budget; of its rungs that fit, packed exactly,
+// the fastest is taken. So a larger budget never gives a slower plan. The
+// search itself knows nothing of MLIR: see Schedule/.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Plan/Passes.h"
+
+#include "compiler/Cost/CostModel.h"
+#include "passes/Plan/ArenaPacking.h"
+#include "passes/Plan/FunctionPlan.h"
+#include "passes/Plan/Policies.h"
+#include "passes/Plan/Schedule/Ladder.h"
+#include "passes/Plan/StepGraph.h"
+#include "passes/Train/Roles.h"
+
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace tarn {
+#define GEN_PASS_DEF_TARNPLANSCHEDULE
+#include "passes/Plan/Passes.h.inc"
+} // namespace tarn
+
+using namespace mlir;
+using namespace tarn;
+
+namespace {
+
+/// A schedule and what it comes to.
+struct Choice {
+  std::string name;
+  schedule::Plan plan;
+  int64_t arenaBytes = 0;
+  double seconds = 0;
+  int64_t repeats = 0; ///< launches beyond the first of each kernel
+};
+
+/// The schedules of one function.
+class Scheduler {
+public:
+  Scheduler(func::FuncOp function, const StateLayout &state,
+            const CostModel &costs, int64_t turns)
+      : function(function), state(state), costs(costs), turns(turns) {}
+
+  LogicalResult prepare();
+  /// Everything kept, in the order that packs best.
+  Choice keepAll();
+  Choice byPolicy(StringRef policy);
+  /// All of them, the fastest first.
+  SmallVector<Choice> ladder();
+  /// No schedule of these kernels needs less arena, or takes less time in
+  /// `bytes` of it.
+  int64_t leastBytes() { return schedule::leastBytes(graph->graph()); }
+  double leastSeconds(int64_t bytes) {
+    return schedule::leastSeconds(graph->graph(), bytes);
+  }
+  /// What lives at the fullest moment, in words. Plans a copy.
+  FailureOr<std::string> describePeak(const Choice &choice);
+  /// Rewrites the function. Nothing else may be asked afterwards.
+  void apply(const Choice &choice);
+
+private:
+  Choice measure(std::string name, const schedule::Plan &plan);
+  std::unique_ptr<StepGraph> graphOf(func::FuncOp target);
+  double secondsOf(graph::ClusterOp cluster);
+
+  func::FuncOp function;
+  const StateLayout &state;
+  const CostModel &costs;
+  int64_t turns;
+  std::unique_ptr<StepGraph> graph;
+  /// Results of kernels, in order: whether each lies outside of the arena.
+  std::vector<char> isOutside;
+  llvm::DenseMap<Operation *, double> known;
+};
+
+} // namespace
+
+double Scheduler::secondsOf(graph::ClusterOp cluster) {
+  auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
+  auto kernel =
+      SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol);
+  auto [found, isNew] = known.try_emplace(kernel, 0);
+  if (isNew)
+    found->second = costs.seconds(kernel);
+  return found->second;
+}
+
+std::unique_ptr<StepGraph> Scheduler::graphOf(func::FuncOp target) {
+  llvm::DenseMap<Value, bool> outside;
+  size_t number = 0;
+  for (auto cluster : target.getBody().front().getOps<graph::ClusterOp>())
+    for (Value result : cluster.getResults())
+      outside[result] = isOutside[number++];
+  return std::make_unique<StepGraph>(
+      target, [&](graph::ClusterOp cluster) { return secondsOf(cluster); },
+      [&](Value value) { return outside.lookup(value); });
+}
+
+LogicalResult Scheduler::prepare() {
+  OpBuilder b(function);
+  FunctionPlan plan(function, state, b, turns);
+  if (failed(plan.plan()))
+    return failure();
+  for (auto cluster : function.getBody().front().getOps<graph::ClusterOp>())
+    for (Value result : cluster.getResults())
+      isOutside.push_back(!plan.isInArena(result));
+  graph = graphOf(function);
+  return success();
+}
+
+/// The arena of a timeline, packed as FunctionPlan packs it.
+static int64_t packedBytes(const schedule::Graph &graph,
+                           const schedule::Timeline &timeline) {
+  SmallVector<PackedValue> packed;
+  std::vector<size_t> groupOf(timeline.lives.size(), 0);
+  for (auto [i, life] : llvm::enumerate(timeline.lives)) {
+    int64_t bytes = graph.values[size_t(life.value)].bytes;
+    if (bytes == 0)
+      continue;
+    groupOf[i] = packed.size();
+    if (life.over >= 0) {
+      groupOf[i] = groupOf[size_t(life.over)];
+      packed[groupOf[i]].last = life.last;
+    } else {
+      packed.push_back({bytes, life.first, life.last});
+    }
+  }
+  return packArena(packed);
+}
+
+Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
+  schedule::Player player(graph->graph());
+  const schedule::Timeline &timeline = player.play(plan);
+  Choice choice;
+  choice.name = std::move(name);
+  choice.plan = plan;
+  choice.arenaBytes = packedBytes(graph->graph(), timeline);
+  choice.seconds = timeline.seconds;
+  choice.repeats =
+      int64_t(timeline.runs.size()) - int64_t(graph->graph().tasks.size());
+  return choice;
+}
+
+Choice Scheduler::keepAll() {
+  return measure("keep-all", schedule::keepAll(graph->graph()).plan);
+}
+
+Choice Scheduler::byPolicy(StringRef policy) {
+  if (policy == "sqrt")
+    return measure("sqrt", recomputeSegments(*graph, function));
+  if (policy == "recompute-all")
+    return measure("recompute-all", recomputeAll(*graph, function));
+  return keepAll();
+}
+
+SmallVector<Choice> Scheduler::ladder() {
+  SmallVector<Choice> choices{keepAll(), byPolicy("sqrt"),
+                              byPolicy("recompute-all")};
+  for (const schedule::Rung &rung : schedule::climb(graph->graph())) {
+    if (rung.repeats == 0 && rung.seconds >= choices.front().seconds &&
+        rung.peak >= choices.front().arenaBytes)
+      continue; // keep-all again
+    choices.push_back(measure(
+        llvm::formatv("auto {0}", choices.size() - 2).str(), rung.plan));
+  }
+  llvm::sort(choices, [](const Choice &x, const Choice &y) {
+    return std::tie(x.seconds, x.arenaBytes, x.name) <
+           std::tie(y.seconds, y.arenaBytes, y.name);
+  });
+  return choices;
+}
+
+FailureOr<std::string> Scheduler::describePeak(const Choice &choice) {
+  OpBuilder b(function);
+  auto copy = cast<func::FuncOp>(b.clone(*function));
+  copy.setName((function.getName() + ".planned").str());
+  llvm::scope_exit erase([&] { copy.erase(); });
+  schedule::Player player(graph->graph());
+  graphOf(copy)->apply(player.play(choice.plan));
+  FunctionPlan plan(copy, state, b, turns);
+  if (failed(plan.plan()))
+    return failure();
+  return plan.describePeak();
+}
+
+void Scheduler::apply(const Choice &choice) {
+  schedule::Player player(graph->graph());
+  graph->apply(player.play(choice.plan));
+}
+
+namespace {
+
+struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
+  using Base::Base;
+
+  /// The fastest that fits; `others` are bytes that the budget holds beside the
+  /// arena, which is at least `floor`.
+  const Choice *fastest(ArrayRef<Choice> choices, int64_t others,
+                        int64_t floor) {
+    for (const Choice &choice : choices)
+      if (budgetBytes < 0 ||
+          others + std::max(choice.arenaBytes, floor) <= budgetBytes)
+        return &choice;
+    return nullptr;
+  }
+
+  LogicalResult refuse(Scheduler &scheduler, func::FuncOp function,
+                       const Choice &smallest, int64_t others, int64_t least,
+                       int64_t bound) {
+    getOperation()->setAttr("tarn.budget_missed",
+                            Builder(&getContext()).getI64IntegerAttr(least));
+    FailureOr<std::string> peak = scheduler.describePeak(smallest);
+    if (failed(peak))
+      return failure();
+    Location nowhere = UnknownLoc::get(&getContext());
+    InFlightDiagnostic error = function.emitError()
+                               << "this step does not fit in "
+                               << bytesText(int64_t(budgetBytes)) << " ("
+                               << int64_t(budgetBytes) << " bytes)";
+    error.attachNote(nowhere)
+        << "the smallest budget that it fits in is " << bytesText(least)
+        << " (" << least << " bytes)";
+    error.attachNote(nowhere)
+        << "no plan of these kernels fits in less than " << bytesText(bound)
+        << " (" << bound << " bytes)";
+    error.attachNote(nowhere)
+        << "state, inputs, outputs and constants take " << bytesText(others)
+        << "; at the fullest moment: " << *peak;
+    return error;
+  }
+
+  /// The ladder, for reports.
+  LogicalResult note(Scheduler &scheduler, ArrayRef<Choice> choices,
+                     const Choice &chosen, int64_t others, int64_t least,
+                     int64_t bound) {
+    FailureOr<std::string> peak = scheduler.describePeak(chosen);
+    if (failed(peak))
+      return failure();
+    Builder b(&getContext());
+    SmallVector<Attribute> table;
+    for (const Choice &choice : choices)
+      table.push_back(b.getDictionaryAttr(
+          {b.getNamedAttr("name", b.getStringAttr(choice.name)),
+           b.getNamedAttr("arena_bytes",
+                          b.getI64IntegerAttr(choice.arenaBytes)),
+           b.getNamedAttr("repeats", b.getI64IntegerAttr(choice.repeats)),
+           b.getNamedAttr("seconds", b.getF64FloatAttr(choice.seconds))}));
+    // Of the seconds that any plan in the same arena takes.
+    double bound_seconds = scheduler.leastSeconds(chosen.arenaBytes);
+    getOperation()->setAttr(
+        "tarn.plan",
+        b.getDictionaryAttr(
+            {b.getNamedAttr("chosen", b.getStringAttr(chosen.name)),
+             b.getNamedAttr("least_bytes", b.getI64IntegerAttr(least)),
+             b.getNamedAttr("bound_bytes", b.getI64IntegerAttr(bound)),
+             b.getNamedAttr("bound_seconds", b.getF64FloatAttr(bound_seconds)),
+             b.getNamedAttr("other_bytes", b.getI64IntegerAttr(others)),
+             b.getNamedAttr("peak", b.getStringAttr(*peak)),
+             b.getNamedAttr("rungs", b.getArrayAttr(table))}));
+    return success();
+  }
+
+  LogicalResult choose(func::FuncOp function, const StateLayout &state,
+                       int64_t turns, int64_t others, int64_t floor) {
+    rt::Result<CostModel> found = findCostModel(device, times, getOperation());
+    if (!found.ok()) {
+      getOperation()->setAttr("tarn.bad_option", UnitAttr::get(&getContext()));
+      return emitError(UnknownLoc::get(&getContext()),
+                       found.status().message());
+    }
+    CostModel costs = found.take();
+    Scheduler scheduler(function, state, costs, turns);
+    if (failed(scheduler.prepare()))
+      return failure();
+    SmallVector<Choice> choices;
+    if (policy == "auto")
+      choices = scheduler.ladder();
+    else
+      choices.push_back(scheduler.byPolicy(policy));
+    const Choice *best = fastest(choices, others, floor);
+    const Choice &smallest = *llvm::min_element(
+        choices, [](const Choice &x, const Choice &y) {
+          return x.arenaBytes < y.arenaBytes;
+        });
+    int64_t least = others + std::max(smallest.arenaBytes, floor);
+    int64_t bound = others + std::max(scheduler.leastBytes(), floor);
+    if (!best)
+      return refuse(scheduler, function, smallest, others, least, bound);
+    if (policy == "auto" && failed(note(scheduler, choices, *best, others,
+                                        least, bound)))
+      return failure();
+    scheduler.apply(*best);
+    return success();
+  }
+
+  void runOnOperation() override {
+    FailureOr<StateLayout> state = layoutStates(getOperation());
+    if (failed(state))
+      return signalPassFailure();
+    int64_t constants = placeConstants(getOperation());
+    OpBuilder b(getOperation());
+    // Every function's spaces count: evaluation runs between steps.
+    func::FuncOp chosen;
+    int64_t turns = 1, floor = 0;
+    // Of the step, and the most of any other function.
+    int64_t stepInput = 0, stepOutput = 0, input = 0, output = 0;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      auto kind = function->getAttrOfType<StringAttr>("tarn.kind");
+      if (!kind)
+        continue;
+      bool micro = kind.getValue() == "micro";
+      if (micro)
+        for (auto step : getOperation().getOps<func::FuncOp>())
+          if (auto name = step->getAttrOfType<FlatSymbolRefAttr>("tarn.micro"))
+            if (name.getValue() == function.getName())
+              turns =
+                  step->getAttrOfType<IntegerAttr>("tarn.accumulate").getInt();
+      FunctionPlan plan(function, *state, b, micro ? turns : 1);
+      if (failed(plan.plan()))
+        return signalPassFailure();
+      bool isStep = micro || (kind.getValue() == "train" &&
+                              !function->hasAttr("tarn.micro"));
+      if (isStep)
+        chosen = function;
+      else
+        floor = std::max(floor, plan.arenaBytes);
+      // The runtime's input, output and arena are as large as any needs.
+      if (kind.getValue() == "train" || micro) {
+        stepInput += plan.inputBytes;
+        stepOutput += plan.outputBytes;
+      }
+      input = std::max({input, plan.inputBytes, stepInput});
+      output = std::max({output, plan.outputBytes, stepOutput});
+    }
+    int64_t others = state->bytes() + constants + input + output;
+    if (chosen && failed(choose(chosen, *state, turns, others, floor)))
+      return signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,99 @@
+//===- Policies.cpp - plans by rule, to compare with ----------------------===//
+
+#include "passes/Plan/Policies.h"
+
+#include "dialects/Step/StepOps.h"
+#include "passes/Plan/ForwardPass.h"
+#include "passes/Plan/FunctionPlan.h"
+#include "passes/Plan/Schedule/Orders.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace tarn;
+
+/// Cuts behind the forward pass of what it makes and `isKept` does not name.
+static schedule::Plan cutForward(const StepGraph &graph,
+                                 const ForwardPass &forward,
+                                 llvm::function_ref<bool(Value)> isKept) {
+  schedule::Plan plan{schedule::givenOrder(graph.graph()), {}};
+  int last = -1;
+  for (Operation *op : forward.ops())
+    if (isa<graph::ClusterOp>(op))
+      last = graph.taskOf(op);
+  for (Operation *op : forward.ops())
+    if (isa<graph::ClusterOp>(op))
+      for (Value result : op->getResults())
+        if (!isKept(result))
+          plan.cuts.insert({last, *graph.indexOf(result)});
+  return plan;
+}
+
+schedule::Plan tarn::recomputeAll(const StepGraph &graph,
+                                  func::FuncOp function) {
+  return cutForward(graph, ForwardPass(function),
+                    [](Value) { return false; });
+}
+
+/// Bytes that kernels from `position` on read of those before it.
+static int64_t bytesAcross(const ForwardPass &forward, int64_t position) {
+  int64_t bytes = 0;
+  for (Operation *op : forward.ops().take_front(position))
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(), [&](Operation *user) {
+            std::optional<int64_t> place = forward.placeOf(user);
+            return place && *place >= position;
+          }))
+        bytes += bytesOf(result.getType());
+  return bytes;
+}
+
+/// The segment of each forward op: about sqrt(n) segments, each cut at the
+/// cheapest place near its share.
+static SmallVector<int64_t> cut(const ForwardPass &forward) {
+  int64_t n = forward.ops().size();
+  int64_t count = std::max<int64_t>(1, std::llround(std::sqrt(double(n))));
+  int64_t length = llvm::divideCeil(n, count);
+  llvm::SmallDenseSet<int64_t> cuts;
+  for (int64_t ideal = length; ideal < n; ideal += length) {
+    int64_t best = ideal, least = bytesAcross(forward, ideal);
+    for (int64_t at = std::max<int64_t>(1, ideal - length / 2 + 1);
+         at < std::min(n, ideal + length / 2); ++at)
+      if (int64_t bytes = bytesAcross(forward, at); bytes < least) {
+        least = bytes;
+        best = at;
+      }
+    cuts.insert(best);
+  }
+  SmallVector<int64_t> segments;
+  int64_t segment = 0;
+  for (int64_t i = 0; i != n; ++i) {
+    segment += cuts.contains(i);
+    segments.push_back(segment);
+  }
+  return segments;
+}
+
+schedule::Plan tarn::recomputeSegments(const StepGraph &graph,
+                                       func::FuncOp function) {
+  ForwardPass forward(function);
+  if (forward.ops().size() < 4)
+    return {schedule::givenOrder(graph.graph()), {}};
+  SmallVector<int64_t> segments = cut(forward);
+  // Whether a forward op of another segment reads the value, also by another
+  // name.
+  std::function<bool(Value, int64_t)> crosses = [&](Value value, int64_t own) {
+    return llvm::any_of(value.getUsers(), [&](Operation *user) {
+      std::optional<int64_t> place = forward.placeOf(user);
+      if (!place)
+        return false;
+      if (auto reshape = dyn_cast<graph::ReshapeOp>(user))
+        return crosses(reshape.getResult(), own);
+      return segments[*place] != own;
+    });
+  };
+  return cutForward(graph, forward, [&](Value value) {
+    int64_t own = segments[*forward.placeOf(value.getDefiningOp())];
+    return own == segments.back() || crosses(value, own);
+  });
+}
