@@ -217,6 +217,18 @@ void Collector::addTensors(const Program &program, const Roles &roles,
   }
 }
 
+/// A value whose bytes another one takes over in the step that reads it last
+/// ends before that step: bytes count once.
+static void endWhereTakenOver(Function &function) {
+  std::set<std::tuple<std::string, int64_t, int64_t>> begins;
+  for (const Tensor &tensor : function.tensors)
+    begins.insert({tensor.space, tensor.offset, tensor.first});
+  for (Tensor &tensor : function.tensors)
+    if (tensor.first < tensor.last &&
+        begins.count({tensor.space, tensor.offset, tensor.last}))
+      --tensor.last;
+}
+
 /// Where most of the arena is alive, each value rounded up as it is placed.
 void Collector::findFullest(Function &function) {
   size_t steps = function.steps.size();
@@ -264,6 +276,7 @@ void Collector::addFunction(step::ProgramOp op) {
   addStates(program);
   addSteps(program, roles, function);
   addTensors(program, roles, function);
+  endWhereTakenOver(function);
   findFullest(function);
   report.functions.push_back(std::move(function));
 }

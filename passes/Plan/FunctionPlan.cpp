@@ -4,7 +4,7 @@
 
 #include "dialects/Tile/Analysis.h"
 #include "passes/Plan/ArenaPacking.h"
-#include "passes/Plan/StepGraph.h"
+#include "passes/Plan/KernelGraph.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -54,8 +54,8 @@ void FunctionPlan::numberSteps() {
     if (auto wait = dyn_cast<step::WaitOp>(op))
       // Until then a move reads its value.
       for (Value token : wait.getTokens())
-        lastRead[throughReshapes(token.getDefiningOp<step::MoveStartOp>().getValue())] =
-            length;
+        lastRead[throughReshapes(
+            token.getDefiningOp<step::MoveStartOp>().getValue())] = length;
     if (!cluster) {
       stepOf[&op] = length++;
       continue;

@@ -75,7 +75,8 @@ public:
       llvm::MapVector<mlir::Attribute, llvm::SmallVector<StateUse, 2>> &uses,
       unsigned part);
 
-  /// Whether a kernel's result lies in the arena, not where the caller wants it.
+  /// Whether a kernel's result lies in the arena, not where the caller wants
+  /// it.
   bool isInArena(mlir::Value value) const {
     auto home = homes.find(value);
     return home != homes.end() && home->second.arena;

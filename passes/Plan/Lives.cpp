@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Plan/FunctionPlan.h"
-#include "passes/Plan/StepGraph.h"
+#include "passes/Plan/KernelGraph.h"
 
 #include "passes/Train/Roles.h"
 

@@ -11,9 +11,9 @@
 
 #include "dialects/Step/StepOps.h"
 #include "dialects/Tarn/TarnOps.h"
+#include "passes/Plan/ForwardPass.h"
 #include "passes/Plan/FunctionPlan.h"
 #include "passes/Plan/Passes.h"
-#include "passes/Plan/ForwardPass.h"
 
 namespace tarn {
 #define GEN_PASS_DEF_TARNPLANOFFLOAD

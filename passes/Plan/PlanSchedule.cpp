@@ -12,9 +12,9 @@
 #include "compiler/Cost/CostModel.h"
 #include "passes/Plan/ArenaPacking.h"
 #include "passes/Plan/FunctionPlan.h"
+#include "passes/Plan/KernelGraph.h"
 #include "passes/Plan/Policies.h"
 #include "passes/Plan/Schedule/Ladder.h"
-#include "passes/Plan/StepGraph.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -66,14 +66,14 @@ public:
 
 private:
   Choice measure(std::string name, const schedule::Plan &plan);
-  std::unique_ptr<StepGraph> graphOf(func::FuncOp target);
+  std::unique_ptr<KernelGraph> graphOf(func::FuncOp target);
   double secondsOf(graph::ClusterOp cluster);
 
   func::FuncOp function;
   const StateLayout &state;
   const CostModel &costs;
   int64_t turns;
-  std::unique_ptr<StepGraph> graph;
+  std::unique_ptr<KernelGraph> graph;
   /// Results of kernels, in order: whether each lies outside of the arena.
   std::vector<char> isOutside;
   llvm::DenseMap<Operation *, double> known;
@@ -91,13 +91,13 @@ double Scheduler::secondsOf(graph::ClusterOp cluster) {
   return found->second;
 }
 
-std::unique_ptr<StepGraph> Scheduler::graphOf(func::FuncOp target) {
+std::unique_ptr<KernelGraph> Scheduler::graphOf(func::FuncOp target) {
   llvm::DenseMap<Value, bool> outside;
   size_t number = 0;
   for (auto cluster : target.getBody().front().getOps<graph::ClusterOp>())
     for (Value result : cluster.getResults())
       outside[result] = isOutside[number++];
-  return std::make_unique<StepGraph>(
+  return std::make_unique<KernelGraph>(
       target, [&](graph::ClusterOp cluster) { return secondsOf(cluster); },
       [&](Value value) { return outside.lookup(value); });
 }
@@ -223,12 +223,10 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
                                << "this step does not fit in "
                                << bytesText(int64_t(budgetBytes)) << " ("
                                << int64_t(budgetBytes) << " bytes)";
-    error.attachNote(nowhere)
-        << "the smallest budget that it fits in is " << bytesText(least)
-        << " (" << least << " bytes)";
-    error.attachNote(nowhere)
-        << "no plan of these kernels fits in less than " << bytesText(bound)
-        << " (" << bound << " bytes)";
+    error.attachNote(nowhere) << "the smallest budget that it fits in is "
+                              << bytesText(least) << " (" << least << " bytes)";
+    error.attachNote(nowhere) << "no plan of these kernels fits in less than "
+                              << bytesText(bound) << " (" << bound << " bytes)";
     error.attachNote(nowhere)
         << "state, inputs, outputs and constants take " << bytesText(others)
         << "; at the fullest moment: " << *peak;
@@ -284,16 +282,16 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     else
       choices.push_back(scheduler.byPolicy(policy));
     const Choice *best = fastest(choices, others, floor);
-    const Choice &smallest = *llvm::min_element(
-        choices, [](const Choice &x, const Choice &y) {
+    const Choice &smallest =
+        *llvm::min_element(choices, [](const Choice &x, const Choice &y) {
           return x.arenaBytes < y.arenaBytes;
         });
     int64_t least = others + std::max(smallest.arenaBytes, floor);
     int64_t bound = others + std::max(scheduler.leastBytes(), floor);
     if (!best)
       return refuse(scheduler, function, smallest, others, least, bound);
-    if (policy == "auto" && failed(note(scheduler, choices, *best, others,
-                                        least, bound)))
+    if (policy == "auto" &&
+        failed(note(scheduler, choices, *best, others, least, bound)))
       return failure();
     scheduler.apply(*best);
     return success();

@@ -13,7 +13,7 @@ using namespace mlir;
 using namespace tarn;
 
 /// Cuts behind the forward pass of what it makes and `isKept` does not name.
-static schedule::Plan cutForward(const StepGraph &graph,
+static schedule::Plan cutForward(const KernelGraph &graph,
                                  const ForwardPass &forward,
                                  llvm::function_ref<bool(Value)> isKept) {
   schedule::Plan plan{schedule::givenOrder(graph.graph()), {}};
@@ -29,10 +29,9 @@ static schedule::Plan cutForward(const StepGraph &graph,
   return plan;
 }
 
-schedule::Plan tarn::recomputeAll(const StepGraph &graph,
+schedule::Plan tarn::recomputeAll(const KernelGraph &graph,
                                   func::FuncOp function) {
-  return cutForward(graph, ForwardPass(function),
-                    [](Value) { return false; });
+  return cutForward(graph, ForwardPass(function), [](Value) { return false; });
 }
 
 /// Bytes that kernels from `position` on read of those before it.
@@ -74,7 +73,7 @@ static SmallVector<int64_t> cut(const ForwardPass &forward) {
   return segments;
 }
 
-schedule::Plan tarn::recomputeSegments(const StepGraph &graph,
+schedule::Plan tarn::recomputeSegments(const KernelGraph &graph,
                                        func::FuncOp function) {
   ForwardPass forward(function);
   if (forward.ops().size() < 4)

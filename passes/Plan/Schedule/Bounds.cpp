@@ -24,7 +24,8 @@ int64_t tarn::schedule::leastBytes(const Graph &graph) {
     for (int made : task.makes)
       for (auto [read, into] : task.shares)
         if (into == made &&
-            graph.values[size_t(read)].bytes == graph.values[size_t(made)].bytes &&
+            graph.values[size_t(read)].bytes ==
+                graph.values[size_t(made)].bytes &&
             !std::count(taken.begin(), taken.end(), read)) {
           taken.push_back(read);
           bytes -= graph.values[size_t(made)].bytes;
@@ -34,7 +35,6 @@ int64_t tarn::schedule::leastBytes(const Graph &graph) {
   }
   return most;
 }
-
 
 /// What is reached from a task through values, downwards or upwards.
 static std::vector<char> reach(const Graph &graph,
@@ -86,28 +86,28 @@ static double boundAt(const Graph &graph,
     if (isWanted[v])
       moment.wanted.push_back(int(v));
   }
-  // The task's own values live too.
+  // The task's own values live too; one that is written over may not.
   const Task &task = graph.tasks[size_t(at)];
   int64_t room = bytes - task.workspace;
-  if (task.shares.empty()) {
-    std::vector<int> own = task.reads;
-    own.insert(own.end(), task.makes.begin(), task.makes.end());
-    std::sort(own.begin(), own.end());
-    own.erase(std::unique(own.begin(), own.end()), own.end());
-    for (int value : own)
-      if (!isWanted[size_t(value)])
-        room -= graph.values[size_t(value)].bytes;
-  }
+  moment.isThere.assign(graph.values.size(), 0);
+  for (const std::vector<int> *list : {&task.reads, &task.makes})
+    for (int value : *list)
+      moment.isThere[size_t(value)] = 1;
+  for (auto [read, made] : task.shares)
+    moment.isThere[size_t(read)] = 0;
+  for (size_t v = 0; v != graph.values.size(); ++v)
+    if (moment.isThere[v])
+      room -= graph.values[v].bytes;
   double best = 0;
-  double unit = std::max(graph.totalSeconds(), 1e-12) /
-                double(std::max<int64_t>(all, 1));
+  double unit =
+      std::max(graph.totalSeconds(), 1e-12) / double(std::max<int64_t>(all, 1));
   // Concave in the price; its slope is the bytes above the room.
   double low = unit * 1e-5, high = unit * 1e5;
   for (int i = 0; i != 24; ++i) {
     double price = std::sqrt(low * high);
     Crossing crossing = cross(graph, moment, price);
-    best = std::max(best, crossing.seconds +
-                              price * double(crossing.bytes - room));
+    best = std::max(best,
+                    crossing.seconds + price * double(crossing.bytes - room));
     (crossing.bytes > room ? low : high) = price;
   }
   return best;
@@ -133,9 +133,8 @@ double tarn::schedule::leastSeconds(const Graph &graph, int64_t bytes) {
   for (int task : fullest) {
     if (moments.size() == count)
       break;
-    if (std::none_of(moments.begin(), moments.end(), [&](int other) {
-          return std::abs(other - task) < apart;
-        }))
+    if (std::none_of(moments.begin(), moments.end(),
+                     [&](int other) { return std::abs(other - task) < apart; }))
       moments.push_back(task);
   }
   double extra = 0;

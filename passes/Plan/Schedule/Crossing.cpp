@@ -58,8 +58,12 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
     }
     return node;
   };
+  auto costsNothing = [&](int value) {
+    return graph.values[size_t(value)].bytes == 0 ||
+           (!moment.isThere.empty() && moment.isThere[size_t(value)]);
+  };
   for (int value : moment.wanted)
-    if (graph.values[size_t(value)].bytes > 0)
+    if (!costsNothing(value))
       network.addEdge(Network::source, want(value), Network::unlimited);
   std::vector<int> seen;
   while (!work.empty()) {
@@ -83,14 +87,13 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
     if (!isNew)
       continue;
     const Task &maker = graph.tasks[size_t(v.maker)];
-    double weight =
-        1 + favour * double(v.maker) / double(graph.tasks.size());
+    double weight = 1 + favour * double(v.maker) / double(graph.tasks.size());
     bool isFree =
         !moment.runsAgain.empty() && moment.runsAgain[size_t(v.maker)];
     network.addEdge(taskNode, Network::sink,
                     isFree ? 1 : scaled(maker.seconds * weight));
     for (int read : maker.reads)
-      if (graph.values[size_t(read)].bytes > 0)
+      if (!costsNothing(read))
         network.addEdge(taskNode, want(read), Network::unlimited);
   }
   network.solve();

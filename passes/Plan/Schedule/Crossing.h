@@ -24,6 +24,8 @@ struct Moment {
   std::vector<char> isMade;
   /// Values that somebody reads later.
   std::vector<int> wanted;
+  /// By value: lives then in any case, and costs nothing. May be empty.
+  std::vector<char> isThere;
   /// By task: it runs again later anyway, so that one more reason costs
   /// nothing. May be empty.
   std::vector<char> runsAgain;

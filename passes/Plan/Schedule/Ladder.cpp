@@ -11,7 +11,7 @@ using namespace tarn::schedule;
 
 /// What the parts of a climb may spend, in tasks played.
 constexpr int64_t effortForPrices = 40'000'000, effortForMoments = 20'000'000,
-                  effortForTargets = 12'000'000;
+                  effortForTargets = 24'000'000;
 
 /// No rung that is both slower and larger than another, the fastest first.
 static std::vector<Rung> frontier(std::vector<Rung> rungs) {
@@ -40,9 +40,9 @@ namespace {
 
 class Climb {
 public:
-  explicit Climb(const Graph &graph)
-      : graph(graph), least(std::max<int64_t>(leastBytes(graph), 1)),
-        rungs{keepAll(graph)} {}
+  Climb(const Graph &graph, double polish)
+      : graph(graph), polish(polish),
+        least(std::max<int64_t>(leastBytes(graph), 1)), rungs{keepAll(graph)} {}
 
   /// One price after the other, where the ladder has its widest gaps.
   void samplePrices();
@@ -62,6 +62,7 @@ private:
   }
 
   const Graph &graph;
+  double polish;
   int64_t least;
   std::vector<Rung> rungs;
 };
@@ -74,8 +75,8 @@ void Climb::samplePrices() {
   int64_t all = 0;
   for (const Value &value : graph.values)
     all += value.bytes;
-  double unit = std::max(graph.totalSeconds(), 1e-9) /
-                double(std::max<int64_t>(all, 1));
+  double unit =
+      std::max(graph.totalSeconds(), 1e-9) / double(std::max<int64_t>(all, 1));
   std::map<double, Rung> byPrice;
   int rounds = graph.tasks.size() > 4000 ? 6 : 12;
   auto sample = [&](double price) {
@@ -112,8 +113,7 @@ void Climb::relieveTargets() {
   // One price for all moments does well until little is kept: from below.
   for (int i = count; i > 0 && !search.isSpent(); --i)
     rungs.push_back(search.relieve(
-        base.plan,
-        base.peak - int64_t(double(base.peak - least) * i / count)));
+        base.plan, base.peak - int64_t(double(base.peak - least) * i / count)));
 }
 
 void Climb::polishTargets() {
@@ -126,8 +126,8 @@ void Climb::polishTargets() {
   for (const Rung &rung : rungs)
     high = std::max(high, rung.peak);
   // What a small graph can make use of.
-  int64_t each = std::min(effortForTargets / (count + 1),
-                          tasks * (500 + 40 * tasks));
+  int64_t each = int64_t(
+      polish * double(std::min(effortForTargets / (count + 1), 4000 * tasks)));
   for (int i = 0; i <= count; ++i) {
     int64_t target = high - int64_t(double(high - least) * i / count);
     const Rung *start = nullptr;
@@ -144,8 +144,9 @@ void Climb::polishTargets() {
 void Climb::polishSmallest() {
   if (graph.tasks.size() > 2000 || smallest().peak <= least)
     return;
-  int64_t each = std::min<int64_t>(effortForTargets / 8,
-                                   int64_t(graph.tasks.size()) * 8000);
+  int64_t each =
+      int64_t(polish * double(std::min(effortForTargets / 8,
+                                       int64_t(graph.tasks.size()) * 8000)));
   std::vector<Rung> starts{smallest()};
   Search search(graph, INT64_MAX);
   for (const std::vector<int> &order :
@@ -158,10 +159,10 @@ void Climb::polishSmallest() {
   }
 }
 
-std::vector<Rung> tarn::schedule::climb(const Graph &graph) {
+std::vector<Rung> tarn::schedule::climb(const Graph &graph, double polish) {
   if (graph.tasks.empty())
     return {Rung{}};
-  Climb climb(graph);
+  Climb climb(graph, polish);
   climb.samplePrices();
   climb.relieveTargets();
   climb.polishTargets();

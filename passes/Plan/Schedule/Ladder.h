@@ -13,7 +13,8 @@ Rung keepAll(const Graph &graph);
 /// Plans from the fastest to the smallest, none both slower and larger than
 /// another. They do not depend on a budget: the fastest that fits into a budget
 /// is never slower for a larger one.
-std::vector<Rung> climb(const Graph &graph);
+/// `polish`: how much of the usual effort goes into small changes.
+std::vector<Rung> climb(const Graph &graph, double polish = 1);
 
 /// No schedule has a lower peak.
 int64_t leastBytes(const Graph &graph);

@@ -17,11 +17,10 @@ static void moveTask(std::vector<int> &order, int from, int to) {
     std::rotate(at + to, at + from, at + from + 1);
 }
 
-/// Where the task at `from` may go: after all that it waits for, before all that
-/// wait for it.
-static std::pair<int, int> roomOf(const Graph &graph,
-                                  const std::vector<int> &order, int from,
-                                  int reach) {
+/// Where the task at `from` may go: after all that it waits for, before all
+/// that wait for it.
+static std::pair<int, int>
+roomOf(const Graph &graph, const std::vector<int> &order, int from, int reach) {
   const Task &task = graph.tasks[size_t(order[size_t(from)])];
   int low = from, high = from;
   auto has = [](const std::vector<int> &list, int value) {
@@ -71,9 +70,8 @@ void Search::restore(Rung &rung, int64_t target) {
 }
 
 /// Annealing: a toggle or a move at a time; a worse plan is taken now and then.
-void Search::anneal(Rung &rung, int64_t target, double warmth,
-                    int64_t effort) {
-  std::minstd_rand random(1);
+void Search::anneal(Rung &rung, int64_t target, double warmth, int64_t effort) {
+  std::minstd_rand random(seed);
   auto below = [&](size_t n) {
     return size_t(random() % std::max<size_t>(n, 1));
   };
@@ -97,13 +95,15 @@ void Search::anneal(Rung &rung, int64_t target, double warmth,
            4 * double(std::max(x.peak, target) - target) / double(target);
   };
   Rung now = rung;
+  int fullest = 0; ///< the task at the fullest moment
   int64_t stop = left - effort;
   while (left > stop) {
-    double heat = warmth * double(left - stop) / double(effort);
-    std::vector<Cut> toggled;
+    // Parts of the step's seconds.
+    double heat = 0.01 * double(left - stop) / double(effort);
+    std::vector<Cut> toggled, hurried;
     int from = -1, to = -1;
-    size_t kind = below(8);
-    if (kind == 0 || droppable.empty()) {
+    size_t kind = below(10);
+    if (kind == 9 || droppable.empty()) {
       from = int(below(tasks));
       auto [low, high] = roomOf(graph, now.plan.order, from, 64);
       to = low + int(below(size_t(high - low + 1)));
@@ -113,18 +113,46 @@ void Search::anneal(Rung &rung, int64_t target, double warmth,
       }
       moveTask(now.plan.order, from, to);
     } else {
-      size_t count = 1 + below(2);
-      for (size_t m = 0; m != count; ++m) {
+      if (kind == 8) { // early, or not
         Cut cut;
-        if (below(3) == 0 && !now.plan.cuts.empty()) {
-          cut = now.plan.cuts[below(now.plan.cuts.size())];
+        if (below(2) && !now.plan.early.empty()) {
+          cut = now.plan.early[below(now.plan.early.size())];
         } else {
           cut.value = droppable[below(droppable.size())];
-          const std::vector<int> &at = touches[size_t(cut.value)];
-          cut.task = below(4) ? at[below(at.size())] : int(below(tasks));
+          cut.task = int(below(tasks));
         }
+        now.plan.early.toggle(cut);
+        hurried.push_back(cut);
+      }
+      auto toggle = [&](Cut cut) {
         now.plan.cuts.toggle(cut);
         toggled.push_back(cut);
+      };
+      // All cuts of one value go; or one cut; or none.
+      if (!now.plan.cuts.empty() && kind >= 4) {
+        Cut gone = now.plan.cuts[below(now.plan.cuts.size())];
+        std::vector<Cut> all{gone};
+        if (kind >= 6) {
+          all.clear();
+          for (const Cut &cut : now.plan.cuts)
+            if (cut.value == gone.value)
+              all.push_back(cut);
+        }
+        for (Cut cut : all)
+          toggle(cut);
+      }
+      // One or two come: where the value is touched, at the fullest moment, or
+      // anywhere.
+      size_t coming = kind % 2 ? 1 + below(2) : kind < 4;
+      for (size_t m = 0; m != coming; ++m) {
+        Cut cut;
+        cut.value = droppable[below(droppable.size())];
+        const std::vector<int> &at = touches[size_t(cut.value)];
+        size_t where = below(8);
+        cut.task = where < 5   ? at[below(at.size())]
+                   : where < 6 ? fullest
+                               : int(below(tasks));
+        toggle(cut);
       }
     }
     const Timeline &t = play(now.plan);
@@ -135,10 +163,15 @@ void Search::anneal(Rung &rung, int64_t target, double warmth,
       now.peak = trial.peak;
       now.seconds = trial.seconds;
       now.repeats = trial.repeats;
+      fullest = t.fullest < 0
+                    ? 0
+                    : now.plan.order[size_t(t.stepOf[size_t(t.fullest)])];
       if (isBetter(now, rung, target))
         rung = now;
       continue;
     }
+    for (Cut cut : hurried)
+      now.plan.early.toggle(cut);
     while (!toggled.empty()) {
       now.plan.cuts.toggle(toggled.back());
       toggled.pop_back();
@@ -152,9 +185,8 @@ void Search::polish(Rung &rung, int64_t target) {
   target = std::max<int64_t>(target, 1);
   player.prune(rung.plan);
   restore(rung, target);
-  // Cold first: what is near; then warm.
-  int64_t half = std::max<int64_t>(left / 2, 1);
-  anneal(rung, target, 0.003, half);
-  anneal(rung, target, 0.02, half);
+  int64_t part = std::max<int64_t>(left / 3, 1);
+  for (unsigned seed : {1, 2, 3})
+    anneal(rung, target, seed, part);
   player.prune(rung.plan);
 }

@@ -51,7 +51,7 @@ private:
   Rung relieveFrom(const Plan &base, int64_t target, double floor,
                    double &nextFloor);
   void restore(Rung &rung, int64_t target);
-  void anneal(Rung &rung, int64_t target, double warmth, int64_t effort);
+  void anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort);
 
   const Graph &graph;
   Player player;

@@ -64,6 +64,12 @@ bool Player::run(int task, int step, size_t limit) {
   return true;
 }
 
+const Timeline &Player::abandon() {
+  timeline.ended = false;
+  timeline.peak = INT64_MAX;
+  return timeline;
+}
+
 const Timeline &Player::play(const Plan &plan, size_t limit) {
   timeline.runs.clear();
   timeline.stepOf.clear();
@@ -83,12 +89,14 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
       timeline.lives.push_back({int(v), 0, 0, -1});
     }
   for (size_t step = 0; step != plan.order.size(); ++step) {
-    if (!run(plan.order[step], int(step), limit)) {
-      timeline.ended = false;
-      timeline.peak = INT64_MAX;
-      return timeline;
-    }
+    if (!run(plan.order[step], int(step), limit))
+      return abandon();
     int task = plan.order[step];
+    for (auto want = plan.early.from(task);
+         want != plan.early.end() && want->task == task; ++want)
+      if (lifeOf[size_t(want->value)] < 0 &&
+          !run(graph.values[size_t(want->value)].maker, int(step), limit))
+        return abandon();
     for (auto cut = plan.cuts.from(task);
          cut != plan.cuts.end() && cut->task == task; ++cut) {
       size_t value = size_t(cut->value);
@@ -100,11 +108,8 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
   }
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (graph.values[v].isResult && lifeOf[v] < 0 &&
-        !run(graph.values[v].maker, int(plan.order.size()) - 1, limit)) {
-      timeline.ended = false;
-      timeline.peak = INT64_MAX;
-      return timeline;
-    }
+        !run(graph.values[v].maker, int(plan.order.size()) - 1, limit))
+      return abandon();
   int end = int(timeline.runs.size()) - 1;
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (graph.values[v].isResult)
@@ -136,8 +141,7 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
           bool isNeeded = graph.values[size_t(read)].isResult &&
                           lifeOf[size_t(read)] == from;
           if (task.reads[i] == read && old.last == r && old.first != r &&
-              !isNeeded &&
-              graph.values[size_t(read)].bytes == size &&
+              !isNeeded && graph.values[size_t(read)].bytes == size &&
               std::find(taken.begin(), taken.end(), from) == taken.end()) {
             made.over = from;
             taken.push_back(from);

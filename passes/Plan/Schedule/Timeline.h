@@ -53,6 +53,9 @@ struct Plan {
   /// Tasks in the order of their first runs.
   std::vector<int> order;
   Cuts cuts;
+  /// Pairs like cuts, to the contrary: the value is made again right behind the
+  /// task, though nobody reads it yet; while what it is made from is there.
+  Cuts early;
 };
 
 /// One making of a value: it lives from run `first` to run `last`.
@@ -89,6 +92,7 @@ public:
 
 private:
   bool run(int task, int step, size_t limit);
+  const Timeline &abandon();
 
   const Graph &graph;
   Timeline timeline;

@@ -1,6 +1,7 @@
-//===- StepGraph.cpp - a function of kernels, to be scheduled -------------===//
+//===- KernelGraph.cpp - a function of kernels, to be scheduled
+//-------------===//
 
-#include "passes/Plan/StepGraph.h"
+#include "passes/Plan/KernelGraph.h"
 
 #include "dialects/Tile/Analysis.h"
 #include "dialects/Tile/TileOps.h"
@@ -53,9 +54,9 @@ static bool mayRepeat(graph::ClusterOp cluster) {
   return true;
 }
 
-StepGraph::StepGraph(func::FuncOp function,
-                     llvm::function_ref<double(graph::ClusterOp)> secondsOf,
-                     llvm::function_ref<bool(Value)> isOutside)
+KernelGraph::KernelGraph(func::FuncOp function,
+                         llvm::function_ref<double(graph::ClusterOp)> secondsOf,
+                         llvm::function_ref<bool(Value)> isOutside)
     : function(function) {
   llvm::SmallDenseSet<Value> returned;
   for (Value operand : returnOf(function).getOperands())
@@ -95,7 +96,7 @@ StepGraph::StepGraph(func::FuncOp function,
 
 /// A kernel that writes a state over the old one runs after all others that
 /// read the old one, each time that they run.
-void StepGraph::keepStatesReadable(
+void KernelGraph::keepStatesReadable(
     llvm::function_ref<bool(Value)> isOutside) {
   func::ReturnOp ret = returnOf(function);
   for (auto [i, operand] : llvm::enumerate(ret.getOperands())) {
@@ -123,13 +124,13 @@ void StepGraph::keepStatesReadable(
   }
 }
 
-std::optional<int> StepGraph::indexOf(Value value) const {
+std::optional<int> KernelGraph::indexOf(Value value) const {
   auto found = valueIndex.find(throughReshapes(value));
   return found == valueIndex.end() ? std::nullopt
                                    : std::optional(found->second);
 }
 
-void StepGraph::apply(const schedule::Timeline &timeline) {
+void KernelGraph::apply(const schedule::Timeline &timeline) {
   Operation *end = returnOf(function);
   OpBuilder b(end);
   // The value of each life, and reshapes of it, made where they are read.
@@ -183,8 +184,8 @@ void StepGraph::apply(const schedule::Timeline &timeline) {
     kernel->dropAllUses();
     kernel->erase();
   }
-  for (Operation &op : llvm::make_early_inc_range(
-           llvm::reverse(function.getBody().front())))
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
     if (isa<graph::ReshapeOp>(op) && op.use_empty())
       op.erase();
   kernels.clear();

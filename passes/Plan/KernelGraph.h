@@ -1,7 +1,8 @@
-//===- StepGraph.h - a function of kernels, to be scheduled -----*- C++ -*-===//
+//===- KernelGraph.h - a function of kernels, to be scheduled -----*- C++
+//-*-===//
 
-#ifndef PASSES_PLAN_STEPGRAPH_H
-#define PASSES_PLAN_STEPGRAPH_H
+#ifndef PASSES_PLAN_KERNELGRAPH_H
+#define PASSES_PLAN_KERNELGRAPH_H
 
 #include "dialects/Tarn/TarnOps.h"
 #include "passes/Plan/Schedule/Timeline.h"
@@ -23,12 +24,12 @@ sharedBuffers(graph::ClusterOp cluster);
 
 /// A function of kernels as a graph of tasks, and back. A task is a kernel; a
 /// value is a result of one. What lies outside of the arena has no bytes.
-class StepGraph {
+class KernelGraph {
 public:
   /// `isOutside`: whether a result is made where the caller wants it.
-  StepGraph(mlir::func::FuncOp function,
-            llvm::function_ref<double(graph::ClusterOp)> secondsOf,
-            llvm::function_ref<bool(mlir::Value)> isOutside);
+  KernelGraph(mlir::func::FuncOp function,
+              llvm::function_ref<double(graph::ClusterOp)> secondsOf,
+              llvm::function_ref<bool(mlir::Value)> isOutside);
 
   const schedule::Graph &graph() const { return tasks; }
   mlir::Value valueOf(int index) const { return values[size_t(index)]; }
@@ -55,4 +56,4 @@ private:
 
 } // namespace tarn
 
-#endif // PASSES_PLAN_STEPGRAPH_H
+#endif // PASSES_PLAN_KERNELGRAPH_H

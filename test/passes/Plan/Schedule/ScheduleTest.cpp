@@ -1,0 +1,160 @@
+//===- ScheduleTest.cpp - plans against oracles ---------------------------===//
+
+#include "passes/Plan/Schedule/Ladder.h"
+#include "test/passes/Plan/Schedule/Graphs.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <random>
+
+using namespace tarn::schedule;
+
+namespace {
+
+/// How many random graphs: TARN_RANDOM_GRAPHS, or what the suite has time for.
+int graphs(int usual) {
+  const char *count = std::getenv("TARN_RANDOM_GRAPHS");
+  return count ? std::atoi(count) : usual;
+}
+
+/// The fastest rung that fits.
+const Rung *fit(const std::vector<Rung> &rungs, int64_t bytes) {
+  for (const Rung &rung : rungs)
+    if (rung.peak <= bytes)
+      return &rung;
+  return nullptr;
+}
+
+TEST(Schedule, ChecksItsGraphs) {
+  Graph graph;
+  int x = graph.addValue(8), y = graph.addValue(8);
+  graph.addTask({1, 0, true, {}, {x}, {}, {}});
+  graph.addTask({1, 0, true, {x}, {y}, {{x, y}}, {}});
+  EXPECT_EQ(graph.check(), "");
+  Graph early = graph;
+  early.tasks[0].reads = {y};
+  EXPECT_EQ(early.check(), "task 0 reads what is not made yet");
+  Graph cost = graph;
+  cost.tasks[1].seconds = -1;
+  EXPECT_EQ(cost.check(), "task 1 has no sensible cost");
+  Graph large = graph;
+  large.values[0].bytes = large.values[1].bytes = int64_t(1) << 61;
+  EXPECT_EQ(large.check(), "value 1 is too large");
+}
+
+/// A task whose input was written over does not run again.
+TEST(Schedule, RetiredTasksDoNotRun) {
+  Graph graph;
+  int a = graph.addValue(8), b = graph.addValue(8), c = graph.addValue(8);
+  graph.addTask({1, 0, true, {}, {a}, {}, {}});
+  graph.addTask({1, 0, true, {a}, {b}, {}, {0}});
+  graph.addTask({1, 0, true, {a, b}, {c}, {}, {}});
+  Player player(graph);
+  Plan plan{{0, 1, 2}, {}};
+  EXPECT_TRUE(player.play(plan).ended);
+  plan.cuts.insert({1, a}); // would be made again behind task 1
+  EXPECT_FALSE(player.play(plan).ended);
+}
+
+TEST(Schedule, TheContractHoldsOnRandomGraphs) {
+  int count = graphs(200);
+  for (int seed = 0; seed != count; ++seed) {
+    Graph graph = randomGraph(unsigned(seed), 24);
+    ASSERT_EQ(graph.check(), "") << seed;
+    std::vector<Rung> rungs = climb(graph, 0.05);
+    ASSERT_FALSE(rungs.empty());
+    Player player(graph);
+    double before = 0;
+    int64_t smaller = INT64_MAX;
+    for (const Rung &rung : rungs) {
+      const Timeline &timeline = player.play(rung.plan);
+      ASSERT_TRUE(timeline.ended);
+      ASSERT_EQ(replay(graph, timeline), "") << seed;
+      ASSERT_EQ(timeline.peak, rung.peak);
+      ASSERT_EQ(timeline.seconds, rung.seconds);
+      ASSERT_GE(rung.seconds, before);
+      ASSERT_LT(rung.peak, smaller);
+      before = rung.seconds;
+      smaller = rung.peak;
+    }
+    int64_t least = rungs.back().peak, most = rungs.front().peak;
+    ASSERT_LE(leastBytes(graph), least) << seed;
+    std::mt19937 random{unsigned(seed)};
+    for (int i = 0; i != 4; ++i) {
+      int64_t budget = least + int64_t(random() % uint64_t(most - least + 1));
+      const Rung *rung = fit(rungs, budget);
+      ASSERT_NE(rung, nullptr);
+      // A lower bound is below every plan, also below one that is found.
+      ASSERT_LE(leastSeconds(graph, budget), rung->seconds * (1 + 1e-9))
+          << seed << " in " << budget;
+    }
+    ASSERT_EQ(fit(rungs, least - 1), nullptr);
+  }
+}
+
+TEST(Schedule, SmallestPeaksAreThoseOfBruteForce) {
+  int count = graphs(200), missed = 0;
+  for (int seed = 0; seed != count; ++seed) {
+    Graph graph = randomGraph(unsigned(seed), 10);
+    int64_t exact = bruteForcePeak(graph), found = climb(graph).back().peak;
+    ASSERT_GE(found, exact) << seed;
+    ASSERT_LE(leastBytes(graph), exact) << seed;
+    if (found > exact) {
+      ++missed;
+      std::cout << "seed " << seed << ": " << found << ", brute force " << exact
+                << "\n";
+    }
+  }
+  std::cout << missed << " of " << count << " missed\n";
+  EXPECT_LE(missed, count / 20);
+}
+
+TEST(Schedule, IsNearTheSolvedInstances) {
+  size_t solved = 0;
+  for (const Instance &instance : solvedInstances()) {
+    ASSERT_EQ(instance.graph.check(), "") << instance.name;
+    std::vector<Rung> rungs = climb(instance.graph);
+    for (auto [bytes, seconds] : instance.solved) {
+      const Rung *rung = fit(rungs, bytes);
+      ASSERT_NE(rung, nullptr) << instance.name << " in " << bytes;
+      EXPECT_LE(rung->seconds, 1.02 * seconds)
+          << instance.name << " in " << bytes;
+      EXPECT_LE(leastSeconds(instance.graph, bytes), seconds * 1.001)
+          << instance.name << " in " << bytes;
+      std::cout << instance.name << " in " << bytes << ": " << rung->seconds
+                << ", solved " << seconds << "\n";
+      ++solved;
+    }
+  }
+  EXPECT_GE(solved, 20u);
+}
+
+/// Far from small: the proven gap to any schedule stays below one percent.
+TEST(Schedule, TransformersAreNearTheirBound) {
+  for (int layers : {12, 96}) {
+    Graph graph = transformer(layers);
+    std::vector<Rung> rungs = climb(graph);
+    for (int percent : {80, 60, 40, 20}) {
+      int64_t bytes = rungs.front().peak * percent / 100;
+      const Rung *rung = fit(rungs, bytes);
+      ASSERT_NE(rung, nullptr);
+      EXPECT_LE(rung->seconds, 1.02 * leastSeconds(graph, bytes))
+          << layers << " layers in " << percent << "%";
+    }
+  }
+}
+
+TEST(Schedule, TheSamePlanEachTime) {
+  Graph graph = transformer(4);
+  std::vector<Rung> once = climb(graph), again = climb(graph);
+  ASSERT_EQ(once.size(), again.size());
+  for (size_t i = 0; i != once.size(); ++i) {
+    EXPECT_EQ(once[i].peak, again[i].peak);
+    EXPECT_EQ(once[i].seconds, again[i].seconds);
+    EXPECT_EQ(once[i].plan.order, again[i].plan.order);
+  }
+}
+
+} // namespace
