@@ -169,9 +169,13 @@ SmallVector<Choice> Scheduler::ladder() {
     choices.push_back(measure(
         llvm::formatv("auto {0}", choices.size() - 2).str(), rung.plan));
   }
-  llvm::sort(choices, [](const Choice &x, const Choice &y) {
-    return std::tie(x.seconds, x.arenaBytes, x.name) <
-           std::tie(y.seconds, y.arenaBytes, y.name);
+  // Without a budget the step is the one of `keep-all`.
+  auto key = [](const Choice &choice) {
+    return std::tuple(choice.seconds, choice.name != "keep-all",
+                      choice.arenaBytes, choice.name);
+  };
+  llvm::sort(choices, [&](const Choice &x, const Choice &y) {
+    return key(x) < key(y);
   });
   return choices;
 }

@@ -70,7 +70,7 @@ void Search::restore(Rung &rung, int64_t target) {
 }
 
 /// Annealing: a toggle or a move at a time; a worse plan is taken now and then.
-void Search::anneal(Rung &rung, int64_t target, double warmth, int64_t effort) {
+void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
   std::minstd_rand random(seed);
   auto below = [&](size_t n) {
     return size_t(random() % std::max<size_t>(n, 1));
