@@ -80,9 +80,10 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     pm.addPass(createCSEPass());
     return;
   case Phase::Plan:
-    // A budget asks for the best plan that fits.
+    // A budget asks for the best plan that fits. What is to be offloaded is
+    // judged when it has been.
     pm.addPass(createTarnPlanSchedule(
-        {options.budgetBytes,
+        {options.policy == "offload-all" ? -1 : options.budgetBytes,
          options.budgetBytes >= 0 && options.policy == "keep-all"
              ? "auto"
              : options.policy,

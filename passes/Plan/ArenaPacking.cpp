@@ -13,7 +13,9 @@
 
 using namespace tarn;
 
-/// Sizes rounded up to 64 make all offsets multiples of 64.
+/// Sizes rounded up to 64 make all offsets multiples of 64. Times count fullest
+/// moments instead of steps, so that the packing follows from who lives
+/// together, however the steps are numbered.
 static std::vector<packing::Buffer>
 makeBuffers(llvm::ArrayRef<PackedValue> values) {
   std::vector<packing::Buffer> buffers;
@@ -23,6 +25,11 @@ makeBuffers(llvm::ArrayRef<PackedValue> values) {
     buffer.lower = value.first;
     buffer.upper = value.last + 1;
     buffer.size = llvm::alignTo(std::max<int64_t>(value.bytes, 1), 64);
+  }
+  packing::Sections sections = packing::makeSections(buffers);
+  for (size_t i = 0; i != buffers.size(); ++i) {
+    buffers[i].lower = sections.first[i];
+    buffers[i].upper = int64_t(sections.last[i]) + 1;
   }
   return buffers;
 }

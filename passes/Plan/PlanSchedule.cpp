@@ -141,9 +141,11 @@ Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
   choice.name = std::move(name);
   choice.plan = plan;
   choice.arenaBytes = packedBytes(graph->graph(), timeline);
-  choice.seconds = timeline.seconds;
   choice.repeats =
       int64_t(timeline.runs.size()) - int64_t(graph->graph().tasks.size());
+  // Sums do not depend on the order: what only orders takes the same time.
+  choice.seconds =
+      choice.repeats ? timeline.seconds : graph->graph().totalSeconds();
   return choice;
 }
 
@@ -174,9 +176,8 @@ SmallVector<Choice> Scheduler::ladder() {
     return std::tuple(choice.seconds, choice.name != "keep-all",
                       choice.arenaBytes, choice.name);
   };
-  llvm::sort(choices, [&](const Choice &x, const Choice &y) {
-    return key(x) < key(y);
-  });
+  llvm::sort(choices,
+             [&](const Choice &x, const Choice &y) { return key(x) < key(y); });
   return choices;
 }
 
@@ -340,6 +341,9 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
       input = std::max({input, plan.inputBytes, stepInput});
       output = std::max({output, plan.outputBytes, stepOutput});
     }
+    // What has been offloaded is in order already.
+    if (chosen && !chosen.getBody().front().getOps<step::MoveStartOp>().empty())
+      return;
     int64_t others = state->bytes() + constants + input + output;
     if (chosen && failed(choose(chosen, *state, turns, others, floor)))
       return signalPassFailure();

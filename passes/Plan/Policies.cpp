@@ -12,20 +12,31 @@
 using namespace mlir;
 using namespace tarn;
 
-/// Cuts behind the forward pass of what it makes and `isKept` does not name.
+/// Cuts what `isKept` does not name, where the forward pass has read it last
+/// before the backward pass reads it: a loss may be finished late.
 static schedule::Plan cutForward(const KernelGraph &graph,
                                  const ForwardPass &forward,
                                  llvm::function_ref<bool(Value)> isKept) {
-  schedule::Plan plan{schedule::givenOrder(graph.graph()), {}};
-  int last = -1;
-  for (Operation *op : forward.ops())
-    if (isa<graph::ClusterOp>(op))
-      last = graph.taskOf(op);
+  schedule::Plan plan{schedule::givenOrder(graph.graph()), {}, {}};
+  std::vector<int> lastForward(graph.graph().values.size(), -1);
+  std::vector<char> isRead(lastForward.size(), 0);
+  for (auto [i, task] : llvm::enumerate(graph.graph().tasks)) {
+    bool isForward = forward.placeOf(graph.kernelOf(int(i))).has_value();
+    for (int value : task.reads) {
+      isRead[size_t(value)] |= !isForward;
+      if (isForward && !isRead[size_t(value)])
+        lastForward[size_t(value)] = int(i);
+    }
+    for (int value : task.makes)
+      lastForward[size_t(value)] = int(i);
+  }
   for (Operation *op : forward.ops())
     if (isa<graph::ClusterOp>(op))
       for (Value result : op->getResults())
-        if (!isKept(result))
-          plan.cuts.insert({last, *graph.indexOf(result)});
+        if (!isKept(result)) {
+          int value = *graph.indexOf(result);
+          plan.cuts.insert({lastForward[size_t(value)], value});
+        }
   return plan;
 }
 
@@ -77,7 +88,7 @@ schedule::Plan tarn::recomputeSegments(const KernelGraph &graph,
                                        func::FuncOp function) {
   ForwardPass forward(function);
   if (forward.ops().size() < 4)
-    return {schedule::givenOrder(graph.graph()), {}};
+    return {schedule::givenOrder(graph.graph()), {}, {}};
   SmallVector<int64_t> segments = cut(forward);
   // Whether a forward op of another segment reads the value, also by another
   // name.

@@ -11,7 +11,7 @@ using namespace tarn::schedule;
 
 /// What the parts of a climb may spend, in tasks played.
 constexpr int64_t effortForPrices = 40'000'000, effortForMoments = 20'000'000,
-                  effortForTargets = 24'000'000;
+                  effortForTargets = 20'000'000;
 
 /// No rung that is both slower and larger than another, the fastest first.
 static std::vector<Rung> frontier(std::vector<Rung> rungs) {
@@ -125,19 +125,23 @@ void Climb::polishTargets() {
   int64_t high = 0;
   for (const Rung &rung : rungs)
     high = std::max(high, rung.peak);
-  // What a small graph can make use of.
-  int64_t each = int64_t(
-      polish * double(std::min(effortForTargets / (count + 1), 4000 * tasks)));
+  // Trials are cheap in small graphs, where one wrong value shows.
+  int64_t effort = effortForTargets * (tasks <= 64 ? 4 : 1);
+  int64_t each =
+      int64_t(polish * double(std::min(effort / (count + 1), 16000 * tasks)));
   for (int i = 0; i <= count; ++i) {
     int64_t target = high - int64_t(double(high - least) * i / count);
     const Rung *start = nullptr;
     for (const Rung &rung : rungs)
       if (rung.peak <= target && (!start || rung.seconds < start->seconds))
         start = &rung;
-    Rung rung = start ? *start : smallest();
-    Search search(graph, each);
-    search.polish(rung, target);
-    rungs.push_back(std::move(rung));
+    std::vector<Rung> starts{start ? *start : smallest()};
+    if (tasks <= 64)
+      starts.push_back(Search(graph, each).relieve(rungs.front().plan, target));
+    for (Rung &rung : starts) {
+      Search(graph, each / int64_t(starts.size())).polish(rung, target);
+      rungs.push_back(std::move(rung));
+    }
   }
 }
 
