@@ -18,7 +18,8 @@ function(tarn_link target scope)
   target_link_libraries(${target} ${scope} ${libs})
 endfunction()
 
-set(TARN_COMPILE_FLAGS -Wall -Wextra -Wno-unused-parameter -fno-exceptions)
+set(TARN_COMPILE_FLAGS -Wall -Wextra -Wno-unused-parameter -fno-exceptions
+    -Xclang -fno-pch-timestamp)
 
 # Warnings and the one precompiled header.
 function(tarn_set_flags target)
@@ -35,6 +36,11 @@ function(tarn_set_flags target)
       <mlir/IR/PatternMatch.h> <mlir/Interfaces/InferTypeOpInterface.h>
       <mlir/Interfaces/SideEffectInterfaces.h> <mlir/Pass/Pass.h>
       <mlir/Transforms/GreedyPatternRewriteDriver.h>)
+    # What stands in it, for ccache: its bytes name the build folder. (Flags are
+    # part of what ccache compares anyway.)
+    file(WRITE
+      ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/tarn-pch.dir/cmake_pch.hxx.pch.sum
+      "MLIR ${LLVM_PACKAGE_VERSION}, headers of TarnMacros.cmake, 1")
   endif()
   target_precompile_headers(${target} REUSE_FROM tarn-pch)
 endfunction()
