@@ -54,6 +54,27 @@ struct KernelArg {
   Access access = Access::Read;
 };
 
+constexpr unsigned accessCount = 4;
+/// "r", "w", "rw", "p".
+const char *accessName(KernelArg::Access access);
+
+/// A tensor in the device's memory as the tensor memory accelerator reads it,
+/// a box at a time. Dimensions go from the fastest on.
+struct TensorMapDesc {
+  DType dtype = DType::BF16;
+  std::vector<uint64_t> sizes;   ///< elements
+  std::vector<uint64_t> strides; ///< bytes, of dimension 1 and up
+  std::vector<uint32_t> box;     ///< elements
+  uint32_t swizzle = 128;        ///< bytes of a swizzled row; 0: none
+};
+
+/// A parameter of a kernel of a CUDA target: the address of an argument, or a
+/// tensor map on it.
+struct KernelParam {
+  uint32_t buffer = 0; ///< index of the argument
+  std::optional<TensorMapDesc> map;
+};
+
 /// A compiled block program.
 struct Kernel {
   std::string symbol; ///< exported name in the code section
@@ -65,6 +86,14 @@ struct Kernel {
   std::string program; ///< hash of what it computes; the key of its times
   Json work;           ///< what the compiler counted, for reports; or null
   std::vector<KernelArg> args;
+
+  // CUDA targets only.
+  uint32_t image = 0;     ///< which of the target's images has it
+  uint32_t threads = 0;   ///< of a block
+  uint32_t shared = 0;    ///< bytes of dynamic shared memory of a block
+  uint32_t registers = 0; ///< of a thread, for reports
+  uint32_t cluster = 1;   ///< blocks of a cluster
+  std::vector<KernelParam> params;
 };
 
 /// One entry of a function's program.
@@ -122,10 +151,24 @@ int64_t countLaunches(const std::vector<Op> &program);
 /// Copies that one run starts beside its kernels.
 int64_t countStartedCopies(const std::vector<Op> &program);
 
+/// Where a target's functions run.
+enum class TargetKind : uint8_t { Cpu, Cuda };
+
+/// A stretch of a code section.
+struct CodeSpan {
+  uint64_t offset = 0; ///< a multiple of 64
+  uint64_t bytes = 0;
+};
+
 /// Code for one kind of processor.
 struct Target {
+  TargetKind kind = TargetKind::Cpu;
+  /// An instruction set, or an architecture: "sm_80", "sm_90a". "host" stands
+  /// for whatever the driver takes (host-compiled kernels, in tests).
   std::string isa;
-  std::string code; ///< name of the section with the shared object
+  std::string code;  ///< name of the section with the shared object
+  std::string nvrtc; ///< CUDA: version of the compiler that made the images
+  std::vector<CodeSpan> images; ///< CUDA: cubins in the section
   std::vector<Kernel> kernels;
   std::vector<Function> functions;
 };
@@ -164,6 +207,14 @@ parseManifest(std::string_view text,
 /// counts, no write to inputs or constants. parseManifest calls it; writers
 /// call it to find their own mistakes.
 Status validate(const Manifest &manifest);
+
+/// The part of validate() that is about a CUDA target: images, shapes of
+/// launches, parameters, tensor maps.
+Status validateCudaTarget(const Target &target);
+
+/// 13 for images of NVRTC "13.0.88"; nothing when that is no version. For
+/// kernels that were compiled for the host it is 0.
+std::optional<unsigned> nvrtcMajor(const Target &target);
 
 /// Elements of a shape; nothing when it is negative, too deep or too large.
 std::optional<uint64_t> elementCount(const std::vector<int64_t> &shape);

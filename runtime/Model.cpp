@@ -17,11 +17,20 @@ Result<std::shared_ptr<const Model>> Model::make(Artifact artifact) {
   if (!manifest.ok())
     return manifest.status();
   model->contents = manifest.take();
-  for (const Target &target : model->contents.targets)
-    if (model->container.section(target.code).empty())
+  for (const Target &target : model->contents.targets) {
+    std::string_view code = model->container.section(target.code);
+    if (code.empty())
       return Status(Code::Invalid, "the artifact has no section `" +
                                        target.code + "`, the code for " +
                                        target.isa);
+    for (const CodeSpan &image : target.images)
+      if (image.offset > code.size() ||
+          image.bytes > code.size() - image.offset)
+        return Status(Code::Invalid,
+                      "an image for " + target.isa +
+                          " lies outside the section `" + target.code +
+                          "` of " + std::to_string(code.size()) + " bytes");
+  }
   model->identity = toHex(model->container.identity());
   model->text = text;
   return std::shared_ptr<const Model>(std::move(model));

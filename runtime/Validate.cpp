@@ -108,6 +108,11 @@ private:
   void checkTarget(const Target &target) {
     if (target.isa.empty() || target.code.empty())
       return fail("a target has no isa or no code");
+    if (target.kind == TargetKind::Cuda)
+      if (Status status = validateCudaTarget(target); !status.ok()) {
+        error = error.ok() ? status : error;
+        return;
+      }
     for (const Kernel &kernel : target.kernels) {
       if (kernel.symbol.empty())
         return fail(target.isa + ": a kernel has no symbol");

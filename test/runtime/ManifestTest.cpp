@@ -170,17 +170,210 @@ const HostileCase hostileCases[] = {
 };
 } // namespace
 
+static void expectRefused(const HostileCase &hostile,
+                          const Manifest &manifest) {
+  Result<Manifest> read = parseManifest(writeManifest(manifest), 64);
+  ASSERT_FALSE(read.ok()) << hostile.name;
+  EXPECT_NE(read.status().message().find(hostile.message), std::string::npos)
+      << hostile.name << ": " << read.status().message();
+}
+
 TEST(Manifest, RefusesHostilePlans) {
   for (const HostileCase &hostile : hostileCases) {
     Manifest manifest = bigramManifest();
     hostile.change(manifest);
-    Result<Manifest> read = parseManifest(writeManifest(manifest), 64);
-    ASSERT_FALSE(read.ok()) << hostile.name;
-    EXPECT_NE(read.status().message().find(hostile.message), std::string::npos)
-        << hostile.name << ": " << read.status().message();
+    expectRefused(hostile, manifest);
     // The whole way in, too.
     std::string bytes = bigramArtifact(manifest);
     EXPECT_FALSE(Model::parse(bytes.data(), bytes.size()).ok()) << hostile.name;
+  }
+}
+
+// A kernel with a map of its table: 64 x 64 floats, boxes of 8 rows.
+static Manifest cudaManifest() {
+  Manifest manifest = bigramManifest();
+  manifest.targets.push_back(cudaTarget(manifest.targets[0], "sm_90a", 4096));
+  TensorMapDesc map;
+  map.dtype = DType::F32;
+  map.sizes = {64, 64};
+  map.strides = {256};
+  map.box = {32, 8};
+  manifest.targets[1].kernels[1].params[0].map = map;
+  return manifest;
+}
+
+TEST(Manifest, WritesWhatItReadsForCuda) {
+  Manifest written = cudaManifest();
+  std::string text = writeManifest(written);
+  EXPECT_NE(text.find("\"map\":{\"dtype\":\"f32\",\"sizes\":[64,64],"
+                      "\"strides\":[256],\"box\":[32,8],\"swizzle\":128}"),
+            std::string::npos);
+  Result<Manifest> manifest = parseManifest(text, 64);
+  ASSERT_TRUE(manifest.ok()) << manifest.status().message();
+  EXPECT_EQ(writeManifest(*manifest), text);
+  EXPECT_EQ(nvrtcMajor(manifest->targets[1]), 13u);
+  // Two architectures, and kernels for the host, beside the CPU.
+  written.targets.push_back(cudaTarget(written.targets[0], "sm_80", 4096));
+  written.targets.push_back(cudaTarget(written.targets[0], "host", 4096));
+  written.targets[3].nvrtc = "";
+  EXPECT_TRUE(validate(written).ok()) << validate(written).message();
+  EXPECT_EQ(nvrtcMajor(written.targets[3]), 0u);
+}
+
+namespace {
+Target &cuda(Manifest &m) { return m.targets[1]; }
+Kernel &mapped(Manifest &m) { return cuda(m).kernels[1]; }
+TensorMapDesc &map(Manifest &m) { return *mapped(m).params[0].map; }
+
+const HostileCase hostileCudaCases[] = {
+    {"no architecture", "no CUDA architecture",
+     [](Manifest &m) { cuda(m).isa = "x86-64-v3"; }},
+    {"architecture with a tail", "no CUDA architecture",
+     [](Manifest &m) { cuda(m).isa = "sm_90abc"; }},
+    {"architecture without a number", "no CUDA architecture",
+     [](Manifest &m) { cuda(m).isa = "sm_"; }},
+    {"no compiler", "is no version of NVRTC",
+     [](Manifest &m) { cuda(m).nvrtc = ""; }},
+    {"odd compiler", "is no version of NVRTC",
+     [](Manifest &m) { cuda(m).nvrtc = "13x"; }},
+    {"huge compiler", "is no version of NVRTC",
+     [](Manifest &m) { cuda(m).nvrtc = "4294967309.0"; }},
+    {"image unaligned", "do not lie one behind the other",
+     [](Manifest &m) { cuda(m).images[0].offset = 32; }},
+    {"image empty", "do not lie one behind the other",
+     [](Manifest &m) { cuda(m).images[0].bytes = 0; }},
+    {"images overlap", "do not lie one behind the other",
+     [](Manifest &m) { cuda(m).images.push_back({64, 64}); }},
+    {"image overflows", "do not lie one behind the other",
+     [](Manifest &m) {
+       cuda(m).images.push_back({uint64_t(INT64_MAX) / 64 * 64, INT64_MAX});
+       cuda(m).images.push_back({64, 64});
+     }},
+    {"no such image", "there is no image 1",
+     [](Manifest &m) { mapped(m).image = 1; }},
+    {"no threads", "blocks of 0 threads",
+     [](Manifest &m) { mapped(m).threads = 0; }},
+    {"too many threads", "blocks of 1025 threads",
+     [](Manifest &m) { mapped(m).threads = 1025; }},
+    {"too much shared memory", "232449 bytes of shared memory",
+     [](Manifest &m) { mapped(m).shared = 232449; }},
+    {"too many registers", "more than a processor has",
+     [](Manifest &m) {
+       mapped(m).threads = 1024;
+       mapped(m).registers = 128;
+     }},
+    {"empty cluster", "clusters of 0 blocks",
+     [](Manifest &m) { mapped(m).cluster = 0; }},
+    {"huge cluster", "clusters of 32 blocks",
+     [](Manifest &m) { mapped(m).cluster = 32; }},
+    {"cluster does not divide", "a grid of 4 blocks in clusters of 8",
+     [](Manifest &m) { mapped(m).cluster = 8; }},
+    {"cluster on Ampere", "clusters, which sm_80 has not",
+     [](Manifest &m) {
+       cuda(m).isa = "sm_80";
+       mapped(m).cluster = 2;
+     }},
+    {"map on Ada", "a tensor map, which sm_89 has not",
+     [](Manifest &m) { cuda(m).isa = "sm_89"; }},
+    {"scratch", "scratch, which only CPU targets have",
+     [](Manifest &m) { mapped(m).scratch = 64; }},
+    {"no such argument", "parameter 2 names argument 5 of 5",
+     [](Manifest &m) { mapped(m).params[2].buffer = 5; }},
+    {"too many parameters", "bytes of parameters, more than 32764",
+     [](Manifest &m) { mapped(m).params.resize(5000); }},
+    {"grid", "a grid of 2147483648 blocks is too large",
+     [](Manifest &m) {
+       cuda(m).functions[1].program[2].blocks = int64_t(1) << 31;
+     }},
+    {"grid in a repeat", "a grid of 2147483648 blocks is too large",
+     [](Manifest &m) {
+       cuda(m).functions[1].program[1].body[0].blocks = int64_t(1) << 31;
+     }},
+    {"map of rank 0", "has rank 0", [](Manifest &m) { map(m).sizes.clear(); }},
+    {"map of rank 6", "has rank 6",
+     [](Manifest &m) { map(m).sizes.assign(6, 1); }},
+    {"strides missing", "0 strides and 2 box extents for rank 2",
+     [](Manifest &m) { map(m).strides.clear(); }},
+    {"box of other rank", "1 strides and 3 box extents for rank 2",
+     [](Manifest &m) { map(m).box.push_back(1); }},
+    {"map outside", "reaches 16640 bytes far into an argument of 16384",
+     [](Manifest &m) { map(m).sizes[1] = 65; }},
+    {"map row outside", "reaches 16388 bytes far into an argument of 16384",
+     [](Manifest &m) { map(m).sizes[0] = 65; }},
+    {"map overflows", "outside of any memory",
+     [](Manifest &m) {
+       map(m).sizes[1] = uint64_t(1) << 32;
+       map(m).strides[0] = (uint64_t(1) << 40) - 16;
+     }},
+    {"map of nothing", "a dimension of 0 elements",
+     [](Manifest &m) { map(m).sizes[1] = 0; }},
+    {"map too long", "a dimension of 4294967297 elements",
+     [](Manifest &m) { map(m).sizes[1] = (uint64_t(1) << 32) + 1; }},
+    {"stride", "a stride of 264 bytes",
+     [](Manifest &m) { map(m).strides[0] = 264; }},
+    {"huge stride", "no multiple of 16 below 2^40",
+     [](Manifest &m) { map(m).strides[0] = uint64_t(1) << 40; }},
+    {"empty box", "a box of 0 elements",
+     [](Manifest &m) { map(m).box[1] = 0; }},
+    {"large box", "a box of 257 elements",
+     [](Manifest &m) { map(m).box[1] = 257; }},
+    {"short rows", "box rows of 8 bytes, no multiple of 16",
+     [](Manifest &m) { map(m).box[0] = 2; }},
+    {"long rows", "box rows of 256 bytes under a swizzle of 128",
+     [](Manifest &m) { map(m).box[0] = 64; }},
+    {"swizzle", "a swizzle of 48 bytes",
+     [](Manifest &m) { map(m).swizzle = 48; }},
+};
+} // namespace
+
+TEST(Manifest, RefusesHostileCudaTargets) {
+  for (const HostileCase &hostile : hostileCudaCases) {
+    Manifest manifest = cudaManifest();
+    hostile.change(manifest);
+    expectRefused(hostile, manifest);
+  }
+  // What the manifest alone cannot show.
+  std::string code(4095, 'x');
+  ArtifactWriter writer;
+  writer.add("manifest", writeManifest(cudaManifest()));
+  writer.add("code.0", code);
+  writer.add("code.1", code);
+  writer.add("constants", std::string(64, '\0'));
+  Result<std::string> file = writer.finish();
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(Model::parse(file->data(), file->size()).status().message(),
+            "an image for sm_90a lies outside the section `code.1` of 4095 "
+            "bytes");
+}
+
+TEST(Manifest, RefusesHostileCudaText) {
+  const std::string text = writeManifest(cudaManifest());
+  const std::pair<const char *, const char *> changes[] = {
+      {"\"kind\":\"cuda\"", "\"kind\":\"rocm\""},
+      {"\"kind\":\"cuda\"", "\"kind\":1"},
+      {"\"nvrtc\":\"13.0.88\"", "\"nvrtc\":13"},
+      {"\"images\":[", "\"images\":{},\"x\":["},
+      {"\"images\":[{\"offset\":0", "\"images\":[{\"offset\":-64"},
+      {"\"images\":[{", "\"images\":[7,{"},
+      {"\"image\":0,", ""},
+      {"\"threads\":64", "\"threads\":4294967296"},
+      {"\"threads\":64", "\"threads\":-1"},
+      {"\"params\":[", "\"x\":["},
+      {"\"params\":[{\"buffer\":0", "\"params\":[{\"buffer\":-1"},
+      {"\"params\":[{\"buffer\":0}", "\"params\":[0"},
+      {"\"map\":{", "\"map\":[],\"x\":{"},
+      {"\"map\":{\"dtype\":\"f32\"", "\"map\":{\"dtype\":\"f8\""},
+      {"\"sizes\":[64", "\"sizes\":[\"64\""},
+      {"\"strides\":[256]", "\"strides\":[-256]"},
+      {"\"box\":[32", "\"box\":[4294967328"},
+      {"\"swizzle\":128", "\"swizzle\":128.0"},
+  };
+  for (const auto &[from, to] : changes) {
+    std::string changed = text;
+    size_t at = changed.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    changed.replace(at, std::string(from).size(), to);
+    EXPECT_FALSE(parseManifest(changed, 64).ok()) << from << " -> " << to;
   }
 }
 
@@ -247,7 +440,7 @@ TEST(Manifest, ErrorsNameThePlace) {
 
 // Whatever the text, the answer is a manifest that validates or an error.
 TEST(Manifest, SurvivesRandomChanges) {
-  const std::string text = writeManifest(bigramManifest());
+  const std::string text = writeManifest(cudaManifest());
   const std::string pieces[] = {
       "-1", "9223372036854775807", "{",    "}",     "[", "]",
       "0",  "\"arena\"",           "null", "1e308", ",", "\"state\""};

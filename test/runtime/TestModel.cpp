@@ -345,6 +345,25 @@ Manifest bigramManifest(const std::string &isa) {
   return m;
 }
 
+Target cudaTarget(const Target &cpu, const std::string &isa,
+                  uint64_t imageBytes) {
+  Target target = cpu;
+  target.kind = TargetKind::Cuda;
+  target.isa = isa;
+  target.code = "code.1";
+  target.nvrtc = "13.0.88";
+  target.images = {{0, imageBytes}};
+  for (Kernel &kernel : target.kernels) {
+    kernel.threads = 64;
+    kernel.shared = static_cast<uint32_t>(kernel.scratch);
+    kernel.scratch = 0;
+    kernel.registers = 32;
+    for (uint32_t i = 0; i < kernel.args.size(); ++i)
+      kernel.params.push_back({i, {}});
+  }
+  return target;
+}
+
 std::string artifactWith(const std::string &manifestText) {
   ArtifactWriter writer;
   writer.add("manifest", manifestText);

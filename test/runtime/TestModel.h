@@ -17,6 +17,12 @@ namespace tarn::rt::test {
 /// bugs: stray, scribble, meddle, spill, late.
 Manifest bigramManifest(const std::string &isa = "x86-64");
 
+/// What turns a target of that manifest into one for a GPU: the same functions,
+/// a thread block in place of a block, scratch in shared memory, every argument
+/// a parameter. Its code is the section code.1, one image of `imageBytes`.
+Target cudaTarget(const Target &cpu, const std::string &isa,
+                  uint64_t imageBytes);
+
 /// The artifact with that manifest; the kernels come from the file that the
 /// build made of kernels.c.
 std::string bigramArtifact(const Manifest &manifest = bigramManifest());
