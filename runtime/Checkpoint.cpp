@@ -150,7 +150,8 @@ Status tarn::rt::verifyCheckpoint(const SafetensorsFile &file) {
   head.replace(digestPlace, digestDigits, digestDigits, '0');
   Sha256 hash;
   hash.update(head.data(), head.size());
-  std::vector<char> chunk(size_t(4) << 20);
+  std::vector<char> chunk(
+      size_t(std::min<uint64_t>(checkpointStagingBytes, file.file().size())));
   for (uint64_t at = head.size(); at < file.file().size();) {
     size_t size = static_cast<size_t>(
         std::min<uint64_t>(chunk.size(), file.file().size() - at));

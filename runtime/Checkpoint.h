@@ -20,6 +20,10 @@
 
 namespace tarn::rt {
 
+/// Bytes of host memory that loading reads through, beside the state and the
+/// file's header; saving writes from the state itself.
+constexpr uint64_t checkpointStagingBytes = uint64_t(4) << 20;
+
 /// What a checkpoint says about itself.
 struct CheckpointInfo {
   std::string path; ///< of the file

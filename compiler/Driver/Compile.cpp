@@ -135,29 +135,6 @@ static bool setPrecision(ModuleOp module, const CompileRequest &request) {
   return silent;
 }
 
-/// The notes that tarn-plan-recompute leaves.
-static std::optional<PlanSummary> planOf(ModuleOp module) {
-  auto notes = module->getAttrOfType<DictionaryAttr>("tarn.plan");
-  if (!notes)
-    return std::nullopt;
-  auto integer = [](DictionaryAttr from, StringRef name) {
-    return from.getAs<IntegerAttr>(name).getInt();
-  };
-  PlanSummary plan;
-  plan.chosen = notes.getAs<StringAttr>("chosen").str();
-  plan.peak = notes.getAs<StringAttr>("peak").str();
-  plan.leastBytes = integer(notes, "least_bytes");
-  plan.boundBytes = integer(notes, "bound_bytes");
-  plan.otherBytes = integer(notes, "other_bytes");
-  for (Attribute entry : notes.getAs<ArrayAttr>("rungs")) {
-    auto rung = cast<DictionaryAttr>(entry);
-    plan.rungs.push_back({rung.getAs<StringAttr>("name").str(),
-                          integer(rung, "arena_bytes"),
-                          rung.getAs<FloatAttr>("seconds").getValueAsDouble()});
-  }
-  return plan;
-}
-
 /// One error for all kernels that no code is generated for yet.
 static LogicalResult refuseOpaque(ModuleOp module) {
   tile::KernelOp first;
@@ -262,7 +239,6 @@ CompileStatus tarn::compile(const CompileRequest &request,
     watch.lap(phaseFlag(Phase(i)));
   }
   result.precision = precisionOf(*module);
-  result.plan = planOf(*module);
   if (*last != Phase::Package && request.visit) {
     request.visit(*module);
     return CompileStatus::success;

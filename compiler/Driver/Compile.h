@@ -65,23 +65,6 @@ struct CompileRequest {
   std::string gradientOf;
 };
 
-/// What the planner found, where it searched.
-struct PlanSummary {
-  struct Rung {
-    std::string name;
-    int64_t arenaBytes = 0; ///< of the training step
-    double seconds = 0;     ///< estimated, of its kernels
-  };
-  std::string chosen;
-  /// All memory spaces: of the smallest plan, and what no plan can undercut.
-  int64_t leastBytes = 0, boundBytes = 0;
-  /// State, inputs, outputs and constants.
-  int64_t otherBytes = 0;
-  /// The largest at the fullest moment of the chosen plan.
-  std::string peak;
-  std::vector<Rung> rungs;
-};
-
 /// What came out.
 struct CompileResult {
   /// The artifact's bytes; empty when stopped before package.
@@ -96,7 +79,6 @@ struct CompileResult {
   std::string precision = "fp32";
   /// The model does not say its precision.
   bool precisionIsDefault = false;
-  std::optional<PlanSummary> plan;
   /// Where the budget was missed: the smallest that is met.
   std::optional<int64_t> leastBudget;
   /// What the artifact says of itself; empty when stopped before package.

@@ -6,6 +6,8 @@
 #include "compiler/Report/Program.h"
 #include "compiler/Report/Roles.h"
 
+#include "runtime/Checkpoint.h"
+
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -352,6 +354,8 @@ void Collector::run() {
   for (const Tensor &tensor : report.state)
     if (tensor.op != "cache" && tensor.op != "accumulator")
       report.checkpointBytes += tensor.bytes;
+  report.stagingBytes =
+      std::min(report.checkpointBytes, int64_t(rt::checkpointStagingBytes));
   addRows(report);
   addLadder();
   addTimes();

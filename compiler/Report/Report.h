@@ -146,7 +146,6 @@ struct Report {
           constantBytes = 0;
   /// The function whose arena is the largest, and its fullest moment.
   size_t peakFunction = 0;
-  std::string peakText;
   /// Each adds up to peakBytes.
   std::vector<Row> byRole, byLayer, byOp;
 
@@ -162,6 +161,8 @@ struct Report {
   std::string times;
 
   int64_t hostBytes = 0, pinnedBytes = 0, checkpointBytes = 0;
+  /// Host memory that loading a checkpoint reads through.
+  int64_t stagingBytes = 0;
   std::vector<Advice> advice;
   std::vector<Fit> largest;
   std::vector<std::string> notes;

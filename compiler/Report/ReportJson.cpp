@@ -192,6 +192,7 @@ Json tarn::report::toJson(const Report &report) {
   host.set("bytes", report.hostBytes);
   host.set("pinned_bytes", report.pinnedBytes);
   host.set("checkpoint_bytes", report.checkpointBytes);
+  host.set("staging_bytes", report.stagingBytes);
   out.set("host", std::move(host));
   out.set("advice", listJson(report.advice, adviceJson));
   out.set("largest", listJson(report.largest, fitJson));

@@ -260,6 +260,7 @@ void Reader::report(const Json &from, Report &report) {
   read(host, "bytes", report.hostBytes);
   read(host, "pinned_bytes", report.pinnedBytes);
   read(host, "checkpoint_bytes", report.checkpointBytes);
+  read(host, "staging_bytes", report.stagingBytes);
   lists(from, report);
   std::string most;
   if (peak.find("function"))

@@ -10,8 +10,6 @@
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/Support/FormatVariadic.h"
 
-#include <numeric>
-
 using namespace mlir;
 using namespace tarn;
 using step::SliceAttr;
@@ -362,44 +360,4 @@ std::string tarn::bytesText(int64_t bytes) {
     number /= 1024;
   return llvm::formatv(unit ? "{0:f2} {1}" : "{0:f0} {1}", number, units[unit])
       .str();
-}
-
-std::string FunctionPlan::describePeak() const {
-  // Bytes by step.
-  std::vector<int64_t> change(length + 1), live(length + 1);
-  SmallVector<const Home *> arena;
-  for (const auto &[value, home] : homes)
-    if (home.arena) {
-      arena.push_back(&home);
-      change[home.first] += home.slice.getBytes();
-      change[home.last + 1] -= home.slice.getBytes();
-    }
-  std::partial_sum(change.begin(), change.end(), live.begin());
-  int64_t fullest = std::max_element(live.begin(), live.end()) - live.begin();
-  // What one line of the model makes counts together.
-  std::map<std::pair<std::string, unsigned>, int64_t> byLine;
-  for (const Home *home : arena)
-    if (home->first <= fullest && fullest <= home->last) {
-      std::pair<std::string, unsigned> line;
-      home->loc->walk([&](Location inner) {
-        auto file = dyn_cast<FileLineColLoc>(inner);
-        if (file)
-          line = {file.getFilename().str(), file.getLine()};
-        return file ? WalkResult::interrupt() : WalkResult::advance();
-      });
-      byLine[line] += home->slice.getBytes();
-    }
-  SmallVector<std::pair<int64_t, std::pair<std::string, unsigned>>> largest;
-  for (const auto &[line, bytes] : byLine)
-    largest.push_back({bytes, line});
-  llvm::sort(largest, std::greater<>());
-  std::string text;
-  for (const auto &[bytes, line] : ArrayRef(largest).take_front(4))
-    text += llvm::formatv("{0}{1} {2}:{3}", text.empty() ? "" : ", ",
-                          bytesText(bytes),
-                          StringRef(line.first).rsplit('/').second.empty()
-                              ? StringRef(line.first)
-                              : StringRef(line.first).rsplit('/').second,
-                          line.second);
-  return text;
 }

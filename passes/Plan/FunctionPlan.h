@@ -51,6 +51,26 @@ struct StateUse {
   std::optional<int64_t> write; ///< the first that writes the new one
 };
 
+/// Values of one line of the model that live at the fullest step.
+struct PeakLine {
+  enum class Kind {
+    inUse, ///< the kernel of that step reads or writes them
+    kept,  ///< made by the forward pass, read after it
+    later  ///< anything else that is read later
+  };
+  Kind kind;
+  mlir::Location loc;
+  int64_t bytes;
+  llvm::SmallVector<mlir::Value> values;
+};
+
+/// The fullest step of an arena.
+struct Peak {
+  int64_t step = 0, steps = 0;
+  mlir::Operation *at = nullptr;     ///< the kernel or move of that step
+  llvm::SmallVector<PeakLine> lines; ///< the largest first
+};
+
 /// One function's program in the making. The order of the kernels is the
 /// function's. What is decided here is where every value lies and until when:
 /// state over state where that is safe, results where they are wanted,
@@ -81,9 +101,8 @@ public:
     auto home = homes.find(value);
     return home != homes.end() && home->second.arena;
   }
-  /// What lives in the arena at its fullest step, the largest first, in words:
-  /// bytes, kernel, the model's line.
-  std::string describePeak() const;
+  /// What lives in the arena at its fullest step.
+  Peak peak() const;
 
   const int64_t turns;
   int64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0, hostBytes = 0;
@@ -151,6 +170,9 @@ mlir::FailureOr<StateLayout> layoutStates(mlir::ModuleOp module);
 /// Gives constants of several values their places in the constant space; the
 /// bytes of all.
 int64_t placeConstants(mlir::ModuleOp module);
+
+/// `gpt2.tarn:31`, or nothing.
+std::string lineText(mlir::Location loc);
 
 /// `1.50 MiB`.
 std::string bytesText(int64_t bytes);

@@ -59,8 +59,9 @@ public:
   double leastSeconds(int64_t bytes) {
     return schedule::leastSeconds(graph->graph(), bytes);
   }
-  /// What lives at the fullest moment, in words. Plans a copy.
-  FailureOr<std::string> describePeak(const Choice &choice);
+  /// Adds notes on what lives at the fullest moment, and what would free it.
+  /// Plans a copy.
+  LogicalResult explainPeak(const Choice &choice, InFlightDiagnostic &error);
   /// Rewrites the function. Nothing else may be asked afterwards.
   void apply(const Choice &choice);
 
@@ -181,7 +182,15 @@ SmallVector<Choice> Scheduler::ladder() {
   return choices;
 }
 
-FailureOr<std::string> Scheduler::describePeak(const Choice &choice) {
+/// `1.25 ms`.
+static std::string secondsText(double seconds) {
+  return seconds < 1e-3  ? llvm::formatv("{0:f1} us", seconds * 1e6).str()
+         : seconds < 1.0 ? llvm::formatv("{0:f2} ms", seconds * 1e3).str()
+                         : llvm::formatv("{0:f2} s", seconds).str();
+}
+
+LogicalResult Scheduler::explainPeak(const Choice &choice,
+                                     InFlightDiagnostic &error) {
   OpBuilder b(function);
   auto copy = cast<func::FuncOp>(b.clone(*function));
   copy.setName((function.getName() + ".planned").str());
@@ -191,7 +200,44 @@ FailureOr<std::string> Scheduler::describePeak(const Choice &choice) {
   FunctionPlan plan(copy, state, b, turns);
   if (failed(plan.plan()))
     return failure();
-  return plan.describePeak();
+  Peak peak = plan.peak();
+  Location nowhere = UnknownLoc::get(function.getContext());
+  auto cluster = dyn_cast_or_null<graph::ClusterOp>(peak.at);
+  std::string kernel = "a copy";
+  if (cluster)
+    kernel = llvm::formatv(
+        "`{0}`",
+        cluster->getAttrOfType<FlatSymbolRefAttr>("kernel").getValue());
+  error.attachNote(peak.at ? peak.at->getLoc() : nowhere)
+      << "the fullest moment of that plan is step " << peak.step << " of "
+      << peak.steps << ", " << kernel;
+  for (const PeakLine &line : ArrayRef(peak.lines).take_front(6)) {
+    std::string text =
+        llvm::formatv("{0} by {1} ({2} value{3}): ", bytesText(line.bytes),
+                      lineText(line.loc), line.values.size(),
+                      line.values.size() > 1 ? "s" : "");
+    double seconds = 0;
+    llvm::SmallDenseSet<Operation *> makers;
+    for (Value value : line.values)
+      if (auto maker = value.getDefiningOp<graph::ClusterOp>())
+        if (makers.insert(maker).second)
+          seconds += secondsOf(maker);
+    switch (line.kind) {
+    case PeakLine::Kind::inUse:
+      text += "this kernel uses them; smaller dimensions (--shape) or "
+              "micro-batches take less";
+      break;
+    case PeakLine::Kind::kept:
+      text += "kept for the backward pass; " + secondsText(seconds) +
+              " of kernels would make them again from what they are made of";
+      break;
+    case PeakLine::Kind::later:
+      text += "read later: gradients, or what has been made again";
+      break;
+    }
+    error.attachNote(nowhere) << text;
+  }
+  return success();
 }
 
 void Scheduler::apply(const Choice &choice) {
@@ -220,9 +266,6 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
                        int64_t bound) {
     getOperation()->setAttr("tarn.budget_missed",
                             Builder(&getContext()).getI64IntegerAttr(least));
-    FailureOr<std::string> peak = scheduler.describePeak(smallest);
-    if (failed(peak))
-      return failure();
     Location nowhere = UnknownLoc::get(&getContext());
     InFlightDiagnostic error = function.emitError()
                                << "this step does not fit in "
@@ -233,8 +276,9 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     error.attachNote(nowhere) << "no plan of these kernels fits in less than "
                               << bytesText(bound) << " (" << bound << " bytes)";
     error.attachNote(nowhere)
-        << "state, inputs, outputs and constants take " << bytesText(others)
-        << "; at the fullest moment: " << *peak;
+        << "state, inputs, outputs and constants take " << bytesText(others);
+    if (failed(scheduler.explainPeak(smallest, error)))
+      return failure();
     return error;
   }
 
@@ -242,9 +286,6 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
   LogicalResult note(Scheduler &scheduler, ArrayRef<Choice> choices,
                      const Choice &chosen, int64_t others, int64_t least,
                      int64_t bound) {
-    FailureOr<std::string> peak = scheduler.describePeak(chosen);
-    if (failed(peak))
-      return failure();
     Builder b(&getContext());
     SmallVector<Attribute> table;
     for (const Choice &choice : choices)
@@ -264,7 +305,6 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
              b.getNamedAttr("bound_bytes", b.getI64IntegerAttr(bound)),
              b.getNamedAttr("bound_seconds", b.getF64FloatAttr(bound_seconds)),
              b.getNamedAttr("other_bytes", b.getI64IntegerAttr(others)),
-             b.getNamedAttr("peak", b.getStringAttr(*peak)),
              b.getNamedAttr("rungs", b.getArrayAttr(table))}));
     return success();
   }

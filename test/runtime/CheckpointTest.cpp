@@ -4,10 +4,19 @@
 #include "test/runtime/TestModel.h"
 
 #include <csignal>
+#include <cstring>
+#include <fstream>
+#include <functional>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define TARN_ADDRESS_SANITIZER
+#endif
+#endif
 
 using namespace tarn::rt;
 using namespace tarn::rt::test;
@@ -54,6 +63,62 @@ TEST(Checkpoint, HoldsOnlyWhatIsSavedUnderLogicalNames) {
     names.push_back(entry.name);
   EXPECT_EQ(names, (std::vector<std::string>{"optimizer.step", "table.weight",
                                              "table.weight.momentum"}));
+}
+
+/// A line of /proc/self/status in bytes; -1 if there is none.
+static int64_t residentBytes(const std::string &field) {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.compare(0, field.size() + 1, field + ":") == 0)
+      return std::atoll(line.c_str() + field.size() + 1) * 1024;
+  return -1;
+}
+
+/// How much more memory was resident while `work` ran than before; -1 where the
+/// system does not say.
+static int64_t mostResident(const std::function<void()> &work) {
+  std::ofstream("/proc/self/clear_refs") << "5"; // the high water begins anew
+  int64_t before = residentBytes("VmRSS"), water = residentBytes("VmHWM");
+  if (before < 0 || water > before + (1 << 20))
+    return -1;
+  work();
+  return residentBytes("VmHWM") - before;
+}
+
+// What reports say of loading and saving, by the system's own count.
+TEST(Checkpoint, ReadsThroughAsMuchHostMemoryAsIsSaid) {
+#ifdef TARN_ADDRESS_SANITIZER
+  GTEST_SKIP() << "sanitizers keep memory of their own";
+#endif
+  Manifest manifest = bigramManifest();
+  TensorDesc large;
+  large.name = "large";
+  large.role = "optimizer";
+  large.dtype = DType::F32;
+  large.shape = {12 << 20};
+  large.bytes = 48 << 20;
+  large.offset = manifest.stateBytes;
+  large.save = true;
+  manifest.state.push_back(large);
+  manifest.stateBytes += large.bytes;
+  std::string bytes = bigramArtifact(manifest);
+  auto model = Model::parse(bytes.data(), bytes.size());
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  auto session = Session::create(*model);
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  ASSERT_TRUE((*session)->initialize(1).ok());
+  std::memset((*session)->stateData(large), 1, large.bytes);
+  TemporaryFolder folder;
+  constexpr int64_t slack = 1 << 20;
+  int64_t saving = mostResident(
+      [&] { EXPECT_TRUE(saveCheckpoint(**session, folder.path, 1).ok()); });
+  int64_t loading = mostResident(
+      [&] { EXPECT_TRUE(loadCheckpoint(**session, folder.path).ok()); });
+  if (saving < 0 || loading < 0)
+    GTEST_SKIP() << "this system keeps no high water";
+  EXPECT_LT(saving, slack);
+  EXPECT_LT(loading, int64_t(checkpointStagingBytes) + slack);
+  EXPECT_GT(loading, int64_t(checkpointStagingBytes) - slack);
 }
 
 // The same state from another plan: other offsets, another order, more caches.

@@ -73,7 +73,7 @@ int tarn::cli::runCompile(const Invocation &in) {
     return usageError;
   }
   CompileResult result;
-  CompileStatus status = compile(request, result);
+  CompileStatus status = compileWithin(in.model, request, result);
   if (status != CompileStatus::success)
     return exitCodeFor(status);
   bool stopped = !result.ir.empty();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <cstdlib>
 
 /// The number in a file of one number; -1 if there is none (`max`).
 static int64_t numberIn(const char *path) {
@@ -19,6 +20,12 @@ static int64_t numberIn(const char *path) {
 }
 
 int64_t tarn::cli::freeMemory() {
+  if (const char *given = std::getenv("TARN_FREE_MEMORY")) {
+    char *end = nullptr;
+    long long number = std::strtoll(given, &end, 10);
+    if (end != given && *end == 0 && number > 0)
+      return number;
+  }
   int64_t bytes = -1;
   if (std::FILE *file = std::fopen("/proc/meminfo", "r")) {
     char line[128];

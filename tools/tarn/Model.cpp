@@ -4,7 +4,9 @@
 
 #include "compiler/Driver/Cache.h"
 #include "compiler/Driver/Registry.h"
+#include "runtime/Model.h"
 #include "tools/tarn/CrashGuard.h"
+#include "tools/tarn/Memory.h"
 #include "tools/tarn/Terminal.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -13,6 +15,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace tarn;
@@ -72,6 +75,24 @@ bool tarn::cli::writeWhole(const std::string &path,
   return good;
 }
 
+bool tarn::cli::isWritable(const std::string &path, std::string &error) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    errno = EISDIR;
+    error = systemError("cannot write", path);
+    return false;
+  }
+  std::string part = path + ".part-" + std::to_string(getpid());
+  std::FILE *file = std::fopen(part.c_str(), "wbx");
+  if (!file) {
+    error = systemError("cannot write", path);
+    return false;
+  }
+  std::fclose(file);
+  std::remove(part.c_str());
+  return true;
+}
+
 bool tarn::cli::readWhole(const std::string &path, std::vector<char> &bytes,
                           std::string &error) {
   std::FILE *file = std::fopen(path.c_str(), "rb");
@@ -90,13 +111,127 @@ bool tarn::cli::readWhole(const std::string &path, std::vector<char> &bytes,
   return good;
 }
 
+int64_t tarn::cli::plannedBytes(const rt::Manifest &manifest) {
+  uint64_t most = 0;
+  for (const rt::Target &target : manifest.targets) {
+    uint64_t arena = 0, input = 0, output = 0;
+    for (const rt::Function &function : target.functions) {
+      arena = std::max(arena, function.spaceBytes(rt::Space::Arena));
+      input = std::max(input, function.spaceBytes(rt::Space::Input));
+      output = std::max(output, function.spaceBytes(rt::Space::Output));
+    }
+    most = std::max(most, arena + input + output);
+  }
+  return int64_t(manifest.stateBytes + manifest.constantBytes + most);
+}
+
+/// Bytes that may be taken; negative: no limit.
+static int64_t limitOf(const ModelOptions &options) {
+  if (options.budgetBytes >= 0)
+    return options.budgetBytes;
+  return options.budget == "none" ? -1 : freeMemory();
+}
+
+std::string tarn::cli::describeLimit(const ModelOptions &options) {
+  int64_t limit = limitOf(options);
+  if (limit < 0)
+    return "";
+  std::string bytes = formatBytes(uint64_t(limit));
+  return options.budgetBytes >= 0 ? "   budget " + bytes
+                                  : "   of " + bytes + " free";
+}
+
+/// Prints that what is there takes more than it may.
+static void printTooLarge(const ModelOptions &options, const std::string &what,
+                          int64_t planned, int64_t limit,
+                          const std::string &help) {
+  bool given = options.budgetBytes >= 0;
+  printError(what + " takes " + formatBytes(uint64_t(planned)) + " (" +
+                 std::to_string(planned) + " bytes), " +
+                 (given ? "the budget is " + formatBytes(uint64_t(limit))
+                        : formatBytes(uint64_t(limit)) + " of memory are free"),
+             help);
+}
+
+CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
+                                       CompileRequest &request,
+                                       CompileResult &result) {
+  if (options.budgetBytes > largestMemory) {
+    printError("the budget of " + formatBytes(uint64_t(options.budgetBytes)) +
+                   " is more than any machine has: " +
+                   formatBytes(uint64_t(largestMemory)),
+               "--budget none plans without a limit");
+    return CompileStatus::userError;
+  }
+  // Who says that all is kept gets that, or an error.
+  if (options.policyGiven && options.policy == "keep-all")
+    request.budgetBytes = -1;
+  CompileStatus status = compile(request, result);
+  if (status != CompileStatus::success || result.artifact.empty())
+    return status;
+  int64_t limit = limitOf(options), planned = plannedBytes(result.manifest);
+  if (limit < 0 || planned <= limit)
+    return status;
+  bool chooses = !options.policyGiven || options.policy == "auto";
+  if (options.budgetBytes < 0 && chooses) {
+    // Keeping everything is the fastest: only what does not fit is planned
+    // again, so artifacts do not depend on how much is free elsewhere.
+    std::fprintf(stderr,
+                 "note: a step that keeps everything takes %s; planned into "
+                 "the free memory, %s\n",
+                 formatBytes(uint64_t(planned)).c_str(),
+                 formatBytes(uint64_t(limit)).c_str());
+    request.budgetBytes = limit;
+    request.policy = "auto";
+    result = {};
+    status = compile(request, result);
+    if (status != CompileStatus::success)
+      return status;
+    planned = plannedBytes(result.manifest);
+    if (planned <= limit)
+      return status;
+  }
+  // Without a training step, or with a policy, there is nothing to choose.
+  printTooLarge(options, "this plan", planned, limit,
+                chooses ? "smaller dimensions (--shape) take less"
+                        : "--policy auto looks for plans that take less");
+  return CompileStatus::userError;
+}
+
+/// Whether an artifact that is there may run; an error was printed if not.
+static bool checkLimit(const ModelOptions &options,
+                       const std::vector<char> &artifact) {
+  int64_t limit = limitOf(options);
+  auto model = rt::Model::parse(artifact.data(), artifact.size());
+  // What is wrong with it is told by who runs it.
+  if (limit < 0 || !model.ok())
+    return true;
+  int64_t planned = plannedBytes((*model)->manifest());
+  if (planned <= limit)
+    return true;
+  printTooLarge(
+      options, "`" + options.model + "`", planned, limit,
+      std::string("compile the model again with --budget") +
+          (options.budgetBytes < 0 ? "; --budget none tries it" : ""));
+  return false;
+}
+
+/// Whether what the cache holds needs no more than may be taken.
+static bool fitsLimit(const ModelOptions &options,
+                      const std::vector<char> &artifact) {
+  int64_t limit = limitOf(options);
+  auto model = rt::Model::parse(artifact.data(), artifact.size());
+  return model.ok() &&
+         (limit < 0 || plannedBytes((*model)->manifest()) <= limit);
+}
+
 int tarn::cli::obtainArtifact(const ModelOptions &options,
                               std::vector<char> &artifact, double &seconds) {
   seconds = 0;
   std::string error;
   if (!isModel(options.model)) {
     if (readWhole(options.model, artifact, error))
-      return success;
+      return checkLimit(options, artifact) ? success : userError;
     printError(error);
     return userError;
   }
@@ -105,11 +240,11 @@ int tarn::cli::obtainArtifact(const ModelOptions &options,
   bool cached =
       !options.noCache && options.dump.empty() && !options.verifyEachNumerics;
   ArtifactCache cache;
-  if (cached && cache.lookup(request, artifact))
+  if (cached && cache.lookup(request, artifact) && fitsLimit(options, artifact))
     return success;
   auto start = std::chrono::steady_clock::now();
   CompileResult result;
-  CompileStatus status = compile(request, result);
+  CompileStatus status = compileWithin(options, request, result);
   if (status != CompileStatus::success)
     return exitCodeFor(status);
   seconds =

@@ -23,9 +23,26 @@ int exitCodeFor(CompileStatus status);
 bool writeWhole(const std::string &path, const std::vector<char> &bytes,
                 std::string &error);
 
+/// Whether a file can be written there; tried and taken back. Returns false
+/// with `error` set.
+bool isWritable(const std::string &path, std::string &error);
+
 /// Reads a whole file. Returns false with `error` set.
 bool readWhole(const std::string &path, std::vector<char> &bytes,
                std::string &error);
+
+/// What the spaces of an artifact take when all of its functions run: the most
+/// of its targets, without the host space.
+int64_t plannedBytes(const rt::Manifest &manifest);
+
+/// `   budget 22.0 GiB`, `   of 21.9 GiB free`; empty without a limit.
+std::string describeLimit(const ModelOptions &options);
+
+/// Compiles `request` within the budget of the options. `auto` changes nothing
+/// where all that the step keeps fits into the free memory; else the request is
+/// given that as its budget. Errors were printed.
+CompileStatus compileWithin(const ModelOptions &options,
+                            CompileRequest &request, CompileResult &result);
 
 /// The artifact of MODEL: its bytes when it is one, else compiled through the
 /// cache. Returns an ExitCode; `seconds` is the time compiling took (0 from the

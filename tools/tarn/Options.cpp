@@ -7,8 +7,6 @@
 
 #include "tools/tarn/Options.h"
 
-#include "tools/tarn/Memory.h"
-
 #include <CLI/CLI.hpp>
 
 #include <charconv>
@@ -99,7 +97,7 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
       ->each([&in](const std::string &) { in.model.policyGiven = true; });
   app->add_option("--budget,--memory-budget", raw.budget,
                   "bytes that all memory of a step may take, as 22GiB; auto "
-                  "(what is free on the device; plan's default) or none");
+                  "(the default: what is free on the device) or none");
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
   app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
                 "evaluate before and after each pass and compare");
@@ -253,10 +251,7 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
     for (const auto &[name, text] : shape)
       in.model.shape[name] = parseDimension(name, text);
     in.model.budget = raw.budget;
-    if (raw.budget == "auto" && !*plan)
-      in.model.budgetBytes = freeMemory();
-    else if (!raw.budget.empty() && raw.budget != "none" &&
-             raw.budget != "auto")
+    if (!raw.budget.empty() && raw.budget != "none" && raw.budget != "auto")
       in.model.budgetBytes = parseBytes("--budget", raw.budget);
   } catch (const CLI::CallForHelp &help) {
     return app.exit(help);

@@ -37,8 +37,8 @@ struct ModelOptions {
   bool policyGiven = false;
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;
-  /// Where they are from: `given`, `auto` (what is free), `none`; empty = the
-  /// command's default.
+  /// The word given: bytes, `none`, or `auto` (what is free on the device);
+  /// empty is `auto` too.
   std::string budget;
   /// Folder for the IR after each pass; empty = none.
   std::string dump;

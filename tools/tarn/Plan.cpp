@@ -148,6 +148,13 @@ int tarn::cli::runPlan(const Invocation &in) {
   std::vector<report::Condition> conditions;
   if (int code = readConditions(in, conditions); code != success)
     return code;
+  // Planning may take a while: a path that is wrong is known before it.
+  for (const std::string &path :
+       {in.plan.report, in.plan.exportPytorch, in.plan.exportPerfetto})
+    if (std::string error; !path.empty() && !isWritable(path, error)) {
+      printError(error);
+      return userError;
+    }
   // What there is to compare with is read before anything is planned.
   std::optional<report::Report> before;
   if (!in.plan.compare.empty()) {

@@ -16,9 +16,6 @@
 using namespace tarn;
 using namespace tarn::cli;
 
-/// No machine addresses more: 2^48 bytes.
-static constexpr int64_t largestMemory = int64_t(1) << 48;
-
 /// The device that `--target` names. For a CPU the code's level stays in the
 /// request, so that an unknown one is an error like everywhere.
 static int setUpTarget(const Invocation &in, PlanSetup &setup, Device &device) {

@@ -124,20 +124,23 @@ static void sayPeak(const Report &report) {
   }
   // What holds it, by line and role, the largest first.
   std::map<std::pair<std::string, std::string>,
-           std::tuple<int64_t, int64_t, double>>
+           std::tuple<int64_t, int64_t, double, bool>>
       lines;
   for (const Tensor &tensor : most.tensors)
     if (tensor.space == "arena" && tensor.first <= most.fullestStep &&
         most.fullestStep <= tensor.last) {
-      auto &[size, count, again] =
+      auto &[size, count, again, used] =
           lines[{tensor.role, placeText(tensor.place)}];
       size += tensor.bytes;
       ++count;
       again += std::max(tensor.againSeconds, 0.0);
+      used |= tensor.first == most.fullestStep ||
+              std::count(tensor.readers.begin(), tensor.readers.end(),
+                         most.fullestStep);
     }
   std::vector<std::pair<int64_t, std::string>> largest;
   for (const auto &[key, what] : lines) {
-    const auto &[size, count, again] = what;
+    const auto &[size, count, again, used] = what;
     std::string text = bytes(size) + " " + key.first + ", " +
                        std::to_string(count) +
                        (count == 1 ? " value " : " values ") + key.second;
@@ -147,6 +150,8 @@ static void sayPeak(const Report &report) {
                     100 * again / report.seconds);
       text += share;
     }
+    if (used)
+      text += "  in use";
     largest.push_back({size, text});
   }
   std::sort(largest.rbegin(), largest.rend());
@@ -241,12 +246,12 @@ static void sayRest(const Report &report) {
   for (const Function &function : report.functions)
     functions += (functions.empty() ? "" : " | ") + function.name + " " +
                  bytes(function.totalBytes);
-  functions +=
-      " | load and save " + bytes(report.stateBytes + report.constantBytes);
+  std::string still = bytes(report.stateBytes + report.constantBytes);
+  functions += " | load " + still + " | save " + still;
   say("functions", functions);
   say("host",
-      "checkpoint " + bytes(report.checkpointBytes) + ", pinned " +
-          bytes(report.pinnedBytes) +
+      "checkpoint " + bytes(report.checkpointBytes) + ", loaded through " +
+          bytes(report.stagingBytes) + ", pinned " + bytes(report.pinnedBytes) +
           (report.hostBytes ? ", offloaded " + bytes(report.hostBytes) : ""));
   char error[32];
   std::snprintf(error, sizeof error, " (+-%.0f%%): ", 100 * report.error);

@@ -27,6 +27,9 @@ int tarn::cli::runCompiled(const Invocation &in) {
   std::vector<char> bytes;
   double seconds = 0;
   ModelOptions model = in.model;
+  // One function runs, and what it needs is not known before it is chosen.
+  if (model.budget.empty())
+    model.budget = "none";
   if (in.run.grad) {
     if (!isModel(in.model.model)) {
       printError("--grad compiles the model again, so it needs its text");

@@ -249,6 +249,9 @@ int tarn::cli::runTrain(const Invocation &in) {
                 formatCount(data->tokens()).c_str());
     if (compileSeconds > 0)
       std::printf(" compiled in %s\n", formatSeconds(compileSeconds).c_str());
+    std::printf(" memory %s%s\n",
+                formatBytes(uint64_t(plannedBytes(manifest))).c_str(),
+                describeLimit(model).c_str());
     std::fflush(stdout);
   }
 

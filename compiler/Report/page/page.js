@@ -206,7 +206,8 @@ function showFunctions() {
   $('functions').replaceChildren(el('div', { class: 'cardhead' }, el('h2', {}, 'All functions'), el('span', { class: 'faint' }, 'one state, one arena as large as any needs')),
     el('div', { style: 'overflow:auto' }, el('table', {}, el('tr', {}, ...['', '', 'all memory', 'arena', 'time'].map((t, i) => el('th', { class: i > 1 ? 'r' : null }, t))),
       ...plan.functions.map(f => row(f.name, f.kind === f.name ? '' : f.kind, f.total_bytes, bytes(f.arena_bytes), seconds(f.seconds), () => { setFunction(f); $('mapcard').scrollIntoView({ behavior: 'smooth' }); })),
-      row('load, save', 'checkpoint', still, '0 B', ''))));
+      row('load', `through ${bytes(plan.host.staging_bytes)} on the host`, still, '0 B', ''),
+      row('save', 'straight from the state', still, '0 B', ''))));
 }
 
 /** The model's text with what each line holds at the fullest step. */

@@ -39,6 +39,10 @@ CASES = [
     (["--assert=peak<=1KiB"], 1, "assertion failed: peak<=1KiB, but peak is"),
     (["--assert=time<=1us"], 1, "assertion failed: time<=1us, but time is"),
     (["--precision=fp8"], 2, "--precision"),
+    (["--report=none/out.html"], 1, "cannot write `none/out.html`: No such file"),
+    (["--report=."], 1, "cannot write `.`: Is a directory"),
+    (["--export-pytorch=none/s.pickle"], 1, "cannot write `none/s.pickle`"),
+    (["--export-perfetto=empty.json/t.json"], 1, "cannot write `empty.json/t.json`"),
 ]
 failures = []
 
