@@ -354,18 +354,15 @@ tarn_status tarn_run(tarn_session *session, int32_t function,
   });
 }
 
-/// The bytes of a state tensor by name.
+/// A state tensor by name.
 static Status findState(const tarn_session *session, const char *name,
-                        uint8_t *&data, uint64_t &bytes) {
+                        const TensorDesc *&tensor) {
   if (!session || !name)
     return nullArgument();
-  const TensorDesc *tensor =
-      findTensor(session->session->manifest().state, name);
+  tensor = findTensor(session->session->manifest().state, name);
   if (!tensor)
     return Status(Code::NotFound,
                   std::string("there is no state tensor `") + name + "`");
-  data = session->session->stateData(*tensor);
-  bytes = tensor->bytes;
   return {};
 }
 
@@ -380,48 +377,53 @@ static Status checkSize(const char *name, uint64_t have, size_t given) {
 tarn_status tarn_state_read(const tarn_session *session, const char *name,
                             void *to, size_t bytes) {
   return guarded([&] {
-    uint8_t *data = nullptr;
-    uint64_t have = 0;
-    Status status = findState(session, name, data, have);
+    const TensorDesc *tensor = nullptr;
+    Status status = findState(session, name, tensor);
     if (status.ok())
-      status = checkSize(name, have, bytes);
+      status = checkSize(name, tensor->bytes, bytes);
     if (status.ok() && !to)
       status = nullArgument();
-    if (status.ok() && have)
-      std::memcpy(to, data, have);
-    return status;
+    return status.ok() ? session->session->readState(*tensor, to) : status;
   });
 }
 
 tarn_status tarn_state_write(tarn_session *session, const char *name,
                              const void *from, size_t bytes) {
   return guarded([&] {
-    uint8_t *data = nullptr;
-    uint64_t have = 0;
-    Status status = findState(session, name, data, have);
+    const TensorDesc *tensor = nullptr;
+    Status status = findState(session, name, tensor);
     if (status.ok())
-      status = checkSize(name, have, bytes);
+      status = checkSize(name, tensor->bytes, bytes);
     if (status.ok() && !from)
       status = nullArgument();
-    if (status.ok() && have)
-      std::memcpy(data, from, have);
-    return status;
+    return status.ok() ? session->session->writeState(*tensor, from) : status;
   });
 }
 
 void *tarn_state_data(tarn_session *session, const char *name) {
-  uint8_t *data = nullptr;
-  uint64_t have = 0;
-  tarn_status status =
-      guarded([&] { return findState(session, name, data, have); });
-  return status == TARN_OK ? data : nullptr;
+  void *data = nullptr;
+  guarded([&] {
+    const TensorDesc *tensor = nullptr;
+    Status status = findState(session, name, tensor);
+    if (!status.ok())
+      return status;
+    data = session->session->stateData(*tensor);
+    return data || !tensor->bytes
+               ? Status()
+               : Status(Code::Unsupported,
+                        "the state lies on a GPU; tarn_state_read copies it");
+  });
+  return data;
 }
 
 tarn_status tarn_weight_hash(const tarn_session *session, char digest[65]) {
   return guarded([&] {
     if (!session || !digest)
       return nullArgument();
-    std::string text = toHex(session->session->weightHash());
+    Result<Digest> hash = session->session->hashWeights();
+    if (!hash.ok())
+      return hash.status();
+    std::string text = toHex(*hash);
     std::memcpy(digest, text.c_str(), 65);
     return Status();
   });

@@ -47,8 +47,7 @@ Result<std::string> tarn::rt::saveCheckpoint(const Session &session,
   }
   std::vector<SafetensorsTensor> tensors;
   for (const TensorDesc *tensor : savedTensors(manifest))
-    tensors.push_back({tensor->name, tensor->dtype, tensor->shape,
-                       session.stateData(*tensor)});
+    tensors.push_back({tensor->name, tensor->dtype, tensor->shape, nullptr});
 
   std::string stepFolder = folder + "/" + std::to_string(step);
   std::string path = stepFolder + "/" + fileName;
@@ -66,10 +65,9 @@ Result<std::string> tarn::rt::saveCheckpoint(const Session &session,
   };
   std::string head = safetensorsHead(metadata, tensors);
   Status status = write(head.data(), head.size());
-  for (const SafetensorsTensor &tensor : tensors)
+  for (const TensorDesc *tensor : savedTensors(manifest))
     if (status.ok())
-      status = write(tensor.data,
-                     *elementCount(tensor.shape) * dtypeSize(tensor.dtype));
+      status = session.forState(*tensor, write);
   if (status.ok()) {
     std::string digits = toHex(hash.finish());
     status = file->writeAt(digestPlace, digits.data(), digits.size());
@@ -243,10 +241,20 @@ Result<CheckpointInfo> tarn::rt::loadCheckpoint(Session &session,
   for (const auto &[key, value] : index.metadata)
     if (key.compare(0, 5, "tarn.") != 0)
       info.extra.emplace_back(key, value);
-  for (const TensorDesc *tensor : savedTensors(session.manifest()))
-    if (Status status =
-            file->read(*index.find(tensor->name), session.stateData(*tensor));
-        !status.ok())
+  std::vector<char> bytes;
+  for (const TensorDesc *tensor : savedTensors(session.manifest())) {
+    const SafetensorsEntry &entry = *index.find(tensor->name);
+    Status status;
+    if (uint8_t *here = session.stateData(*tensor)) {
+      status = file->read(entry, here);
+    } else {
+      bytes.resize(tensor->bytes);
+      status = file->read(entry, bytes.data());
+      if (status.ok())
+        status = session.writeState(*tensor, bytes.data());
+    }
+    if (!status.ok())
       return status;
+  }
   return info;
 }

@@ -156,12 +156,14 @@ Status tarn::rt::generate(Session &session, const std::vector<int32_t> &prompt,
 
   std::vector<int32_t> text = prompt;
   uint64_t fed = 0, held = 0; // tokens fed of `text`, and in the caches
-  session.clearRole("cache");
+  if (Status status = session.clearRole("cache"); !status.ok())
+    return status;
   for (uint64_t made = 0; made < options.tokens; ++made) {
     uint64_t bits = threefry(options.seed, made);
     while (fed < text.size()) {
       if (held == context) {
-        session.clearRole("cache");
+        if (Status status = session.clearRole("cache"); !status.ok())
+          return status;
         held = 0;
         fed = std::max<uint64_t>(fed, context / 2) - context / 2;
       }

@@ -15,7 +15,6 @@ using namespace tarn::rt;
 
 /// Forbidden bytes on each side: a kernel that is off by a row is caught too.
 static constexpr uint64_t forbidden = uint64_t(1) << 20;
-static constexpr uint16_t poisonPattern = 0x7FF1;
 
 static uint64_t pageSize() {
   static const auto size = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));

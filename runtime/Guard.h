@@ -22,6 +22,9 @@ namespace tarn::rt {
 /// to a page is only checked for writes, after the launch.
 enum class GuardSide : uint8_t { None, End, Front };
 
+/// The 16 bits that poison repeats.
+constexpr uint16_t poisonPattern = 0x7FF1;
+
 /// Fills with a pattern that is a NaN in f64, f32, bf16 and f16, a large number
 /// in i32 and i64, and no i1.
 void poisonBytes(void *at, uint64_t bytes);

@@ -168,11 +168,14 @@ Result<ParameterReport> tarn::rt::loadParameters(Session &session,
     bytes.resize(entry->bytes);
     if (Status status = file->read(*entry, bytes.data()); !status.ok())
       return status;
-    if (entry->dtype == tensor->dtype)
-      std::copy(bytes.begin(), bytes.end(), session.stateData(*tensor));
-    else
-      convertFloats(entry->dtype, bytes.data(), tensor->dtype,
-                    session.stateData(*tensor), *elementCount(tensor->shape));
+    if (entry->dtype != tensor->dtype) {
+      std::vector<char> converted(tensor->bytes);
+      convertFloats(entry->dtype, bytes.data(), tensor->dtype, converted.data(),
+                    *elementCount(tensor->shape));
+      bytes.swap(converted);
+    }
+    if (Status status = session.writeState(*tensor, bytes.data()); !status.ok())
+      return status;
   }
   return report;
 }

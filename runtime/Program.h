@@ -5,6 +5,7 @@
 #include "runtime/Code.h"
 #include "runtime/CopyStream.h"
 #include "runtime/Debugger.h"
+#include "runtime/Device.h"
 #include "runtime/Manifest.h"
 #include "runtime/Pool.h"
 
@@ -20,19 +21,6 @@ namespace tarn::rt {
 /// start none.
 struct CopyStreams {
   std::unique_ptr<CopyStream> toHost, others;
-};
-
-/// Measured time of one kernel.
-struct KernelTime {
-  uint64_t launches = 0;
-  uint64_t nanoseconds = 0;
-};
-
-/// Measured times of a session: by kernel, and all of run().
-struct Profile {
-  std::vector<KernelTime> kernels;
-  KernelTime moves; ///< copies and fills
-  KernelTime steps; ///< whole runs
 };
 
 /// The operations of a function with every address worked out, so that a step

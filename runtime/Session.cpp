@@ -3,10 +3,11 @@
 #include "runtime/Session.h"
 
 #include "runtime/Cpu.h"
+#include "runtime/CpuDevice.h"
+#include "runtime/CudaDevice.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 
 using namespace tarn::rt;
 
@@ -14,12 +15,8 @@ using namespace tarn::rt;
 static constexpr Space functionSpaces[] = {Space::Arena, Space::Input,
                                            Space::Output, Space::Host};
 
-static uint64_t largestScratch(const Target &target) {
-  uint64_t bytes = 0;
-  for (const Kernel &kernel : target.kernels)
-    bytes = std::max(bytes, kernel.scratch);
-  return bytes;
-}
+/// Bytes of a tensor that leave a GPU at a time.
+static constexpr uint64_t stateChunk = uint64_t(4) << 20;
 
 /// What the environment asks for besides.
 static Result<SessionOptions> withEnvironment(SessionOptions options) {
@@ -28,6 +25,14 @@ static Result<SessionOptions> withEnvironment(SessionOptions options) {
     return std::string(text ? text : "");
   };
   std::string poison = variable("TARN_POISON"), guard = variable("TARN_GUARD");
+  std::string oneByOne = variable("TARN_ONE_BY_ONE");
+  if (options.isa.empty())
+    options.isa = variable("TARN_ISA");
+  if (oneByOne == "1")
+    options.oneByOne = true;
+  else if (!oneByOne.empty() && oneByOne != "0")
+    return Status(Code::BadArgument,
+                  "TARN_ONE_BY_ONE may be 1 or 0, not `" + oneByOne + "`");
   if (poison == "1")
     options.poison = true;
   else if (!poison.empty() && poison != "0")
@@ -43,109 +48,137 @@ static Result<SessionOptions> withEnvironment(SessionOptions options) {
   return options;
 }
 
-static bool startsCopies(const std::vector<Op> &program) {
-  return std::any_of(program.begin(), program.end(), [](const Op &op) {
-    return op.kind == Op::Kind::CopyStart || startsCopies(op.body);
-  });
+/// The targets of a kind, by their place in the manifest.
+static std::vector<size_t> targetsOf(const Manifest &manifest,
+                                     TargetKind kind) {
+  std::vector<size_t> found;
+  for (size_t i = 0; i < manifest.targets.size(); ++i)
+    if (manifest.targets[i].kind == kind)
+      found.push_back(i);
+  return found;
 }
 
-static bool startsCopies(const Target &target) {
-  return std::any_of(
-      target.functions.begin(), target.functions.end(),
-      [](const Function &function) { return startsCopies(function.program); });
+namespace {
+/// A target, and the GPU for it, if it is one's.
+struct Choice {
+  const Target *target = nullptr;
+  std::unique_ptr<Gpu> gpu;
+  std::string fallback;
+};
+} // namespace
+
+/// The GPU and the target of the artifact for it; `wanted` may be empty.
+static Result<Choice> chooseGpu(const Manifest &manifest,
+                                const std::vector<size_t> &cuda,
+                                const std::string &wanted) {
+  Result<std::unique_ptr<Gpu>> gpu = Gpu::open();
+  if (!gpu.ok())
+    return gpu.status();
+  std::vector<std::string> isas;
+  for (size_t index : cuda)
+    isas.push_back(manifest.targets[index].isa);
+  Result<size_t> picked = (*gpu)->pick(isas, wanted);
+  if (!picked.ok())
+    return picked.status();
+  Choice choice;
+  choice.target = &manifest.targets[cuda[*picked]];
+  if (Status status = (*gpu)->checkDriver(*choice.target); !status.ok())
+    return status;
+  choice.gpu = gpu.take();
+  return Result<Choice>(std::move(choice));
+}
+
+static Result<Choice> chooseTarget(const Manifest &manifest,
+                                   const std::string &wanted) {
+  std::vector<size_t> cuda = targetsOf(manifest, TargetKind::Cuda);
+  std::vector<size_t> cpu = targetsOf(manifest, TargetKind::Cpu);
+  std::string all;
+  bool wantsGpu = wanted == "cuda";
+  for (const Target &target : manifest.targets) {
+    all += (all.empty() ? "" : ", ") + target.isa;
+    wantsGpu |= target.kind == TargetKind::Cuda && target.isa == wanted;
+  }
+  if (wantsGpu && cuda.empty())
+    return Status(Code::Unsupported,
+                  "the artifact has no code for a GPU, only for " + all +
+                      "; `tarn compile --target cuda:sm_90a` makes it");
+  if (wantsGpu)
+    return chooseGpu(manifest, cuda, wanted == "cuda" ? "" : wanted);
+  std::string fallback;
+  if (wanted.empty() && !cuda.empty()) {
+    Result<Choice> choice = chooseGpu(manifest, cuda, "");
+    if (choice.ok() || cpu.empty())
+      return choice;
+    fallback = choice.status().message();
+  }
+  std::vector<std::string> isas;
+  bool any = wanted.empty() || wanted == "cpu";
+  for (size_t index : cpu)
+    isas.push_back(manifest.targets[index].isa);
+  if (cpu.empty())
+    return Status(Code::Unsupported,
+                  "the artifact has no code for processors, only for " + all);
+  Result<size_t> index = pickIsa(isas, any ? "" : wanted);
+  if (!index.ok())
+    return index.status();
+  Choice choice;
+  choice.target = &manifest.targets[cpu[*index]];
+  choice.fallback = std::move(fallback);
+  return Result<Choice>(std::move(choice));
 }
 
 Result<std::unique_ptr<Session>>
 Session::create(std::shared_ptr<const Model> model,
-                const SessionOptions &options) {
+                const SessionOptions &given) {
+  Result<SessionOptions> options = withEnvironment(given);
+  if (!options.ok())
+    return options.status();
   std::unique_ptr<Session> session(new Session);
-  const Manifest &manifest = model->manifest();
-  std::vector<std::string> isas;
-  for (const Target &target : manifest.targets)
-    isas.push_back(target.isa);
-  Result<size_t> index = pickIsa(isas, options.isa);
-  if (!index.ok())
-    return index.status();
-  session->chosen = &manifest.targets[*index];
-  session->source = model;
-
-  Result<CodeImage> code =
-      CodeImage::load(model->artifact().section(session->chosen->code));
-  if (!code.ok())
-    return code.status();
-  session->code = code.take();
-  for (const Kernel &kernel : session->chosen->kernels) {
-    Result<KernelFunction> function = session->code.find(kernel.symbol);
-    if (!function.ok())
-      return function.status();
-    session->kernels.push_back(*function);
-  }
-
-  Status status = session->reserve(Space::State, manifest.stateBytes);
-  if (status.ok())
-    status = session->reserve(Space::Constant, manifest.constantBytes);
-  if (status.ok())
-    status = session->setThreads(options.threads);
-  if (!status.ok())
-    return status;
-  if (manifest.constantBytes) {
-    Buffer &constants = session->spaces[unsigned(Space::Constant)];
-    std::memcpy(constants.data(), model->artifact().section("constants").data(),
-                manifest.constantBytes);
-    constants.protect();
-  }
-  if (startsCopies(*session->chosen)) {
-    for (std::unique_ptr<CopyStream> *stream :
-         {&session->streams.toHost, &session->streams.others}) {
-      Result<std::unique_ptr<CopyStream>> made = CopyStream::create();
-      if (!made.ok())
-        return made.status();
-      *stream = made.take();
-    }
-  }
-  session->programs.resize(session->functions().size());
+  session->source = std::move(model);
+  Result<Choice> choice = chooseTarget(session->manifest(), options->isa);
+  if (!choice.ok())
+    return choice.status();
+  session->chosen = choice->target;
+  session->fallback = choice->fallback;
+  Result<std::unique_ptr<Device>> device =
+      choice->gpu ? CudaDevice::create(std::move(choice->gpu), session->model(),
+                                       *session->chosen, session->ledger,
+                                       options->oneByOne)
+                  : CpuDevice::create(session->model(), *session->chosen,
+                                      options->threads, session->ledger);
+  if (!device.ok())
+    return device.status();
+  session->device = device.take();
   session->hasRun.resize(session->functions().size());
-  session->setProfile(options.profile);
-  Result<SessionOptions> debug = withEnvironment(options);
-  if (!debug.ok())
-    return debug.status();
-  if (status = session->setDebug(debug->poison, debug->guard); !status.ok())
+  session->setProfile(options->profile);
+  Status status = session->reserveFor(nullptr);
+  if (status.ok())
+    status = session->setDebug(options->poison, options->guard);
+  if (!status.ok())
     return status;
   return Result<std::unique_ptr<Session>>(std::move(session));
 }
 
-/// Makes a space at least `bytes` large. A space that must grow is given back
-/// first and then made exactly that large, so that what is allocated is always
-/// some function's own figure.
-Status Session::reserve(Space space, uint64_t bytes) {
-  Buffer &buffer = spaces[static_cast<unsigned>(space)];
-  if (buffer.size() >= bytes)
+/// The spaces that all functions share, and those of `function` (null: none),
+/// which grow to the largest of the functions run so far. After an error there
+/// are none but what functions share.
+Status Session::reserveFor(const Function *function) {
+  SpaceSizes wanted = sizes;
+  wanted[unsigned(Space::State)] = manifest().stateBytes;
+  wanted[unsigned(Space::Constant)] = manifest().constantBytes;
+  if (function)
+    for (Space space : functionSpaces)
+      wanted[unsigned(space)] =
+          std::max(wanted[unsigned(space)], function->spaceBytes(space));
+  if (function && wanted == sizes)
     return {};
-  for (std::unique_ptr<Program> &program : programs)
-    program.reset(); // they hold addresses
-  buffer = Buffer();
-  Result<Buffer> larger =
-      Buffer::allocate(bytes, (std::string("the ") + spaceName(space)).c_str(),
-                       &ledger[static_cast<unsigned>(space)]);
-  if (!larger.ok())
-    return larger.status();
-  buffer = larger.take();
-  return {};
-}
-
-/// All spaces that a function needs; without them all, none but what functions
-/// share.
-Status Session::reserveFor(const Function &function) {
-  Status status;
+  Status status = device->reserve(wanted);
+  if (status.ok()) {
+    sizes = wanted;
+    return {};
+  }
   for (Space space : functionSpaces)
-    if (status.ok())
-      status = reserve(space, function.spaceBytes(space));
-  if (status.ok())
-    return status;
-  for (Space space : functionSpaces)
-    spaces[static_cast<unsigned>(space)] = Buffer();
-  for (std::unique_ptr<Program> &program : programs)
-    program.reset();
+    sizes[unsigned(space)] = 0;
   hasRun.assign(hasRun.size(), false);
   return status;
 }
@@ -163,7 +196,10 @@ uint64_t Session::predictedBytes(Space space) const {
 }
 
 uint64_t Session::predictedScratchBytes() const {
-  return Pool::scratchFor(pool->threads(), largestScratch(*chosen));
+  SpaceSizes predicted;
+  for (unsigned i = 0; i < spaceCount; ++i)
+    predicted[i] = predictedBytes(static_cast<Space>(i));
+  return device->besideBytes(predicted);
 }
 
 Status Session::checkMemory() const {
@@ -203,15 +239,6 @@ std::optional<size_t> Session::findKind(std::string_view kind) const {
   return std::nullopt;
 }
 
-Status Session::setThreads(unsigned count) {
-  Result<std::unique_ptr<Pool>> made =
-      Pool::create(count, largestScratch(*chosen), &ledger[spaceCount]);
-  if (!made.ok())
-    return made.status();
-  pool = made.take();
-  return {};
-}
-
 Status Session::initialize(uint64_t seed) {
   std::optional<size_t> init = findKind("init");
   if (!init)
@@ -229,17 +256,28 @@ Status Session::initialize(uint64_t seed) {
                                        "known");
     inputs.push_back(words);
   }
-  uint8_t *state = spaces[unsigned(Space::State)].data();
-  if (state)
-    std::memset(state, 0, manifest().stateBytes);
+  if (Status status = device->clear(Space::State, 0, manifest().stateBytes);
+      !status.ok())
+    return status;
   return run(*init, inputs.data(), nullptr);
 }
 
 Status Session::run(size_t index, const void *const *inputs,
                     void *const *outputs) {
+  if (!inFlight.empty())
+    return Status(Code::BadArgument, "a run was started and not finished");
+  Status status = start(index, inputs);
+  return status.ok() ? finish(outputs) : status;
+}
+
+Status Session::start(size_t index, const void *const *inputs) {
   if (index >= functions().size())
     return Status(Code::BadArgument,
                   "there is no function " + std::to_string(index));
+  if (inFlight.size() >= device->depth())
+    return Status(Code::BadArgument,
+                  "no more than " + std::to_string(device->depth()) +
+                      " runs may be started before one is finished");
   const Function &function = functions()[index];
   for (size_t i = 0; i < function.inputs.size(); ++i)
     if (!inputs || !inputs[i])
@@ -248,75 +286,88 @@ Status Session::run(size_t index, const void *const *inputs,
                                            function.inputs[i].name + "`, " +
                                            typeText(function.inputs[i].dtype,
                                                     function.inputs[i].shape));
-  Status status = reserveFor(function);
+  Status status = reserveFor(&function);
   if (!status.ok())
     return status;
   hasRun[index] = true;
   if (status = checkMemory(); !status.ok())
     return status;
+  status = device->start(index, inputs, profiling ? &measured : nullptr);
+  if (status.ok())
+    inFlight.push_back(index);
+  return status;
+}
 
-  SpaceBases bases;
-  for (unsigned i = 0; i < spaceCount; ++i)
-    bases[i] = spaces[i].data();
-  uint8_t *in = bases[unsigned(Space::Input)];
-  uint8_t *out = bases[unsigned(Space::Output)];
-  for (size_t i = 0; i < function.inputs.size(); ++i)
-    if (const TensorDesc &input = function.inputs[i]; input.bytes)
-      std::memcpy(in + input.offset, inputs[i], input.bytes);
-  if (debugger)
-    debugger->beginRun(function, bases);
+Status Session::finish(void *const *outputs) {
+  if (inFlight.empty())
+    return Status(Code::BadArgument, "no run was started");
+  size_t index = inFlight.front();
+  inFlight.pop_front();
+  return device->finish(index, outputs);
+}
 
-  if (!programs[index])
-    programs[index] =
-        std::make_unique<Program>(function, kernels, bases, streams);
-  {
-    StrictFloats floats;
-    Pool::Step step(*pool);
-    status = programs[index]->run(*pool, profiling ? &measured : nullptr,
-                                  debugger.get());
-  }
-  if (!status.ok())
-    return status;
-  if (outputs)
-    for (size_t i = 0; i < function.outputs.size(); ++i)
-      if (const TensorDesc &output = function.outputs[i];
-          outputs[i] && output.bytes)
-        std::memcpy(outputs[i], out + output.offset, output.bytes);
+Status Session::readState(const TensorDesc &tensor, void *to) const {
+  return readState(tensor, 0, to, tensor.bytes);
+}
+
+Status Session::readState(const TensorDesc &tensor, uint64_t from, void *to,
+                          uint64_t bytes) const {
+  return device->read(Space::State, tensor.offset + from, to, bytes);
+}
+
+Status Session::writeState(const TensorDesc &tensor, const void *from) {
+  return device->write(Space::State, tensor.offset, from, tensor.bytes);
+}
+
+Status Session::clearRole(std::string_view role) {
+  for (const TensorDesc &tensor : manifest().state)
+    if (tensor.role == role)
+      if (Status status =
+              device->clear(Space::State, tensor.offset, tensor.bytes);
+          !status.ok())
+        return status;
   return {};
 }
 
-void Session::clearRole(std::string_view role) {
-  for (const TensorDesc &tensor : manifest().state)
-    if (tensor.role == role && tensor.bytes)
-      std::memset(stateData(tensor), 0, tensor.bytes);
+Status Session::forState(
+    const TensorDesc &tensor,
+    const std::function<Status(const void *, uint64_t)> &each) const {
+  if (const uint8_t *here = stateData(tensor))
+    return tensor.bytes ? each(here, tensor.bytes) : Status();
+  std::vector<uint8_t> chunk(std::min(tensor.bytes, stateChunk));
+  Status status;
+  for (uint64_t at = 0; at < tensor.bytes && status.ok(); at += chunk.size()) {
+    uint64_t bytes = std::min<uint64_t>(chunk.size(), tensor.bytes - at);
+    status = readState(tensor, at, chunk.data(), bytes);
+    if (status.ok())
+      status = each(chunk.data(), bytes);
+  }
+  return status;
 }
 
-Digest Session::weightHash() const {
+Result<Digest> Session::hashWeights() const {
   Sha256 hash;
   for (const TensorDesc *tensor : savedTensors(manifest())) {
     std::string head =
         tensor->name + ' ' + typeText(tensor->dtype, tensor->shape) + '\n';
     hash.update(head.data(), head.size());
-    if (tensor->bytes)
-      hash.update(stateData(*tensor), tensor->bytes);
+    Status status = forState(*tensor, [&](const void *data, uint64_t bytes) {
+      hash.update(data, bytes);
+      return Status();
+    });
+    if (!status.ok())
+      return status;
   }
   return hash.finish();
 }
 
-Status Session::setDebug(bool poison, GuardSide guard) {
-  debugger.reset();
-  if (!poison && guard == GuardSide::None)
-    return {};
-  Result<std::unique_ptr<Debugger>> made =
-      Debugger::create(manifest(), *chosen, poison, guard);
-  if (!made.ok())
-    return made.status();
-  debugger = made.take();
-  return {};
+Digest Session::weightHash() const {
+  Result<Digest> digest = hashWeights();
+  return digest.ok() ? *digest : Digest{};
 }
 
 void Session::setProfile(bool on) {
   profiling = on;
   measured = Profile();
-  measured.kernels.resize(kernels.size());
+  measured.kernels.resize(target().kernels.size());
 }

@@ -2,15 +2,11 @@
 #ifndef TARN_RUNTIME_SESSION_H
 #define TARN_RUNTIME_SESSION_H
 
-#include "runtime/Buffer.h"
-#include "runtime/Code.h"
+#include "runtime/Device.h"
 #include "runtime/Hash.h"
-#include "runtime/Ledger.h"
-#include "runtime/Model.h"
-#include "runtime/Pool.h"
-#include "runtime/Program.h"
 
-#include <array>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,19 +16,24 @@
 namespace tarn::rt {
 
 struct SessionOptions {
-  std::string isa;      ///< empty: the best that processor and artifact share
+  /// A target of the artifact by its isa; `cpu` or `cuda`: the best of that
+  /// kind; empty: a GPU if there is one and the artifact has code for it, else
+  /// the best that processor and artifact share.
+  std::string isa;
   unsigned threads = 0; ///< 0: the processors this process may use
   bool poison = false;  ///< NaN in all memory that nobody owns; Debugger.h
   GuardSide guard = GuardSide::None; ///< kernels between forbidden pages
   bool profile = false;              ///< measure each kernel
+  /// GPU: wait after every operation, so that an error names its kernel.
+  bool oneByOne = false;
 };
 
-/// Loaded code, one allocation for each space, and a pool of threads. One
-/// thread uses it at a time.
+/// A device with one allocation for each space. One thread uses it at a time.
 class Session {
 public:
   /// Loads the code and allocates the state, zeroed. The environment can ask
-  /// for what `options` does not: TARN_POISON=1, TARN_GUARD=end or front.
+  /// for what `options` does not: TARN_ISA, TARN_POISON=1, TARN_GUARD=end or
+  /// front, TARN_ONE_BY_ONE=1.
   static Result<std::unique_ptr<Session>>
   create(std::shared_ptr<const Model> model,
          const SessionOptions &options = {});
@@ -42,6 +43,11 @@ public:
   /// The target in use.
   const Target &target() const { return *chosen; }
   const std::vector<Function> &functions() const { return chosen->functions; }
+  /// The device in use: "2 threads", "NVIDIA H100 80GB HBM3".
+  std::string describeDevice() const { return device->describe(); }
+  /// Why the processors run it although the artifact has code for a GPU; empty
+  /// if that is not so, or was asked for.
+  const std::string &notOnGpu() const { return fallback; }
   /// The index of a function by name, or of the first of a kind.
   std::optional<size_t> findFunction(std::string_view name) const;
   std::optional<size_t> findKind(std::string_view kind) const;
@@ -51,20 +57,41 @@ public:
   /// Runs a function: `inputs[i]` is read, `outputs[i]` written unless null;
   /// `outputs` itself may be null.
   Status run(size_t function, const void *const *inputs, void *const *outputs);
+  /// run() in two halves: start() returns when the inputs have been copied,
+  /// which may be before the function has run; finish() waits for the oldest
+  /// run that was started and gives its outputs. On a GPU a second run may be
+  /// started before the first is finished; they run one after the other.
+  Status start(size_t function, const void *const *inputs);
+  Status finish(void *const *outputs);
 
-  /// The bytes of a tensor of the state.
+  /// The bytes of a tensor of the state, where this process can reach them;
+  /// null on a GPU.
   uint8_t *stateData(const TensorDesc &tensor) const {
-    return spaces[0].data() + tensor.offset;
+    uint8_t *base = device->data(Space::State);
+    return base ? base + tensor.offset : nullptr;
   }
+  /// Copies a tensor of the state out, or `bytes` of it from `from` on; or in.
+  Status readState(const TensorDesc &tensor, void *to) const;
+  Status readState(const TensorDesc &tensor, uint64_t from, void *to,
+                   uint64_t bytes) const;
+  /// Calls `each` with the bytes of a tensor, in their order, in one or more
+  /// pieces; stops at its first error.
+  Status
+  forState(const TensorDesc &tensor,
+           const std::function<Status(const void *, uint64_t)> &each) const;
+  Status writeState(const TensorDesc &tensor, const void *from);
   /// Zeroes every state tensor of a role (caches before a new text).
-  void clearRole(std::string_view role);
+  Status clearRole(std::string_view role);
   /// SHA-256 over name, type, shape and bytes of each saved tensor in the
   /// order of the names.
+  Result<Digest> hashWeights() const;
+  /// The same where it cannot fail: on processors. Zeros if a GPU did.
   Digest weightHash() const;
 
-  unsigned threads() const { return pool->threads(); }
-  /// Replaces the threads; 0: the processors this process may use.
-  Status setThreads(unsigned count);
+  unsigned threads() const { return device->threads(); }
+  /// Replaces the threads; 0: the processors this process may use. A GPU does
+  /// not care.
+  Status setThreads(unsigned count) { return device->setThreads(count); }
   /// Bytes that a space holds now; see tarn_allocated_bytes.
   uint64_t allocatedBytes(Space space) const {
     return ledger[static_cast<unsigned>(space)].bytes;
@@ -76,35 +103,33 @@ public:
   /// Whether every space holds, in one allocation, what is predicted; else an
   /// internal error. Every run checks it before its first operation.
   Status checkMemory() const;
-  /// What is held, by Space; the last entry is the threads' scratch.
-  using Ledger = std::array<Account, spaceCount + 1>;
-  Ledger &accounts() { return ledger; }
+  /// What is held, by Space; the last entry is what the device holds beside
+  /// the spaces.
+  Accounts &accounts() { return ledger; }
 
   /// Forgets what was measured and measures from here on, or no more.
   void setProfile(bool on);
   const Profile &profile() const { return measured; }
   /// Switches poison and guards on or off. While one is on, nothing is
   /// measured.
-  Status setDebug(bool poison, GuardSide guard);
+  Status setDebug(bool poison, GuardSide guard) {
+    return device->setDebug(poison, guard);
+  }
 
 private:
   Session() = default;
-  Status reserve(Space space, uint64_t bytes);
-  Status reserveFor(const Function &function);
+  Status reserveFor(const Function *function);
 
   std::shared_ptr<const Model> source;
   const Target *chosen = nullptr;
-  CodeImage code;
-  std::vector<KernelFunction> kernels;
-  Ledger ledger; ///< outlives all that is counted in it
-  std::array<Buffer, spaceCount> spaces;
-  CopyStreams streams;      ///< stopped before the spaces go
-  std::vector<bool> hasRun; ///< by function: its spaces were asked for
-  std::vector<std::unique_ptr<Program>> programs; ///< by function, when bound
-  std::unique_ptr<Pool> pool;
+  std::string fallback;
+  Accounts ledger; ///< outlives all that is counted in it
+  std::unique_ptr<Device> device;
+  SpaceSizes sizes = {};       ///< what the device has reserved
+  std::vector<bool> hasRun;    ///< by function: its spaces were asked for
+  std::deque<size_t> inFlight; ///< functions that were started
   Profile measured;
   bool profiling = false;
-  std::unique_ptr<Debugger> debugger; ///< while poison or a guard is on
 };
 
 } // namespace tarn::rt

@@ -70,6 +70,7 @@ Status Trainer::start() {
     file = log.take();
   }
   done = 0;
+  filledStep = -1;
   return session.initialize(options.seed);
 }
 
@@ -102,6 +103,7 @@ Result<CheckpointInfo> Trainer::resume(const std::string &path) {
   if (!info.ok())
     return info.status();
   done = info->step;
+  filledStep = -1;
   if (std::string seed = info->text("seed"); !seed.empty())
     options.seed = std::strtoull(seed.c_str(), nullptr, 10);
   if (!options.folder.empty()) {
@@ -116,28 +118,39 @@ Result<CheckpointInfo> Trainer::resume(const std::string &path) {
   return info;
 }
 
-Status Trainer::fill() {
+/// The batch of a step, unless it is there already.
+Status Trainer::fill(int64_t step) {
+  if (filledStep == step)
+    return {};
+  filledStep = -1;
   std::vector<int32_t> window(feed.window());
   for (uint64_t row = 0; row < feed.rows(); ++row) {
-    if (Status status = data.sample(options.seed, static_cast<uint64_t>(done),
+    if (Status status = data.sample(options.seed, static_cast<uint64_t>(step),
                                     row, window.size(), window.data());
         !status.ok())
       return status;
     feed.setRow(row, window.data());
   }
+  filledStep = step;
   return {};
 }
 
 Result<StepReport> Trainer::step() {
   StepReport report;
   double begin = now();
-  if (Status status = fill(); !status.ok())
+  if (Status status = fill(done); !status.ok())
     return status;
   double filled = now();
   report.dataSeconds = filled - begin;
-  if (Status status = session.run(trainIndex, feed.inputs(), feed.outputs());
-      !status.ok())
+  Status status = session.start(trainIndex, feed.inputs());
+  if (!status.ok())
     return status;
+  // The batch is the session's now; a GPU works on it while the next is read.
+  if (done + 1 < options.steps && session.target().kind == TargetKind::Cuda)
+    status = fill(done + 1);
+  Status finished = session.finish(feed.outputs());
+  if (!finished.ok() || !status.ok())
+    return finished.ok() ? status : finished;
   report.seconds = now() - filled;
   report.step = done + 1;
   report.tokens = tokensPerStep();
@@ -153,7 +166,10 @@ Result<StepReport> Trainer::step() {
     if (i != loss && i != finite && i != norm && i != rate &&
         outputs[i].shape.empty())
       report.metrics.emplace_back(outputs[i].name, feed.scalar(i));
-  if (finite >= 0 && feed.scalar(finite) == 0)
+  if (finite >= 0 && feed.scalar(finite) == 0) {
+    // Whoever looks for the reason finds the inputs of this step.
+    if (status = fill(done); !status.ok())
+      return status;
     return Status(
         Code::NotFinite,
         "step " + std::to_string(report.step) + " is not finite: loss " +
@@ -162,6 +178,7 @@ Result<StepReport> Trainer::step() {
                        : "") +
             "; the state was not updated and is that of step " +
             std::to_string(done));
+  }
   ++done;
   return report;
 }

@@ -75,7 +75,7 @@ public:
   /// Tokens that one step learns from.
   uint64_t tokensPerStep() const { return feed.rows() * feed.length(); }
   bool canValidate() const { return evaluation.has_value(); }
-  /// The inputs of the last step, to replay one that was not finite.
+  /// After a step that was not finite: its inputs, to replay it.
   const Feed &lastInputs() const { return feed; }
   const Function &trainFunction() const {
     return session.functions()[trainIndex];
@@ -86,7 +86,7 @@ private:
           Feed feed)
       : session(session), data(data), options(options), feed(std::move(feed)) {}
   Metadata position() const;
-  Status fill();
+  Status fill(int64_t step);
 
   Session &session;
   const Dataset &data;
@@ -96,6 +96,7 @@ private:
   std::optional<Feed> evaluation;
   std::optional<TrainLog> file;
   int64_t done = 0;
+  int64_t filledStep = -1; ///< whose batch the feed holds
 };
 
 } // namespace tarn::rt

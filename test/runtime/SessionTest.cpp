@@ -1,6 +1,8 @@
 #include "runtime/Session.h"
 
+#include "runtime/CopyStream.h"
 #include "runtime/Cpu.h"
+#include "runtime/Pool.h"
 #include "test/runtime/TestModel.h"
 
 #include <cfloat>

@@ -69,6 +69,7 @@ void tarn::cli::explainNotFinite(const ModelOptions &model,
     return;
 
   std::vector<HostTensor> arguments;
+  std::vector<std::vector<uint8_t>> copies;
   for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i) {
     HostTensor tensor(
         llvm::cast<mlir::RankedTensorType>(function.getArgumentTypes()[i]));
@@ -80,7 +81,10 @@ void tarn::cli::explainNotFinite(const ModelOptions &model,
           bytes = trainer.lastInputs().input(k).data();
     } else if (const rt::TensorDesc *state =
                    rt::findTensor(session.manifest().state, name)) {
-      bytes = session.stateData(*state);
+      copies.emplace_back(state->bytes);
+      if (!session.readState(*state, copies.back().data()).ok())
+        return;
+      bytes = copies.back().data();
     }
     if (!bytes || !fillArgument(tensor, bytes))
       return;

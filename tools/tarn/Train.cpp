@@ -243,9 +243,13 @@ int tarn::cli::runTrain(const Invocation &in) {
     for (const rt::TensorDesc &tensor : manifest.state)
       if (tensor.role == "parameter")
         parameters += rt::elementCount(tensor.shape).value_or(0);
-    std::printf(" %s  %s parameters  %s  %u threads  %s tokens\n",
+    if (!(*session)->notOnGpu().empty())
+      std::fprintf(stderr, "note: not on a GPU: %s\n",
+                   (*session)->notOnGpu().c_str());
+    std::printf(" %s  %s parameters  %s  %s  %s tokens\n",
                 manifest.model.c_str(), formatCount(parameters).c_str(),
-                (*session)->target().isa.c_str(), (*session)->threads(),
+                (*session)->target().isa.c_str(),
+                (*session)->describeDevice().c_str(),
                 formatCount(data->tokens()).c_str());
     if (compileSeconds > 0)
       std::printf(" compiled in %s\n", formatSeconds(compileSeconds).c_str());

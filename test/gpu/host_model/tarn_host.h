@@ -48,6 +48,28 @@ extern thread_local HostBlock *host_block;
 #define blockDim (host_block->threads)
 #define gridDim (host_block->grid)
 
+/// What a cubin says of a kernel: bytes of each parameter.
+struct HostKernelInfo {
+  u32 count;
+  u32 bytes[64];
+};
+template <class Parameter> struct HostParameter {
+  static constexpr u32 bytes = sizeof(Parameter);
+};
+template <> struct HostParameter<const TensorMap &> {
+  static constexpr u32 bytes = sizeof(TensorMap);
+};
+template <class... Parameters>
+constexpr HostKernelInfo host_kernel_info(void (*)(Parameters...)) {
+  return {sizeof...(Parameters), {HostParameter<Parameters>::bytes...}};
+}
+/// Once for each kernel of an image for the host driver, after the text.
+#define HOST_KERNEL(name)                                                      \
+  extern "C" {                                                                 \
+  extern const HostKernelInfo name##_host;                                     \
+  const HostKernelInfo name##_host = host_kernel_info(&name);                  \
+  }
+
 void host_bar_sync(int number, u32 threads, int line);
 u64 host_exchange(u64 value, u32 source, u32 mask, int line);
 void host_mbarrier_init(u64 *barrier, u32 count, int line);
