@@ -109,7 +109,7 @@ int Driver::begin(const char *name, bool needsContext) {
   uint64_t call = ++calls[name];
   for (const Fault &fault : faults)
     if (fault.name == name && fault.call == call) {
-      if (fault.sticky)
+      if (fault.sticky && contexts) // it is the context that ends
         sticky = fault.code;
       return fault.code;
     }

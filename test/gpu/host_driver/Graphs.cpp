@@ -25,6 +25,15 @@ TARN_DRIVER_EXPORT cuStreamBeginCapture_v2(void *handle, int) {
   return ok;
 }
 
+void Driver::endCapture(Capture &capture) {
+  for (Stream *stream : streams)
+    if (stream->capture == &capture) {
+      stream->capture = nullptr;
+      stream->tips.clear();
+    }
+  captures.erase(capture.number);
+}
+
 /// Whether all nodes come before the end of the origin's stream.
 static bool joined(const Capture &capture) {
   std::vector<bool> reached(capture.nodes.size(), false);
@@ -63,17 +72,12 @@ TARN_DRIVER_EXPORT cuStreamEndCapture(void *handle, void **graph) {
   int error = capture->invalid    ? captureInvalidated
               : !joined(*capture) ? captureUnjoined
                                   : ok;
-  for (Stream *other : d.streams)
-    if (other->capture == capture) {
-      other->capture = nullptr;
-      other->tips.clear();
-    }
   if (!error) {
     auto *made = new Graph{std::move(capture->nodes)};
     d.graphs.insert(made);
     *graph = made;
   }
-  d.captures.erase(capture->number);
+  d.endCapture(*capture);
   return error;
 }
 

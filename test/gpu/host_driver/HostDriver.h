@@ -203,6 +203,8 @@ struct Driver {
   int enqueue(Stream *stream, std::function<void()> run);
   /// A call that no capture of this thread allows: ends them, and says so.
   int refuseInCapture();
+  /// Its streams capture no more.
+  void endCapture(Capture &capture);
   Stream *stream(void *handle);
   Event *event(void *handle);
 };

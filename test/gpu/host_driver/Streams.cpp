@@ -121,7 +121,9 @@ TARN_DRIVER_EXPORT cuStreamDestroy_v2(void *handle) {
   Stream *stream = handle ? d.stream(handle) : nullptr;
   if (!stream)
     return invalidHandle;
-  if (stream->capture)
+  if (stream->capture && stream->capture->origin == stream)
+    d.endCapture(*stream->capture);
+  else if (stream->capture)
     stream->capture->invalid = true;
   d.streams.erase(stream);
   delete stream; // its work goes on
