@@ -130,10 +130,22 @@ double tarn::gpu::readElement(const CaseBuffer &buffer, const uint8_t *bytes,
     memcpy(&x, bytes + 4 * i, 4);
     return x;
   }
+  if (buffer.element == "f64") {
+    double x;
+    memcpy(&x, bytes + 8 * i, 8);
+    return x;
+  }
+  if (buffer.element == "i1" || buffer.element == "i8")
+    return static_cast<int8_t>(bytes[i]);
   if (buffer.element == "i32") {
     int32_t x;
     memcpy(&x, bytes + 4 * i, 4);
     return x;
+  }
+  if (buffer.element == "i64") {
+    int64_t x;
+    memcpy(&x, bytes + 8 * i, 8);
+    return static_cast<double>(x);
   }
   return NAN;
 }

@@ -60,14 +60,17 @@ std::string loadCode(const Case &c) {
   return kernel.cubin;
 }
 
-/// Buffers of the case on the device: what is read filled, the rest NaN.
+/// Buffers of the case on the device: what is read filled, what is added to
+/// zero, the rest NaN.
 std::vector<uint64_t> makeBuffers(const Driver &driver, Case &c) {
   std::mt19937 random(3);
   std::vector<uint64_t> addresses;
   for (CaseBuffer &buffer : c.buffers) {
     uint64_t address = 0;
     check(driver, driver.cuMemAlloc(&address, buffer.bytes()), "cuMemAlloc");
-    check(driver, driver.cuMemsetD8(address, 0xFF, buffer.bytes()),
+    // Additions start from zeros, as the runtime gives them.
+    unsigned char fill = buffer.access == "accumulate" ? 0 : 0xFF;
+    check(driver, driver.cuMemsetD8(address, fill, buffer.bytes()),
           "cuMemsetD8");
     if (!buffer.isOutput() && c.timeOnly) {
       // Random bits of numbers in [-2, 2]: zeros would need less power.

@@ -19,6 +19,11 @@ struct CudaFlags {
   llvm::cl::opt<bool> rotate{
       "cuda-rotate", llvm::cl::init(true),
       llvm::cl::desc("issue the next turn's first dot before the sweeps")};
+  llvm::cl::opt<std::string> arch{
+      "cuda-arch", llvm::cl::init("sm_90a"),
+      llvm::cl::desc("the architecture: sm_80, sm_89 or sm_90a")};
+  llvm::cl::opt<bool> wgmma{"cuda-wgmma", llvm::cl::init(true),
+                            llvm::cl::desc("use wgmma and TMA on sm_90a")};
   llvm::cl::opt<unsigned> stages{"cuda-stages", llvm::cl::init(0),
                                  llvm::cl::desc("depth of the operands' ring; "
                                                 "0 = as fits")};
@@ -32,6 +37,13 @@ static LogicalResult emitKernels(Operation *op, const CudaFlags &flags,
   tarn::cuda::CudaOptions options;
   options.lines = flags.lines;
   options.rotate = flags.rotate;
+  options.wgmma = flags.wgmma;
+  std::optional<tarn::cuda::Architecture> architecture =
+      tarn::cuda::findArchitecture(flags.arch);
+  if (!architecture)
+    return op->emitError("no CUDA architecture '")
+           << flags.arch << "' (sm_80, sm_89, sm_90a)";
+  options.architecture = *architecture;
   options.stages = flags.stages;
   WalkResult walked = op->walk([&](tarn::tile::KernelOp kernel) {
     std::string text;
@@ -55,7 +67,7 @@ void tarn::registerCudaTranslations() {
     tarn::registerDialects(registry);
   };
   static TranslateFromMLIRRegistration text(
-      "tile-to-cuda", "tile kernels to CUDA C++ for sm_90a",
+      "tile-to-cuda", "tile kernels to CUDA C++",
       [](Operation *op, llvm::raw_ostream &os) {
         return emitKernels(op, flags, /*launches=*/false, os);
       },

@@ -215,13 +215,11 @@ LogicalResult TensorCoreEmitter::emitOps(ArrayRef<Operation *> ops) {
     Value result = op->getResult(0);
     // Values of their own sweeps only: a rounding that packing does, operands
     // in shared memory, and what is evaluated where it is used. A row vector
-    // that is loaded is read once, and so are tiles of kernels without dots.
+    // that is loaded is read once.
     if (operands.find(result))
       continue;
     if (auto load = dyn_cast<tile::LoadOp>(op);
-        load &&
-        (isRowVector(load.getResult()) ||
-         (operands.dots.empty() && load.getTileType().getRank() == 2))) {
+        load && isRowVector(load.getResult())) {
       FailureOr<std::string> array = declare(result, wishedName(result));
       if (failed(array) || failed(flush()) ||
           failed(materialise(result, *array)))

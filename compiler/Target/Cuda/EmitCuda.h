@@ -3,6 +3,7 @@
 #ifndef COMPILER_TARGET_CUDA_EMITCUDA_H
 #define COMPILER_TARGET_CUDA_EMITCUDA_H
 
+#include "compiler/Target/Cuda/Architecture.h"
 #include "dialects/Tile/TileOps.h"
 
 #include "llvm/ADT/SmallVector.h"
@@ -11,11 +12,17 @@
 namespace tarn::cuda {
 
 struct CudaOptions {
+  /// What the text is for.
+  Architecture architecture = Architecture::sm_90a;
   /// Depth of the ring of operand tiles; 0 = as many as fit, at most 4.
   unsigned stages = 0;
   /// Whether the product of the next turn may be issued before this turn's
   /// sweeps, in loops of two dots (flash attention).
   bool rotate = true;
+  /// Whether wgmma and TMA may be used, where the architecture has them.
+  bool wgmma = true;
+  /// If given: why a kernel with products does not use them.
+  std::string *whyNotWgmma = nullptr;
   /// Whether the text has `#line` directives to the model's source.
   bool lines = true;
 };
@@ -24,25 +31,62 @@ struct CudaOptions {
 struct CudaParameter {
   unsigned buffer = 0;
   bool isTensorMap = false;
-  /// For maps: the box, an extent per buffer dim (slowest first).
+  /// For maps: the box, an extent per buffer dim (slowest first), and the bytes
+  /// of the swizzle.
+  llvm::SmallVector<int64_t> box;
+  unsigned swizzle = 128;
+};
+
+/// A tensor map as cuTensorMapEncodeTiled takes it: dims from the fastest on.
+struct TensorMapGeometry {
+  mlir::Type element;
+  llvm::SmallVector<int64_t> sizes;
+  /// Bytes from one element to the next in dims 1 and up.
+  llvm::SmallVector<int64_t> strides;
   llvm::SmallVector<int64_t> box;
 };
 
-/// How an emitted kernel is launched.
+/// Which of the emitter's ways a kernel took.
+enum class Family {
+  /// Threads hold elements; products, if any, by fma.
+  simt,
+  /// Products by mma.sync, operands through shared memory.
+  mma,
+  /// Products by wgmma, operands by TMA; one warpgroup loads.
+  wgmma,
+};
+
+/// How an emitted kernel is launched: a grid of `blocks` in x, `threads` in x,
+/// `sharedBytes` of dynamic shared memory (no kernel has static one).
 struct CudaKernel {
   std::string name;
+  Architecture architecture = Architecture::sm_90a;
+  Family family = Family::simt;
   int64_t blocks = 0;
   unsigned threads = 0;
   unsigned sharedBytes = 0;
+  /// Depth of the ring of operand tiles; 0 = no ring.
   unsigned stages = 0;
+  /// Registers that a thread may have at launch: what NVRTC reports is no more.
+  unsigned registerLimit = 0;
+  /// Blocks that are launched together.
+  unsigned cluster = 1;
   llvm::SmallVector<CudaParameter> parameters;
 };
 
-/// Writes `kernel` as CUDA C++ for sm_90a; the text includes tarn_device.h
-/// only. What the emitter does not carry yet is an error on the op.
+/// Writes `kernel` as CUDA C++; the text includes tarn_device.h only, and
+/// equal kernels give equal text. What the emitter does not carry is an error
+/// on the op.
 llvm::FailureOr<CudaKernel> emitCuda(tile::KernelOp kernel,
                                      const CudaOptions &options,
                                      llvm::raw_ostream &os);
+
+/// The geometry of a parameter that is a tensor map.
+TensorMapGeometry getTensorMapGeometry(tile::KernelOp kernel,
+                                       const CudaParameter &parameter);
+
+/// "simt", "mma" or "wgmma".
+llvm::StringRef getName(Family family);
 
 /// Writes how a kernel is launched, one fact a line, for runners that know
 /// nothing of MLIR. test/gpu/LaunchFile.h reads it.

@@ -2,6 +2,8 @@
 
 #include "compiler/Target/Cuda/EmitCuda.h"
 
+#include "llvm/Support/ErrorHandling.h"
+
 using namespace tarn;
 using namespace tarn::cuda;
 
@@ -10,6 +12,34 @@ static const char deviceHeader[] =
     ;
 
 llvm::StringRef cuda::getDeviceHeader() { return deviceHeader; }
+
+llvm::StringRef cuda::getName(Family family) {
+  switch (family) {
+  case Family::simt:
+    return "simt";
+  case Family::mma:
+    return "mma";
+  case Family::wgmma:
+    return "wgmma";
+  }
+  llvm_unreachable("a family without a name");
+}
+
+TensorMapGeometry cuda::getTensorMapGeometry(tile::KernelOp kernel,
+                                             const CudaParameter &parameter) {
+  mlir::MemRefType type = kernel.getBufferType(parameter.buffer);
+  TensorMapGeometry geometry;
+  geometry.element = type.getElementType();
+  int64_t stride = geometry.element.getIntOrFloatBitWidth() / 8;
+  for (int64_t d = type.getRank() - 1; d >= 0; --d) {
+    geometry.sizes.push_back(type.getDimSize(d));
+    geometry.box.push_back(parameter.box[d]);
+    stride *= type.getDimSize(d);
+    if (d > 0)
+      geometry.strides.push_back(stride);
+  }
+  return geometry;
+}
 
 void cuda::writeLaunch(tile::KernelOp kernel, const CudaKernel &launch,
                        llvm::raw_ostream &os) {

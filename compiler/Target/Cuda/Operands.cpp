@@ -168,7 +168,7 @@ LogicalResult place(tile::KernelOp kernel, Operands &operands,
 } // namespace
 
 InFlightDiagnostic cuda::unsupported(Operation *op) {
-  return op->emitError("not supported by the sm_90a emitter yet: ");
+  return op->emitError("not supported by the CUDA emitter yet: ");
 }
 
 SharedTile *Operands::find(Value value) {

@@ -212,14 +212,6 @@ void TensorCoreEmitter::emitHead() {
   }
   text.line("#include \"tarn_device.h\"");
   text.line("");
-  if (operands.dots.empty()) {
-    text.line("// Each of " + Twine(launch.threads / 32) + " warps has " +
-              Twine(layout.heldRows) + " rows.");
-    text.at(kernel.getLoc());
-    text.line("SIMT_KERNEL(" + Twine(launch.threads) + ")");
-    text.open(launch.name + "(" + llvm::join(parameters, ", ") + ") {");
-    return;
-  }
   text.line("// " + Twine(operands.consumers) +
             " warpgroups compute, one loads; a ring of " +
             Twine(operands.stages) + " stages, " + Twine(operands.sharedBytes) +
@@ -454,16 +446,12 @@ LogicalResult TensorCoreEmitter::emitConsumers() {
 
 LogicalResult TensorCoreEmitter::run(llvm::raw_ostream &os) {
   launch.name = kernel.getSymName().str();
-  if (operands.dots.empty()) {
-    if (failed(runRows()))
-      return failure();
-    os << text.buffer;
-    return success();
-  }
   launch.blocks = kernel.getNumBlocks();
   launch.threads = 128 * (operands.consumers + 1);
   launch.sharedBytes = operands.sharedBytes;
   launch.stages = operands.stages;
+  launch.family = Family::wgmma;
+  launch.registerLimit = registerSplits[operands.consumers].launched;
   names.unique(launch.name);
   for (tile::DotOp dot : operands.dots) {
     unsigned needed =
@@ -486,17 +474,4 @@ LogicalResult TensorCoreEmitter::run(llvm::raw_ostream &os) {
   text.close();
   os << text.buffer;
   return success();
-}
-
-FailureOr<CudaKernel> cuda::emitCuda(tile::KernelOp kernel,
-                                     const CudaOptions &options,
-                                     llvm::raw_ostream &os) {
-  FailureOr<Operands> operands = analyseOperands(kernel, options);
-  if (failed(operands))
-    return failure();
-  CudaKernel launch;
-  TensorCoreEmitter emitter(kernel, options, std::move(*operands), launch);
-  if (failed(emitter.run(os)))
-    return failure();
-  return launch;
 }

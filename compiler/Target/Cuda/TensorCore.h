@@ -68,8 +68,6 @@ private:
   void emitHead();
   void emitPositions();
   void emitArena();
-  mlir::LogicalResult chooseRowLayout();
-  mlir::LogicalResult runRows();
   void emitBarrierSetUp();
   mlir::LogicalResult emitTurns();
   std::string positionOf(mlir::scf::ForOp loop, llvm::StringRef turn);

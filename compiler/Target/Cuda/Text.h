@@ -55,6 +55,8 @@ class Names {
 public:
   /// `wish`, with a number if it is taken.
   std::string unique(llvm::StringRef wish);
+  /// Takes a name that unique() gave.
+  void reserve(llvm::StringRef name) { ++taken[name]; }
 
 private:
   llvm::StringMap<unsigned> taken;

@@ -38,14 +38,12 @@ void host_bar_sync(int number, u32 threads, int line) {
   wake(barrier.waiting);
 }
 
-u64 host_exchange(u64 value, u32 source, u32 mask, int line) {
+const uint64_t *tarn::gpu::gatherWarp(uint64_t value, uint32_t mask, int line) {
   Warp &warp = block->warps[fiber->thread.number / 32];
   u32 lane = fiber->thread.number % 32;
   u64 generation = warp.generation;
   if (!(mask >> lane & 1))
     fault("exchange in a warp by a lane outside its mask", line);
-  if (source < 32 && !(mask >> source & 1))
-    fault("exchange in a warp from a lane outside the mask", line);
   warp.values[generation & 1][lane] = value;
   if (++warp.arrived == static_cast<u32>(__builtin_popcount(mask))) {
     warp.arrived = 0;
@@ -54,7 +52,13 @@ u64 host_exchange(u64 value, u32 source, u32 mask, int line) {
   } else {
     blockOn(warp.waiting, "an exchange in a warp", line);
   }
-  return warp.values[generation & 1][source & 31];
+  return warp.values[generation & 1];
+}
+
+u64 host_exchange(u64 value, u32 source, u32 mask, int line) {
+  if (source < 32 && !(mask >> source & 1))
+    fault("exchange in a warp from a lane outside the mask", line);
+  return gatherWarp(value, mask, line)[source & 31];
 }
 
 void host_mbarrier_init(u64 *barrier, u32 count, int line) {

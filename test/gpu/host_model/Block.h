@@ -11,6 +11,14 @@
 
 namespace tarn::gpu {
 
+/// 16 bytes on their way to shared memory; from nowhere are zeros.
+struct AsyncCopy {
+  void *to;
+  const void *from;
+};
+/// Copies that are waited for together.
+using CopyGroup = std::vector<AsyncCopy>;
+
 /// A CUDA thread.
 struct Fiber {
   void *stackPointer = nullptr;
@@ -22,6 +30,8 @@ struct Fiber {
   /// How many wgmma it has issued, and how many groups it has committed.
   uint64_t issued = 0;
   int groups = 0;
+  /// Groups of copies that have not landed; the last one is open.
+  std::deque<CopyGroup> copies{1};
 };
 
 using Queue = std::vector<Fiber *>;
@@ -117,6 +127,13 @@ void fault(const std::string &what, int line);
 void blockOn(Queue &queue, const char *what, int line);
 /// Makes the fibers of `queue` ready.
 void wake(Queue &queue);
+/// The values of all threads of the warp, until the exchange after the next.
+const uint64_t *gatherWarp(uint64_t value, uint32_t mask, int line);
+/// Completes the copies of a group.
+void land(CopyGroup &group);
+/// Notes a fault if `bytes` at `p` are not aligned, or not in the block's
+/// shared memory.
+void host_check_shared(const void *p, uint32_t bytes, int line);
 /// The barrier at `address`, which must have been initialised.
 MBarrier &mbarrierAt(const void *address, int line);
 

@@ -26,6 +26,7 @@ struct Schedule {
   std::string name;
   Completion wgmma = Completion::early;
   Completion tma = Completion::early;
+  Completion copies = Completion::early;
   /// Whether threads and blocks run in a random order.
   bool shuffled = false;
   uint32_t seed = 1;
@@ -49,7 +50,7 @@ Faults runGrid(const Launch &launch, const Schedule &schedule,
                const std::function<void()> &body);
 
 /// Runs an emitted kernel. An argument is the address of a TensorMap, or the
-/// pointer itself; at most 16 of them.
+/// pointer itself; at most 128 of them.
 Faults runKernel(void *kernel, const Launch &launch, const Schedule &schedule,
                  std::vector<const void *> arguments);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #if !defined(__x86_64__)
 #error "the stack switch of the host model is written for x86-64"
@@ -134,6 +135,12 @@ void runBlock(Block &b, const std::function<void()> &body) {
       if (!g.ops.empty())
         fault("wgmma still in flight at the end of the kernel",
               g.ops.front().line);
+    for (const Fiber &f : b.fibers)
+      for (const CopyGroup &group : f.copies)
+        if (!group.empty()) {
+          fault("cp.async still in flight at the end of the kernel", 0);
+          break;
+        }
     if (!b.tma.empty())
       fault("TMA load still in flight at the end of the kernel", 0);
   }
@@ -177,6 +184,17 @@ void tarn::gpu::blockOn(Queue &queue, const char *what, int line) {
   tarn_switch_stack(&self->stackPointer, block->schedulerStack);
 }
 
+void tarn::gpu::host_check_shared(const void *p, uint32_t bytes, int line) {
+  auto *at = static_cast<const u8 *>(p);
+  if (at < block->view.shared ||
+      at + bytes > block->view.shared + block->view.bytes)
+    fatalFault("access outside the block's shared memory", line);
+  if (reinterpret_cast<uintptr_t>(p) % bytes != 0)
+    fatalFault("access that is not a multiple of " + std::to_string(bytes) +
+                   " bytes",
+               line);
+}
+
 void tarn::gpu::wake(Queue &queue) {
   block->ready.insert(block->ready.end(), queue.begin(), queue.end());
   queue.clear();
@@ -184,12 +202,16 @@ void tarn::gpu::wake(Queue &queue) {
 
 std::vector<Schedule> tarn::gpu::standardSchedules(unsigned randomOnes) {
   std::vector<Schedule> schedules = {
-      {"early", Completion::early, Completion::early, false, 1},
-      {"late wgmma", Completion::late, Completion::early, false, 1},
-      {"late tma", Completion::early, Completion::late, false, 1}};
+      {"early", Completion::early, Completion::early, Completion::early, false,
+       1},
+      {"late wgmma", Completion::late, Completion::early, Completion::early,
+       false, 1},
+      {"late tma", Completion::early, Completion::late, Completion::late, false,
+       1}};
   for (unsigned i = 0; i < randomOnes; ++i)
     schedules.push_back({"random " + std::to_string(i + 1), Completion::random,
-                         Completion::random, true, 17 * i + 5});
+                         Completion::random, Completion::random, true,
+                         17 * i + 5});
   return schedules;
 }
 
@@ -223,17 +245,26 @@ Faults tarn::gpu::runGrid(const Launch &launch, const Schedule &schedule,
   return faults;
 }
 
+/// Parameters of a kernel, at most.
+static constexpr size_t maxParameters = 128;
+
+/// Calls a kernel with all of them: in the C calling convention surplus
+/// arguments do no harm.
+template <size_t... I>
+static void callKernel(void *kernel, const void *const *a,
+                       std::index_sequence<I...>) {
+  auto function =
+      reinterpret_cast<void (*)(decltype((void)I, (const void *)nullptr)...)>(
+          kernel);
+  function(a[I]...);
+}
+
 Faults tarn::gpu::runKernel(void *kernel, const Launch &launch,
                             const Schedule &schedule,
                             std::vector<const void *> arguments) {
-  // In the C calling convention surplus arguments do no harm.
-  using P = const void *;
-  using Kernel = void (*)(P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P);
-  arguments.resize(16, nullptr);
-  P const *a = arguments.data();
-  auto call = reinterpret_cast<Kernel>(kernel);
-  return runGrid(launch, schedule, [=] {
-    call(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10],
-         a[11], a[12], a[13], a[14], a[15]);
+  arguments.resize(maxParameters, nullptr);
+  return runGrid(launch, schedule, [&] {
+    callKernel(kernel, arguments.data(),
+               std::make_index_sequence<maxParameters>());
   });
 }

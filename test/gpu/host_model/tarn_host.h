@@ -13,6 +13,9 @@
 #include <string.h>
 
 #define DEVICE [[maybe_unused]] static inline
+#define DEVICE_MEMBER inline
+#define TARN_ACCESS , int line = __builtin_LINE()
+#define TARN_PASS , line
 #define KERNEL(threads) extern "C" void
 #define SIMT_KERNEL(threads) extern "C" void
 // By reference: so all parameters are pointers, and the model can call a kernel
@@ -27,6 +30,12 @@ struct dim3 {
 
 struct float2 {
   float x, y;
+};
+struct uint2 {
+  u32 x, y;
+};
+struct uint4 {
+  u32 x, y, z, w;
 };
 
 /// What a kernel sees of its thread.
@@ -84,7 +93,18 @@ void host_wgmma_commit(int line);
 void host_wgmma_wait(int pending, int line);
 void host_set_registers(int registers, int line);
 u32 host_shared_address(const void *p);
+void host_check_aligned(const void *p, u32 bytes, int line);
+void host_ldmatrix(u32 *registers, const void *from, bool transposed, int line);
+void host_mma(float *upper, float *lower, const u32 *a, u32 b0, u32 b1,
+              bool isBf16, int line);
+void host_copy_async(void *to, const void *from, bool inside, int line);
+void host_copy_async_commit();
+void host_copy_async_wait(int pending);
 
+DEVICE void check_aligned(const void *p, u32 bytes, int line) {
+  if ((u64)p % bytes != 0)
+    host_check_aligned(p, bytes, line);
+}
 DEVICE u32 shared_address(const void *p) { return host_shared_address(p); }
 DEVICE void __syncthreads(TARN_LINE) {
   host_bar_sync(0, blockDim.x * blockDim.y * blockDim.z, line);
@@ -194,6 +214,28 @@ TARN_WGMMA(240)
 TARN_WGMMA(256)
 #undef TARN_WGMMA
 
+DEVICE void ldmatrix_x4(u32 (&r)[4], const void *from, TARN_LINE) {
+  host_ldmatrix(r, from, false, line);
+}
+DEVICE void ldmatrix_x4_transposed(u32 (&r)[4], const void *from, TARN_LINE) {
+  host_ldmatrix(r, from, true, line);
+}
+DEVICE void mma_m16n8k16_bf16(float *upper, float *lower, const u32 (&a)[4],
+                              u32 b0, u32 b1, TARN_LINE) {
+  host_mma(upper, lower, a, b0, b1, true, line);
+}
+DEVICE void mma_m16n8k16_f16(float *upper, float *lower, const u32 (&a)[4],
+                             u32 b0, u32 b1, TARN_LINE) {
+  host_mma(upper, lower, a, b0, b1, false, line);
+}
+DEVICE void copy_async(void *to, const void *from, bool inside, TARN_LINE) {
+  host_copy_async(to, from, inside, line);
+}
+DEVICE void copy_async_commit() { host_copy_async_commit(); }
+template <int Pending> DEVICE void copy_async_wait() {
+  host_copy_async_wait(Pending);
+}
+
 DEVICE float __uint_as_float(u32 bits) {
   float x;
   memcpy(&x, &bits, 4);
@@ -214,6 +256,21 @@ DEVICE u32 pack_bf16(float low, float high) {
   return host_to_bf16(low) | host_to_bf16(high) << 16;
 }
 DEVICE float to_float(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
+DEVICE u32 pack_f16(float low, float high) {
+  // Rounds to nearest even by the compiler's own half type.
+  _Float16 halves[2] = {(_Float16)low, (_Float16)high};
+  u32 packed;
+  memcpy(&packed, halves, 4);
+  return packed;
+}
+DEVICE float to_float(f16 x) {
+  _Float16 half;
+  memcpy(&half, &x, 2);
+  return (float)half;
+}
+DEVICE u64 high_product(u64 a, u64 b) {
+  return (u64)((unsigned __int128)a * b >> 64);
+}
 DEVICE float max_nan(float a, float b) {
   return a != a || b != b ? NAN : a > b ? a : b;
 }
@@ -222,5 +279,6 @@ DEVICE float min_nan(float a, float b) {
 }
 DEVICE float exp2_fast(float x) { return exp2f(x); }
 DEVICE float rsqrtf(float x) { return 1.f / sqrtf(x); }
+DEVICE double rsqrt(double x) { return 1. / sqrt(x); }
 
 #endif // TARN_HOST_H

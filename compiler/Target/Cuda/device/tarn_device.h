@@ -1,7 +1,8 @@
 //===- tarn_device.h - what emitted CUDA text may use -----------*- C++ -*-===//
 //
 // The only header of emitted kernels. Every wrapper is one whole instruction,
-// so that it means the same in both back ends: inline PTX for NVRTC (sm_90a),
+// so that it means the same in both back ends: inline PTX for NVRTC (what is
+// for sm_90a only is a template or a macro's expansion that others do not use),
 // and the host model of test/gpu/host_model, which runs the same text.
 //
 //===----------------------------------------------------------------------===//
@@ -13,10 +14,16 @@ typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
+typedef signed char i8;
 typedef long long i64;
 
 /// A bf16 number by its bits.
 struct bf16 {
+  u16 bits;
+};
+
+/// An f16 number by its bits.
+struct f16 {
   u16 bits;
 };
 
@@ -35,6 +42,11 @@ struct alignas(64) TensorMap {
 #endif
 
 #define DEVICE static __device__ __forceinline__
+#define DEVICE_MEMBER __device__ __forceinline__
+// The host model finds accesses that are not aligned.
+#define TARN_ACCESS
+#define TARN_PASS
+DEVICE void check_aligned(const void *, unsigned) {}
 // One block of `threads` threads per multiprocessor: setmaxnreg needs both
 // bounds.
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
@@ -187,6 +199,16 @@ DEVICE u32 pack_bf16(float low, float high) {
   return packed;
 }
 DEVICE float to_float(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
+DEVICE u32 pack_f16(float low, float high) {
+  u32 packed;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+DEVICE float to_float(f16 x) {
+  float y;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
+  return y;
+}
 /// The larger number; NaN if one of them is.
 DEVICE float max_nan(float a, float b) {
   float c;
@@ -199,11 +221,70 @@ DEVICE float min_nan(float a, float b) {
   asm("min.NaN.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
   return c;
 }
+/// The upper half of a product.
+DEVICE u64 high_product(u64 a, u64 b) { return __umul64hi(a, b); }
 /// 2^x.
 DEVICE float exp2_fast(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
+}
+
+//===----------------------------------------------------------------------===//
+// Products of a warp
+//===----------------------------------------------------------------------===//
+
+/// Four matrices of 8 x 8 elements of 16 bits; thread i has the address of row
+/// i % 8 of matrix i / 8. Register j holds row t / 4 of matrix j, columns
+/// 2 (t % 4) and the next.
+DEVICE void ldmatrix_x4(u32 (&r)[4], const void *from) {
+  asm volatile(
+      "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+      : "r"(shared_address(from))
+      : "memory");
+}
+/// The same, each matrix transposed.
+DEVICE void ldmatrix_x4_transposed(u32 (&r)[4], const void *from) {
+  asm volatile(
+      "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+      : "r"(shared_address(from))
+      : "memory");
+}
+// D (16 x 8) += A (16 x 16) B (16 x 8): thread t has row t / 4 (`upper`) and
+// row t / 4 + 8 (`lower`) of D, columns 2 (t % 4) and the next.
+#define TARN_MMA(type)                                                         \
+  DEVICE void mma_m16n8k16_##type(float *upper, float *lower,                  \
+                                  const u32(&a)[4], u32 b0, u32 b1) {          \
+    asm volatile(                                                              \
+        "mma.sync.aligned.m16n8k16.row.col.f32." #type "." #type               \
+        ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "                  \
+        "{%0, %1, %2, %3};"                                                    \
+        : "+f"(upper[0]), "+f"(upper[1]), "+f"(lower[0]), "+f"(lower[1])       \
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));       \
+  }
+TARN_MMA(bf16)
+TARN_MMA(f16)
+#undef TARN_MMA
+
+//===----------------------------------------------------------------------===//
+// Copies to shared memory that go on while the thread does
+//===----------------------------------------------------------------------===//
+
+/// Copies 16 bytes, or writes zeros where `inside` is false.
+DEVICE void copy_async(void *to, const void *from, bool inside) {
+  asm volatile(
+      "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
+      "l"(from), "r"(inside ? 16 : 0)
+      : "memory");
+}
+DEVICE void copy_async_commit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+/// Waits until at most `Pending` of the thread's groups are on their way.
+template <int Pending> DEVICE void copy_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
 }
 
 //===----------------------------------------------------------------------===//
@@ -404,9 +485,148 @@ DEVICE void store_pair(float *to, float x, float y) {
 DEVICE void store_pair(bf16 *to, float x, float y) {
   *(u32 *)to = pack_bf16(x, y);
 }
-DEVICE void store_one(float *to, float x) { *to = x; }
-DEVICE void store_one(bf16 *to, float x) { *to = to_bf16(x); }
-DEVICE void store_one(int *to, int x) { *to = x; }
 DEVICE float to_float(float x) { return x; }
+/// A float rounded to f16, and back.
+DEVICE f16 to_f16(float x) { return f16{(u16)pack_f16(x, 0.f)}; }
+DEVICE float round_f16(float x) { return to_float(to_f16(x)); }
+DEVICE double max_nan(double a, double b) {
+  return a != a || b != b ? a + b : a > b ? a : b;
+}
+DEVICE double min_nan(double a, double b) {
+  return a != a || b != b ? a + b : a < b ? a : b;
+}
+DEVICE int max_nan(int a, int b) { return a > b ? a : b; }
+DEVICE i64 max_nan(i64 a, i64 b) { return a > b ? a : b; }
+DEVICE u32 max_nan(u32 a, u32 b) { return (int)a > (int)b ? a : b; }
+DEVICE bool max_nan(bool a, bool b) { return a || b; }
+
+//===----------------------------------------------------------------------===//
+// Elements in memory
+//===----------------------------------------------------------------------===//
+
+/// A variable's number as memory holds it, and back.
+template <class T> DEVICE void from_memory(T &x, T y) { x = y; }
+DEVICE void from_memory(float &x, bf16 y) { x = to_float(y); }
+DEVICE void from_memory(float &x, f16 y) { x = to_float(y); }
+DEVICE void from_memory(u32 &x, int y) { x = (u32)y; }
+DEVICE void from_memory(u64 &x, i64 y) { x = (u64)y; }
+DEVICE void from_memory(u8 &x, i8 y) { x = (u8)y; }
+template <class T, class V> DEVICE void store_one(T *to, V x) { *to = (T)x; }
+DEVICE void store_one(bf16 *to, float x) { *to = to_bf16(x); }
+DEVICE void store_one(f16 *to, float x) { *to = to_f16(x); }
+/// Adds to an element that no other thread touches.
+template <class T, class V> DEVICE void add_one(T *to, V x) { *to = *to + x; }
+DEVICE void add_one(bf16 *to, float x) { *to = to_bf16(to_float(*to) + x); }
+DEVICE void add_one(f16 *to, float x) { *to = to_f16(to_float(*to) + x); }
+
+/// N neighbours in accesses of up to 16 bytes; the address is a multiple of
+/// their size.
+template <int Bytes> struct Word {
+  typedef uint4 type;
+};
+template <> struct Word<8> {
+  typedef uint2 type;
+};
+template <> struct Word<4> {
+  typedef u32 type;
+};
+template <> struct Word<2> {
+  typedef u16 type;
+};
+template <> struct Word<1> {
+  typedef u8 type;
+};
+template <class V, class T, int N>
+DEVICE void load_vector(V (&x)[N], const T *from TARN_ACCESS) {
+  typedef typename Word<N * sizeof(T)>::type word;
+  constexpr int count = N * sizeof(T) / sizeof(word);
+  check_aligned(from, sizeof(word) TARN_PASS);
+  union Both {
+    word words[count];
+    T elements[N];
+  } both;
+  for (int i = 0; i < count; ++i)
+    both.words[i] = ((const word *)from)[i];
+  for (int i = 0; i < N; ++i)
+    from_memory(x[i], both.elements[i]);
+}
+template <class V, int N> DEVICE void fill_vector(V (&x)[N], V value) {
+  for (int i = 0; i < N; ++i)
+    x[i] = value;
+}
+template <class V, class T, int N>
+DEVICE void store_vector(T *to, const V (&x)[N] TARN_ACCESS) {
+  typedef typename Word<N * sizeof(T)>::type word;
+  constexpr int count = N * sizeof(T) / sizeof(word);
+  check_aligned(to, sizeof(word) TARN_PASS);
+  union Both {
+    word words[count];
+    T elements[N];
+  } both;
+  for (int i = 0; i < N; ++i)
+    store_one(&both.elements[i], x[i]);
+  for (int i = 0; i < count; ++i)
+    ((word *)to)[i] = both.words[i];
+}
+template <class V, class T, int N>
+DEVICE void add_vector(T *to, const V (&x)[N] TARN_ACCESS) {
+  V sum[N];
+  load_vector(sum, (const T *)to TARN_PASS);
+  for (int i = 0; i < N; ++i)
+    sum[i] = sum[i] + x[i];
+  store_vector(to, sum TARN_PASS);
+}
+
+//===----------------------------------------------------------------------===//
+// Sums and maxima among threads: in one order, and all threads get the result
+//===----------------------------------------------------------------------===//
+
+struct Sum {
+  template <class T> static DEVICE_MEMBER T of(T a, T b) { return a + b; }
+};
+struct Max {
+  template <class T> static DEVICE_MEMBER T of(T a, T b) {
+    return max_nan(a, b);
+  }
+};
+/// Among threads whose numbers differ by multiples of From, up to To.
+template <class Kind, int From, int To, class T> DEVICE T combine_lanes(T x) {
+  for (int distance = From; distance < To; distance *= 2)
+    x = Kind::of(x, __shfl_xor_sync(0xffffffffu, x, distance));
+  return x;
+}
+/// Among `Lanes` neighbours that belong to one or more warps; `scratch` has an
+/// element per warp.
+template <class Kind, int Lanes, class T>
+DEVICE T combine_warps(T x, T *scratch) {
+  x = combine_lanes<Kind, 1, 32>(x);
+  if (threadIdx.x % 32 == 0)
+    scratch[threadIdx.x / 32] = x;
+  __syncthreads();
+  const T *first = scratch + threadIdx.x / Lanes * (Lanes / 32);
+  x = first[0];
+  for (int i = 1; i < Lanes / 32; ++i)
+    x = Kind::of(x, first[i]);
+  __syncthreads();
+  return x;
+}
+template <int Lanes, class T> DEVICE T lanes_sum(T x) {
+  return combine_lanes<Sum, 1, Lanes>(x);
+}
+template <int Lanes, class T> DEVICE T lanes_max(T x) {
+  return combine_lanes<Max, 1, Lanes>(x);
+}
+template <int Lanes, class T> DEVICE T block_sum(T x, T *scratch) {
+  return combine_warps<Sum, Lanes>(x, scratch);
+}
+template <int Lanes, class T> DEVICE T block_max(T x, T *scratch) {
+  return combine_warps<Max, Lanes>(x, scratch);
+}
+template <int From, class T> DEVICE T warp_sum_from(T x) {
+  return combine_lanes<Sum, From, 32>(x);
+}
+template <int From, class T> DEVICE T warp_max_from(T x) {
+  return combine_lanes<Max, From, 32>(x);
+}
 
 #endif // TARN_DEVICE_H

@@ -2,7 +2,8 @@
 //
 // cuda-case INPUT.mlir -o FOLDER: emits the kernel as CUDA text, makes numbers
 // for its buffers, and computes with the interpreter what it has to write.
-// test/gpu/Case.h describes the folder.
+// test/gpu/Case.h describes the folder. With --all: every kernel of the input,
+// each in a folder of its name, and their text in FOLDER/kernels.cu.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +17,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
+#include <cmath>
 #include <cstring>
 #include <random>
 
@@ -27,11 +29,20 @@ namespace {
 
 cl::opt<std::string> input(cl::Positional, cl::init("-"));
 cl::opt<std::string> folder("o", cl::desc("the folder to write"), cl::Required);
+cl::opt<bool> all("all", cl::init(false), cl::desc("every kernel"));
 cl::opt<bool> rotate("rotate", cl::init(true));
+cl::opt<std::string> arch("arch", cl::init("sm_90a"));
+cl::opt<bool> wgmma("wgmma", cl::init(true));
 cl::opt<bool> lines("lines", cl::init(true));
 cl::opt<unsigned> stages("stages", cl::init(0));
 cl::opt<double> absolute("absolute", cl::init(0.01));
 cl::opt<double> relative("relative", cl::init(0.004));
+cl::opt<double> integers("integers", cl::init(8),
+                         cl::desc("integers are drawn from 0 to this"));
+cl::opt<bool> positive("positive", cl::init(false),
+                       cl::desc("numbers are drawn from 0 to 1"));
+cl::opt<bool> typed("typed", cl::init(false),
+                    cl::desc("expect rounded results, not exact ones"));
 cl::opt<double> flops("flops", cl::init(0));
 cl::opt<bool> timeOnly("time-only", cl::init(false),
                        cl::desc("no numbers: for large shapes"));
@@ -47,14 +58,21 @@ void appendElement(std::string &bytes, Type type, double value) {
   } else if (type.isF32()) {
     float x = value;
     bytes.append(reinterpret_cast<char *>(&x), 4);
+  } else if (type.isF64()) {
+    bytes.append(reinterpret_cast<char *>(&value), 8);
+  } else if (type.isInteger(1) || type.isInteger(8)) {
+    bytes.push_back(static_cast<char>(value));
+  } else if (type.isInteger(64)) {
+    int64_t x = value;
+    bytes.append(reinterpret_cast<char *>(&x), 8);
   } else {
     int32_t x = value;
     bytes.append(reinterpret_cast<char *>(&x), 4);
   }
 }
 
-LogicalResult writeFile(StringRef name, StringRef bytes) {
-  llvm::SmallString<128> path(folder);
+LogicalResult writeFile(StringRef inside, StringRef name, StringRef bytes) {
+  llvm::SmallString<128> path(inside);
   llvm::sys::path::append(path, name);
   std::error_code error;
   llvm::raw_fd_ostream os(path, error);
@@ -67,7 +85,7 @@ LogicalResult writeFile(StringRef name, StringRef bytes) {
 }
 
 /// Numbers for the buffers that are read, and what the kernel writes.
-LogicalResult writeBuffers(tile::KernelOp kernel) {
+LogicalResult writeBuffers(tile::KernelOp kernel, StringRef inside) {
   std::mt19937 random(7);
   std::uniform_real_distribution<double> number(-1.0, 1.0);
   std::vector<std::vector<double>> values(kernel.getNumBuffers());
@@ -77,20 +95,31 @@ LogicalResult writeBuffers(tile::KernelOp kernel) {
     values[i].resize(type.getNumElements());
     if (kernel.getBufferAccess(i) == tile::Access::Read) {
       std::string bytes;
+      bool isInteger = isa<IntegerType>(type.getElementType());
       for (double &x : values[i]) {
-        x = tile::roundTo(type.getElementType(), number(random));
+        x = number(random);
+        // Row numbers and truth values; some rows are outside.
+        if (isInteger)
+          x = type.getElementType().isInteger(1)
+                  ? x > 0
+                  : std::floor((x + 1) * integers / 2);
+        x = tile::roundTo(type.getElementType(), positive ? std::fabs(x) : x);
         appendElement(bytes, type.getElementType(), x);
       }
-      if (failed(writeFile("input" + std::to_string(i) + ".bin", bytes)))
+      if (failed(
+              writeFile(inside, "input" + std::to_string(i) + ".bin", bytes)))
         return failure();
     }
     buffers.push_back(values[i]);
   }
-  if (failed(tile::interpretKernel(kernel, buffers)))
+  tile::InterpretOptions interpret;
+  if (typed)
+    interpret.rounding = tile::Rounding::typed;
+  if (failed(tile::interpretKernel(kernel, buffers, interpret)))
     return failure();
   for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
     if (kernel.getBufferAccess(i) != tile::Access::Read &&
-        failed(writeFile("expected" + std::to_string(i) + ".bin",
+        failed(writeFile(inside, "expected" + std::to_string(i) + ".bin",
                          StringRef(reinterpret_cast<char *>(values[i].data()),
                                    8 * values[i].size()))))
       return failure();
@@ -98,6 +127,33 @@ LogicalResult writeBuffers(tile::KernelOp kernel) {
 }
 
 } // namespace
+
+/// Records one kernel in a folder; adds its text to `source`.
+static LogicalResult record(tile::KernelOp kernel,
+                            const cuda::CudaOptions &options,
+                            const std::string &inside, std::string &source) {
+  std::string text, launchText;
+  llvm::raw_string_ostream os(text), launchStream(launchText);
+  FailureOr<cuda::CudaKernel> launch = cuda::emitCuda(kernel, options, os);
+  if (failed(launch))
+    return failure();
+  source += text;
+  cuda::writeLaunch(kernel, *launch, launchStream);
+  launchStream << "bound " << absolute << " " << relative << "\n";
+  if (flops > 0)
+    launchStream << "flops " << flops << "\n";
+  if (timeOnly)
+    launchStream << "time-only\n";
+  if (std::error_code error = llvm::sys::fs::create_directories(inside)) {
+    llvm::errs() << "cuda-case: " << inside << ": " << error.message() << "\n";
+    return failure();
+  }
+  if (failed(writeFile(inside, "kernel.cu", text)) ||
+      failed(writeFile(inside, "launch.txt", launchText)) ||
+      failed(writeFile(inside, "tarn_device.h", cuda::getDeviceHeader())))
+    return failure();
+  return timeOnly ? success() : writeBuffers(kernel, inside);
+}
 
 int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(argc, argv, "record a CUDA kernel\n");
@@ -112,28 +168,23 @@ int main(int argc, char **argv) {
     llvm::errs() << "cuda-case: no kernel in " << input << "\n";
     return 1;
   }
-  tile::KernelOp kernel = *kernels.begin();
   cuda::CudaOptions options;
   options.rotate = rotate;
   options.lines = lines;
   options.stages = stages;
-  std::string text, launchText;
-  llvm::raw_string_ostream os(text), launchStream(launchText);
-  FailureOr<cuda::CudaKernel> launch = cuda::emitCuda(kernel, options, os);
-  if (failed(launch))
-    return 1;
-  cuda::writeLaunch(kernel, *launch, launchStream);
-  launchStream << "bound " << absolute << " " << relative << "\n";
-  if (flops > 0)
-    launchStream << "flops " << flops << "\n";
-  if (timeOnly)
-    launchStream << "time-only\n";
-  if (std::error_code error = llvm::sys::fs::create_directories(folder)) {
-    llvm::errs() << "cuda-case: " << folder << ": " << error.message() << "\n";
+  options.wgmma = wgmma;
+  std::optional<cuda::Architecture> architecture = cuda::findArchitecture(arch);
+  if (!architecture) {
+    llvm::errs() << "cuda-case: no architecture " << arch << "\n";
     return 1;
   }
-  return failed(writeFile("kernel.cu", text)) ||
-         failed(writeFile("launch.txt", launchText)) ||
-         failed(writeFile("tarn_device.h", cuda::getDeviceHeader())) ||
-         (!timeOnly && failed(writeBuffers(kernel)));
+  options.architecture = *architecture;
+  std::string source;
+  if (!all)
+    return failed(record(*kernels.begin(), options, folder, source));
+  for (tile::KernelOp kernel : kernels)
+    if (failed(record(kernel, options, folder + "/" + kernel.getSymName().str(),
+                      source)))
+      return 1;
+  return failed(writeFile(folder, "kernels.cu", source));
 }

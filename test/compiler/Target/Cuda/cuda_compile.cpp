@@ -1,8 +1,8 @@
 //===- cuda_compile.cpp - compile a kernel's text, look at the log --------===//
 //
-// cuda-compile KERNEL.cu [-o CUBIN]: fails if registers spill, or if ptxas
-// says that it serialises products. cuda-compile --available: whether there is
-// an NVRTC.
+// cuda-compile KERNEL.cu [--arch sm_80] [-o CUBIN]: fails if registers spill,
+// or if ptxas says that it serialises products. cuda-compile --available:
+// whether there is an NVRTC.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,11 +13,13 @@
 #include <cstdio>
 
 int main(int argc, char **argv) {
-  std::string input, output, error, text;
+  std::string input, output, error, text, architecture = "sm_90a";
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
     if (word == "-o" && i + 1 < argc)
       output = argv[++i];
+    else if (word == "--arch" && i + 1 < argc)
+      architecture = argv[++i];
     else
       input = word;
   }
@@ -36,7 +38,7 @@ int main(int argc, char **argv) {
   }
   tarn::cuda::CompiledKernel kernel;
   bool compiled = nvrtc->compile(text, tarn::cuda::getDeviceHeader().str(),
-                                 input, "sm_90a", kernel);
+                                 input, architecture, kernel);
   if (!compiled) {
     fprintf(stderr, "%s\n", kernel.log.c_str());
     return 1;

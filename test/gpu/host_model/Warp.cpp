@@ -1,0 +1,111 @@
+//===- Warp.cpp - ldmatrix, mma.sync and cp.async -------------------------===//
+//
+// Instructions of a warp take what all 32 threads give: values are exchanged
+// as by shuffles, so that a thread that does not take part is a deadlock.
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/gpu/host_model/Block.h"
+
+#include <cstring>
+
+using namespace tarn::gpu;
+
+void host_check_aligned(const void *, u32 bytes, int line) {
+  fault("access that is not a multiple of " + std::to_string(bytes) + " bytes",
+        line);
+}
+
+void host_ldmatrix(u32 *registers, const void *address, bool transposed,
+                   int line) {
+  host_check_shared(address, 16, line);
+  uint32_t lane = fiber->thread.number % 32;
+  const uint64_t *rows =
+      gatherWarp(reinterpret_cast<uint64_t>(address), ~0u, line);
+  for (uint32_t matrix = 0; matrix < 4; ++matrix) {
+    uint16_t elements[2];
+    for (uint32_t half = 0; half < 2; ++half) {
+      uint32_t row = transposed ? 2 * (lane % 4) + half : lane / 4;
+      uint32_t column = transposed ? lane / 4 : 2 * (lane % 4) + half;
+      elements[half] =
+          reinterpret_cast<const uint16_t *>(rows[8 * matrix + row])[column];
+    }
+    memcpy(&registers[matrix], elements, 4);
+  }
+}
+
+static float element(uint32_t pair, int half, bool isBf16) {
+  uint16_t bits = pair >> 16 * half;
+  if (isBf16)
+    return to_float(bf16{bits});
+  return to_float(f16{bits});
+}
+
+void host_mma(float *upper, float *lower, const u32 *a, u32 b0, u32 b1,
+              bool isBf16, int line) {
+  uint32_t lane = fiber->thread.number % 32;
+  // Two registers of a thread at once: rows g and g + 8 of A, for the first
+  // and the second half of the terms; both halves of B.
+  uint64_t lowA[32], highA[32];
+  auto both = [](u32 x, u32 y) { return x | static_cast<uint64_t>(y) << 32; };
+  memcpy(lowA, gatherWarp(both(a[0], a[1]), ~0u, line), sizeof lowA);
+  memcpy(highA, gatherWarp(both(a[2], a[3]), ~0u, line), sizeof highA);
+  const uint64_t *allB = gatherWarp(both(b0, b1), ~0u, line);
+  float rows[2][16], columns[2][16];
+  // Row g of A lies in the threads 4 g to 4 g + 3, column n of B in 4 n and
+  // the following.
+  for (uint32_t t = 0; t < 4; ++t)
+    for (int half = 0; half < 2; ++half)
+      for (int i = 0; i < 2; ++i) {
+        uint32_t owner = lane / 4 * 4 + t;
+        uint32_t holder = 4 * (2 * (lane % 4) + half) + t;
+        rows[half][2 * t + i] = element(lowA[owner] >> 32 * half, i, isBf16);
+        rows[half][8 + 2 * t + i] =
+            element(highA[owner] >> 32 * half, i, isBf16);
+        columns[half][2 * t + i] = element(allB[holder], i, isBf16);
+        columns[half][8 + 2 * t + i] = element(allB[holder] >> 32, i, isBf16);
+      }
+  for (int column = 0; column < 2; ++column) {
+    float first = 0, second = 0;
+    for (int k = 0; k < 16; ++k) {
+      first += rows[0][k] * columns[column][k];
+      second += rows[1][k] * columns[column][k];
+    }
+    upper[column] += first;
+    lower[column] += second;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// cp.async
+//===----------------------------------------------------------------------===//
+
+void host_copy_async(void *to, const void *address, bool inside, int line) {
+  host_check_shared(to, 16, line);
+  if (inside && reinterpret_cast<uintptr_t>(address) % 16 != 0)
+    fault("cp.async from an address that is not a multiple of 16", line);
+  CopyGroup &group = fiber->copies.back();
+  group.push_back({to, inside ? address : nullptr});
+  if (block->completesNow(block->schedule->copies))
+    land(group);
+}
+
+void host_copy_async_commit() { fiber->copies.emplace_back(); }
+
+void host_copy_async_wait(int pending) {
+  // The last group is open: it is not waited for.
+  while (static_cast<int>(fiber->copies.size()) - 1 > pending) {
+    land(fiber->copies.front());
+    fiber->copies.pop_front();
+  }
+}
+
+void tarn::gpu::land(CopyGroup &group) {
+  for (const AsyncCopy &copy : group) {
+    if (copy.from)
+      memcpy(copy.to, copy.from, 16);
+    else
+      memset(copy.to, 0, 16);
+  }
+  group.clear();
+}
