@@ -143,6 +143,11 @@ void runBlock(Block &b, const std::function<void()> &body) {
         }
     if (!b.tma.empty())
       fault("TMA load still in flight at the end of the kernel", 0);
+    for (const auto &[address, barrier] : b.mbarriers)
+      if (barrier.bytes != 0)
+        fault("mbarrier at the end of the kernel that expected other bytes "
+              "than came",
+              0);
   }
   block = nullptr;
 }
