@@ -38,6 +38,15 @@ config.substitutions.append(("%host-kernel", " ".join([
     config.cxx, "-std=c++20 -O2 -ffp-contract=off -w -fPIC -shared",
     "-I" + os.path.join(config.tarn_source_root, "compiler/Target/Cuda/device"),
     "-I" + os.path.join(config.test_source_root, "gpu/host_model"), "-x c++"])))
+# The same, with each access checked (test/gpu/host_model/Checker.h).
+config.substitutions.append(("%checked-kernel", " ".join([
+    config.cxx, "-std=c++20 -O1 -gline-tables-only -ffp-contract=off -w -fPIC -shared",
+    "-fsanitize=thread,alignment,bounds,shift-exponent,signed-integer-overflow",
+    "-fno-sanitize-link-runtime"] + ["-Wl,--wrap=__ubsan_handle_" + check for check in (
+        "type_mismatch_v1", "out_of_bounds", "shift_out_of_bounds",
+        "add_overflow", "sub_overflow", "mul_overflow")] + [
+    "-I" + os.path.join(config.tarn_source_root, "compiler/Target/Cuda/device"),
+    "-I" + os.path.join(config.test_source_root, "gpu/host_model"), "-x c++"])))
 cuda_compile = os.path.join(config.tarn_tools_dir, "cuda-compile")
 if os.path.exists(cuda_compile) and subprocess.run(
         [cuda_compile, "--available"], capture_output=True).returncode == 0:

@@ -1,8 +1,10 @@
 //===- host_run.cpp - run a recorded kernel on the host model -------------===//
 //
-// host-run CASE KERNEL.so [--random N] [--expect-fault]
+// host-run CASE KERNEL.so [--random N] [--checked] [--expect-fault]
 // Runs the kernel under every schedule, compares its results with the recorded
-// ones, and the bits of all schedules with each other. With --expect-fault
+// ones, and the bits of all schedules with each other. With --checked each
+// access of the kernel is checked, which needs one compiled for it
+// (host_model/Checker.h). With --expect-fault
 // (kernels that were broken on purpose) the exit status says whether that was
 // found.
 //
@@ -73,7 +75,7 @@ uint64_t hashBytes(uint64_t hash, const uint8_t *bytes, size_t count) {
 
 /// Runs one case under every schedule; whether it is right.
 static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
-                    bool brief) {
+                    bool brief, bool isChecked) {
   bool wrong = false;
   uint64_t firstHash = 0;
   for (const Schedule &schedule : standardSchedules(randomOnes)) {
@@ -100,6 +102,12 @@ static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
     launch.grid.x = c.blocks;
     launch.threads.x = c.threads;
     launch.sharedBytes = c.sharedBytes;
+    launch.isChecked = isChecked;
+    for (size_t i = 0; i < c.buffers.size(); ++i) {
+      uintptr_t begin = reinterpret_cast<uintptr_t>(memory[i].data);
+      launch.buffers.push_back(
+          {begin, begin + memory[i].size, c.buffers[i].isOutput()});
+    }
     Faults faults = runKernel(kernel, launch, schedule, arguments);
 
     double largest = 0;
@@ -134,13 +142,15 @@ static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
 int main(int argc, char **argv) {
   std::string folder, library;
   unsigned randomOnes = 2;
-  bool expectFault = false, all = false;
+  bool expectFault = false, all = false, isChecked = false;
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
     if (word == "--random" && i + 1 < argc)
       randomOnes = atoi(argv[++i]);
     else if (word == "--expect-fault")
       expectFault = true;
+    else if (word == "--checked")
+      isChecked = true;
     else if (word == "--all")
       all = true;
     else if (folder.empty())
@@ -173,7 +183,7 @@ int main(int argc, char **argv) {
       fprintf(stderr, "host-run: %s\n", error.c_str());
       return 2;
     }
-    right += runCase(c, kernel, randomOnes, all);
+    right += runCase(c, kernel, randomOnes, all, isChecked);
   }
   if (all)
     printf("%zu of %zu kernels right\n", right, folders.size());

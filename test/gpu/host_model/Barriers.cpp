@@ -9,13 +9,19 @@ void MBarrier::completeIfDone() {
     return;
   ++phase;
   pending = count;
-  wake(waiting);
+  over.join(arriving);
+  arriving.clear();
+  wake(waiting, &over);
 }
 
 MBarrier &tarn::gpu::mbarrierAt(const void *address, int line) {
   auto it = block->mbarriers.find(host_shared_address(address));
   if (it == block->mbarriers.end())
     fatalFault("mbarrier used before its initialisation", line);
+  if (fiber && block->checker && !it->second.made.isBefore(fiber->clock))
+    fault("race: an mbarrier used by a thread that nothing orders behind its "
+          "initialisation",
+          line);
   return it->second;
 }
 
@@ -32,23 +38,32 @@ void host_bar_sync(int number, u32 threads, int line) {
   if (barrier.arrived && barrier.threads != threads)
     fault("named barrier with different counts", line);
   barrier.threads = threads;
+  releaseTo(barrier.clock);
   if (++barrier.arrived != threads)
     return blockOn(barrier.waiting, "bar.sync", line);
   barrier.arrived = 0;
-  wake(barrier.waiting);
+  acquireFrom(barrier.clock);
+  wake(barrier.waiting, &barrier.clock);
+  barrier.clock.clear();
 }
 
-const uint64_t *tarn::gpu::gatherWarp(uint64_t value, uint32_t mask, int line) {
+const uint64_t *tarn::gpu::gatherWarp(uint64_t value, uint32_t mask,
+                                      bool ordersMemory, int line) {
   Warp &warp = block->warps[fiber->thread.number / 32];
   u32 lane = fiber->thread.number % 32;
   u64 generation = warp.generation;
   if (!(mask >> lane & 1))
     fault("exchange in a warp by a lane outside its mask", line);
   warp.values[generation & 1][lane] = value;
+  if (ordersMemory)
+    releaseTo(warp.clock);
   if (++warp.arrived == static_cast<u32>(__builtin_popcount(mask))) {
     warp.arrived = 0;
     ++warp.generation;
-    wake(warp.waiting);
+    if (ordersMemory)
+      acquireFrom(warp.clock);
+    wake(warp.waiting, ordersMemory ? &warp.clock : nullptr);
+    warp.clock.clear();
   } else {
     blockOn(warp.waiting, "an exchange in a warp", line);
   }
@@ -58,8 +73,10 @@ const uint64_t *tarn::gpu::gatherWarp(uint64_t value, uint32_t mask, int line) {
 u64 host_exchange(u64 value, u32 source, u32 mask, int line) {
   if (source < 32 && !(mask >> source & 1))
     fault("exchange in a warp from a lane outside the mask", line);
-  return gatherWarp(value, mask, line)[source & 31];
+  return gatherWarp(value, mask, false, line)[source & 31];
 }
+
+void host_syncwarp(u32 mask, int line) { gatherWarp(0, mask, true, line); }
 
 void host_mbarrier_init(u64 *barrier, u32 count, int line) {
   u32 address = host_shared_address(barrier);
@@ -70,12 +87,23 @@ void host_mbarrier_init(u64 *barrier, u32 count, int line) {
   MBarrier &m = block->mbarriers[address];
   m = MBarrier();
   m.count = m.pending = count;
+  m.maker = fiber->thread.number;
+  if (block->checker)
+    m.made = {m.maker, fiber->clock[m.maker]};
 }
+
+void host_mbarrier_init_fence() {
+  for (auto &[address, m] : block->mbarriers)
+    m.isFenced |= m.maker == fiber->thread.number;
+}
+
+void host_proxy_fence() { ++fiber->fences; }
 
 void host_mbarrier_arrive(u64 *barrier, int line) {
   MBarrier &m = mbarrierAt(barrier, line);
   if (m.pending == 0)
     return fault("mbarrier: more arrivals than its count", line);
+  releaseTo(m.arriving);
   --m.pending;
   m.completeIfDone();
 }
@@ -102,4 +130,5 @@ void host_mbarrier_wait(u64 *barrier, u32 parity, int line) {
     blockOn(m.waiting, "mbarrier wait", line);
   if (m.phase < needed)
     fault("mbarrier wait passed on an older phase", line);
+  acquireFrom(m.over);
 }

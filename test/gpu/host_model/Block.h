@@ -3,6 +3,7 @@
 #ifndef TEST_GPU_HOST_MODEL_BLOCK_H
 #define TEST_GPU_HOST_MODEL_BLOCK_H
 
+#include "test/gpu/host_model/Checker.h"
 #include "test/gpu/host_model/HostModel.h"
 
 #include <deque>
@@ -11,17 +12,32 @@
 
 namespace tarn::gpu {
 
-/// 16 bytes on their way to shared memory; from nowhere are zeros.
-struct AsyncCopy {
-  void *to;
-  const void *from;
+constexpr size_t fiberStackBytes = 128 << 10;
+
+/// Copies that a thread starts, in groups that it waits for.
+class CopyGroups {
+public:
+  /// Starts a copy that completes now, or when it is waited for.
+  void start(Completion when, Flight flight, std::function<void()> run);
+  void commit() { ++open; }
+  /// Waits until at most `pending` groups are in flight.
+  void wait(int pending);
+  bool areOver() const { return copies.empty(); }
+
+private:
+  struct Copy {
+    int group;
+    Flight flight;
+    std::function<void()> run; ///< null: it has completed
+  };
+  std::vector<Copy> copies;
+  int open = 0; ///< the group that is not committed yet
 };
-/// Copies that are waited for together.
-using CopyGroup = std::vector<AsyncCopy>;
 
 /// A CUDA thread.
 struct Fiber {
   void *stackPointer = nullptr;
+  char *stack = nullptr;
   HostThread thread;
   bool done = false;
   /// What it waits for, and where.
@@ -30,8 +46,14 @@ struct Fiber {
   /// How many wgmma it has issued, and how many groups it has committed.
   uint64_t issued = 0;
   int groups = 0;
-  /// Groups of copies that have not landed; the last one is open.
-  std::deque<CopyGroup> copies{1};
+  /// TMA stores and cp.async that it has started.
+  CopyGroups stores, copies;
+  /// Whether wgmma_fence came after the last use of accumulators.
+  bool isFenced = false;
+  /// What is known to be over; and how often it has fenced its writes for TMA
+  /// and wgmma.
+  Clock clock;
+  uint32_t fences = 0;
 };
 
 using Queue = std::vector<Fiber *>;
@@ -43,6 +65,12 @@ struct MBarrier {
   int64_t bytes = 0;
   uint64_t phase = 0;
   Queue waiting;
+  /// What came before the arrivals of this phase, and of all that are over.
+  Clock arriving, over;
+  /// Who initialised it, when, and whether it fenced that for TMA.
+  uint32_t maker = 0;
+  Epoch made;
+  bool isFenced = false;
   struct History {
     uint64_t waits = 0;
     bool fromFirstPhase = true;
@@ -56,14 +84,17 @@ struct MBarrier {
 struct NamedBarrier {
   uint32_t threads = 0, arrived = 0;
   Queue waiting;
+  Clock clock;
 };
 
 /// Values that a warp exchanges, double-buffered.
 struct Warp {
   uint64_t values[2][32] = {};
+  void *parts[32] = {}; ///< what each lane brings to an instruction of the warp
   uint32_t arrived = 0;
   uint64_t generation = 0;
   Queue waiting;
+  Clock clock;
 };
 
 /// One wgmma instruction of a warpgroup.
@@ -76,6 +107,9 @@ struct WgmmaOp {
   float *key = nullptr;
   std::vector<float *> fragments;
   std::vector<float> registersA;
+  /// What came before it; then itself.
+  Clock clock;
+  Flight flight;
 };
 
 /// An accumulator in flight: the matrix, and each thread's fragment.
@@ -92,6 +126,8 @@ struct Warpgroup {
   uint32_t waiters = 0;
   Queue waiting;
   std::map<float *, Accumulator> accumulators;
+  /// Products that no wait has covered yet, with their groups.
+  std::vector<std::pair<int, Epoch>> uncovered;
   int registers = 0;
 };
 
@@ -108,6 +144,7 @@ struct Block {
   /// TMA loads that have not landed yet.
   std::deque<std::function<void()>> tma;
   std::mt19937 random;
+  Checker *checker = nullptr; ///< of instrumented kernels, or null
   void *schedulerStack = nullptr;
   bool abandoned = false;
   Faults *faults = nullptr;
@@ -119,18 +156,24 @@ struct Block {
 extern thread_local Block *block;
 extern thread_local Fiber *fiber;
 
-/// Notes a fault at a line of the kernel.
-void fault(const std::string &what, int line);
+/// Notes a fault at a line of the kernel; faults that differ in the detail only
+/// are noted once.
+void fault(const std::string &what, int line, const std::string &detail = "");
 /// Notes a fault after which the block can't go on; does not return.
 [[noreturn]] void fatalFault(const std::string &what, int line);
 /// Lets others run until `queue` is woken.
 void blockOn(Queue &queue, const char *what, int line);
-/// Makes the fibers of `queue` ready.
-void wake(Queue &queue);
+/// Makes the fibers of `queue` ready; with a checker they know then what is in
+/// the clock.
+void wake(Queue &queue, const Clock *clock = nullptr);
+/// The running thread's past goes into the clock, or the clock into its past,
+/// where accesses are checked.
+void releaseTo(Clock &clock);
+void acquireFrom(const Clock &clock);
 /// The values of all threads of the warp, until the exchange after the next.
-const uint64_t *gatherWarp(uint64_t value, uint32_t mask, int line);
-/// Completes the copies of a group.
-void land(CopyGroup &group);
+/// __syncwarp orders what the lanes do to memory, shuffles do not.
+const uint64_t *gatherWarp(uint64_t value, uint32_t mask, bool ordersMemory,
+                           int line);
 /// Notes a fault if `bytes` at `p` are not aligned, or not in the block's
 /// shared memory.
 void host_check_shared(const void *p, uint32_t bytes, int line);

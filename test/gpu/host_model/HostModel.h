@@ -26,7 +26,8 @@ struct Schedule {
   std::string name;
   Completion wgmma = Completion::early;
   Completion tma = Completion::early;
-  Completion copies = Completion::early;
+  Completion stores = Completion::early; ///< of TMA
+  Completion copies = Completion::early; ///< cp.async
   /// Whether threads and blocks run in a random order.
   bool shuffled = false;
   uint32_t seed = 1;
@@ -36,10 +37,20 @@ struct Schedule {
 /// that the others miss.
 std::vector<Schedule> standardSchedules(unsigned randomOnes = 2);
 
+/// A stretch of global memory that a launch may touch.
+struct BufferRange {
+  uintptr_t begin = 0, end = 0;
+  bool mayWrite = true;
+};
+
 /// A grid to run.
 struct Launch {
   dim3 grid, threads;
   uint32_t sharedBytes = 0;
+  /// Whether each access is checked (Checker.h): only of kernels that are
+  /// compiled for it, and then against these buffers.
+  bool isChecked = false;
+  std::vector<BufferRange> buffers;
 };
 
 /// The faults of a launch, one line each, without repetitions.

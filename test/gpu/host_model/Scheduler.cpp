@@ -31,8 +31,6 @@ asm(".text\n.globl tarn_switch_stack\ntarn_switch_stack:\n"
 
 namespace {
 
-constexpr size_t stackBytes = 128 << 10;
-
 thread_local const std::function<void()> *threadBody;
 
 /// Stacks are kept between blocks.
@@ -40,7 +38,8 @@ struct Stacks {
   std::vector<char *> stacks;
   char *get(size_t i) {
     while (stacks.size() <= i)
-      stacks.push_back(static_cast<char *>(aligned_alloc(4096, stackBytes)));
+      stacks.push_back(
+          static_cast<char *>(aligned_alloc(4096, fiberStackBytes)));
     return stacks[i];
   }
   ~Stacks() {
@@ -59,7 +58,7 @@ void runFiber() {
 
 /// Lays out a stack so that switching to it enters runFiber.
 void *prepareStack(char *stack) {
-  void **top = reinterpret_cast<void **>(stack + stackBytes - 64);
+  void **top = reinterpret_cast<void **>(stack + fiberStackBytes - 64);
   *--top = nullptr;
   *--top = reinterpret_cast<void *>(&runFiber);
   for (int i = 0; i < 6; ++i)
@@ -105,7 +104,10 @@ void runBlock(Block &b, const std::function<void()> &body) {
     f.thread.number = i;
     f.thread.position = {i % threads.x, i / threads.x % threads.y,
                          i / (threads.x * threads.y)};
-    f.stackPointer = prepareStack(stacks.get(i));
+    f.stack = stacks.get(i);
+    f.stackPointer = prepareStack(f.stack);
+    if (b.checker)
+      f.clock.entry(i) = 1;
     b.ready.push_back(&f);
   }
 
@@ -135,12 +137,6 @@ void runBlock(Block &b, const std::function<void()> &body) {
       if (!g.ops.empty())
         fault("wgmma still in flight at the end of the kernel",
               g.ops.front().line);
-    for (const Fiber &f : b.fibers)
-      for (const CopyGroup &group : f.copies)
-        if (!group.empty()) {
-          fault("cp.async still in flight at the end of the kernel", 0);
-          break;
-        }
     if (!b.tma.empty())
       fault("TMA load still in flight at the end of the kernel", 0);
     for (const auto &[address, barrier] : b.mbarriers)
@@ -148,6 +144,12 @@ void runBlock(Block &b, const std::function<void()> &body) {
         fault("mbarrier at the end of the kernel that expected other bytes "
               "than came",
               0);
+    for (const Fiber &f : b.fibers) {
+      if (!f.stores.areOver())
+        fault("TMA store still in flight at the end of the kernel", 0);
+      if (!f.copies.areOver())
+        fault("cp.async still in flight at the end of the kernel", 0);
+    }
   }
   block = nullptr;
 }
@@ -159,13 +161,14 @@ bool Block::completesNow(Completion when) {
          (when == Completion::random && random() % 2 == 0);
 }
 
-void tarn::gpu::fault(const std::string &what, int line) {
+void tarn::gpu::fault(const std::string &what, int line,
+                      const std::string &detail) {
   dim3 at = block->view.position;
   std::string text = what;
   if (line)
     text += " at line " + std::to_string(line);
-  text += ", block (" + std::to_string(at.x) + ", " + std::to_string(at.y) +
-          ", " + std::to_string(at.z) + ")";
+  text += detail + ", block (" + std::to_string(at.x) + ", " +
+          std::to_string(at.y) + ", " + std::to_string(at.z) + ")";
   // One line for each kind of fault: all blocks tend to have the same ones.
   for (const std::string &old : *block->faults)
     if (old.compare(0, what.size(), what) == 0)
@@ -200,23 +203,34 @@ void tarn::gpu::host_check_shared(const void *p, uint32_t bytes, int line) {
                line);
 }
 
-void tarn::gpu::wake(Queue &queue) {
+void tarn::gpu::wake(Queue &queue, const Clock *clock) {
+  if (clock && block->checker)
+    for (Fiber *waiting : queue)
+      waiting->clock.join(*clock);
   block->ready.insert(block->ready.end(), queue.begin(), queue.end());
   queue.clear();
 }
 
+void tarn::gpu::releaseTo(Clock &clock) {
+  if (block->checker)
+    block->checker->release(clock);
+}
+
+void tarn::gpu::acquireFrom(const Clock &clock) {
+  if (block->checker)
+    block->checker->acquire(clock);
+}
+
 std::vector<Schedule> tarn::gpu::standardSchedules(unsigned randomOnes) {
+  constexpr Completion early = Completion::early, late = Completion::late,
+                       random = Completion::random;
   std::vector<Schedule> schedules = {
-      {"early", Completion::early, Completion::early, Completion::early, false,
-       1},
-      {"late wgmma", Completion::late, Completion::early, Completion::early,
-       false, 1},
-      {"late tma", Completion::early, Completion::late, Completion::late, false,
-       1}};
+      {"early", early, early, early, early, false, 1},
+      {"late wgmma", late, early, early, late, false, 1},
+      {"late tma", early, late, late, early, false, 1}};
   for (unsigned i = 0; i < randomOnes; ++i)
-    schedules.push_back({"random " + std::to_string(i + 1), Completion::random,
-                         Completion::random, Completion::random, true,
-                         17 * i + 5});
+    schedules.push_back({"random " + std::to_string(i + 1), random, random,
+                         random, random, true, 17 * i + 5});
   return schedules;
 }
 
@@ -230,6 +244,9 @@ Faults tarn::gpu::runGrid(const Launch &launch, const Schedule &schedule,
   if (schedule.shuffled)
     std::shuffle(order.begin(), order.end(), random);
   Faults faults;
+  std::unique_ptr<Checker> checker;
+  if (launch.isChecked)
+    checker = std::make_unique<Checker>(launch.buffers);
   size_t bytes = (launch.sharedBytes + 1023) / 1024 * 1024;
   std::unique_ptr<u8, decltype(&free)> shared(
       static_cast<u8 *>(aligned_alloc(1024, bytes + 1024)), &free);
@@ -245,6 +262,11 @@ Faults tarn::gpu::runGrid(const Launch &launch, const Schedule &schedule,
     b.schedule = &schedule;
     b.random.seed(schedule.seed + i);
     b.faults = &faults;
+    b.checker = checker.get();
+    if (checker)
+      checker->beginBlock(i, shared.get(), launch.sharedBytes,
+                          launch.threads.x * launch.threads.y *
+                              launch.threads.z);
     runBlock(b, body);
   }
   return faults;

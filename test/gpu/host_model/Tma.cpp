@@ -19,8 +19,11 @@ static_assert(sizeof(HostMap) <= sizeof(TensorMap));
 /// 128-byte swizzling: bits 4 to 6 of an address get bits 7 to 9 added.
 u32 swizzle(u32 address) { return address ^ (address >> 7 & 7) << 4; }
 
-/// Copies the box at `position` to `to`, zeros for what lies outside.
-void copyBox(u8 *shared, u32 to, const HostMap &map, const int *position) {
+/// The elements of the box at `position`, as visit(address in shared memory,
+/// place in global memory or null for what lies outside).
+template <typename Visit>
+void forBox(u8 *shared, u32 to, const HostMap &map, const int *position,
+            Visit visit) {
   u32 rowBytes = map.box[0] * map.elementBytes;
   u64 rows = 1;
   for (int d = 1; d < map.rank; ++d)
@@ -37,13 +40,34 @@ void copyBox(u8 *shared, u32 to, const HostMap &map, const int *position) {
     for (u32 c = 0; c < map.box[0]; ++c) {
       u8 *out = shared + swizzle(to + row * rowBytes + c * map.elementBytes);
       int64_t x = position[0] + static_cast<int64_t>(c);
-      if (inside && x >= 0 && x < static_cast<int64_t>(map.sizes[0]))
-        memcpy(out, map.address + offset + x * map.elementBytes,
-               map.elementBytes);
-      else
-        memset(out, 0, map.elementBytes);
+      bool isThere = inside && x >= 0 && x < static_cast<int64_t>(map.sizes[0]);
+      visit(out,
+            isThere ? map.address + offset + x * map.elementBytes : nullptr);
     }
   }
+}
+
+HostMap mapOf(const TensorMap *map) {
+  HostMap host;
+  memcpy(&host, map, sizeof host);
+  return host;
+}
+
+/// What TMA checks of a box in shared memory; its bytes.
+u32 checkBox(const void *shared, const HostMap &map, int rank, const char *what,
+             int line) {
+  if (map.rank != rank)
+    fatalFault(std::string(what) + " with the wrong number of coordinates",
+               line);
+  u32 address = host_shared_address(shared), bytes = map.elementBytes;
+  for (int d = 0; d < rank; ++d)
+    bytes *= map.box[d];
+  if (address % 1024 != 0)
+    fault(std::string(what) + " at an address that is not a multiple of 1024",
+          line);
+  if (static_cast<u64>(address) + bytes > block->view.bytes)
+    fatalFault(std::string(what) + " outside of shared memory", line);
+  return bytes;
 }
 
 } // namespace
@@ -84,22 +108,33 @@ std::string tarn::gpu::encodeTensorMap(const void *address,
 
 void host_tma_load(void *to, const TensorMap *map, u64 *barrier, int rank,
                    const int *position, int line) {
-  HostMap host;
-  memcpy(&host, map, sizeof host);
-  if (host.rank != rank)
-    return fatalFault("TMA load with the wrong number of coordinates", line);
-  u32 address = host_shared_address(to), bytes = host.elementBytes;
-  for (int d = 0; d < rank; ++d)
-    bytes *= host.box[d];
-  if (address % 1024 != 0)
-    fault("TMA load to an address that is not a multiple of 1024", line);
-  if (static_cast<u64>(address) + bytes > block->view.bytes)
-    return fatalFault("TMA load writes outside shared memory", line);
+  HostMap host = mapOf(map);
+  u32 bytes = checkBox(to, host, rank, "TMA load", line);
   MBarrier *m = &mbarrierAt(barrier, line);
+  if (!m->isFenced)
+    fault("TMA load on an mbarrier whose initialisation is not fenced", line);
   std::vector<int> at(position, position + rank);
   u8 *shared = block->view.shared;
+  u32 address = host_shared_address(to);
+  Flight flight;
+  if (block->checker)
+    flight = block->checker->begin(fiber->clock);
   auto land = [=] {
-    copyBox(shared, address, host, at.data());
+    forBox(shared, address, host, at.data(), [&](u8 *out, const u8 *in) {
+      if (in)
+        memcpy(out, in, host.elementBytes);
+      else
+        memset(out, 0, host.elementBytes);
+      if (!block->checker)
+        return;
+      if (in)
+        block->checker->accessAsync(flight, in, host.elementBytes, false, false,
+                                    line);
+      block->checker->accessAsync(flight, out, host.elementBytes, true, false,
+                                  line);
+    });
+    if (block->checker)
+      m->arriving.join(flight.clock);
     m->bytes -= bytes;
     m->completeIfDone();
   };
@@ -108,3 +143,32 @@ void host_tma_load(void *to, const TensorMap *map, u64 *barrier, int rank,
   else
     block->tma.push_back(land);
 }
+
+void host_tma_store(const void *from, const TensorMap *map, int rank,
+                    const int *position, int line) {
+  HostMap host = mapOf(map);
+  checkBox(from, host, rank, "TMA store", line);
+  std::vector<int> at(position, position + rank);
+  u8 *shared = block->view.shared;
+  u32 address = host_shared_address(from);
+  Flight flight;
+  if (block->checker)
+    flight = block->checker->begin(fiber->clock);
+  fiber->stores.start(block->schedule->stores, flight, [=] {
+    forBox(shared, address, host, at.data(), [&](u8 *in, const u8 *out) {
+      if (block->checker)
+        block->checker->accessAsync(flight, in, host.elementBytes, false, false,
+                                    line);
+      if (!out)
+        return;
+      if (block->checker)
+        block->checker->accessAsync(flight, out, host.elementBytes, true, false,
+                                    line);
+      memcpy(const_cast<u8 *>(out), in, host.elementBytes);
+    });
+  });
+}
+
+void host_tma_store_commit() { fiber->stores.commit(); }
+
+void host_tma_store_wait(int pending) { fiber->stores.wait(pending); }

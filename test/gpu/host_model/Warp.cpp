@@ -19,9 +19,11 @@ void host_check_aligned(const void *, u32 bytes, int line) {
 void host_ldmatrix(u32 *registers, const void *address, bool transposed,
                    int line) {
   host_check_shared(address, 16, line);
+  if (block->checker)
+    block->checker->access(address, 16, false, __builtin_return_address(0));
   uint32_t lane = fiber->thread.number % 32;
   const uint64_t *rows =
-      gatherWarp(reinterpret_cast<uint64_t>(address), ~0u, line);
+      gatherWarp(reinterpret_cast<uint64_t>(address), ~0u, false, line);
   for (uint32_t matrix = 0; matrix < 4; ++matrix) {
     uint16_t elements[2];
     for (uint32_t half = 0; half < 2; ++half) {
@@ -48,9 +50,9 @@ void host_mma(float *upper, float *lower, const u32 *a, u32 b0, u32 b1,
   // and the second half of the terms; both halves of B.
   uint64_t lowA[32], highA[32];
   auto both = [](u32 x, u32 y) { return x | static_cast<uint64_t>(y) << 32; };
-  memcpy(lowA, gatherWarp(both(a[0], a[1]), ~0u, line), sizeof lowA);
-  memcpy(highA, gatherWarp(both(a[2], a[3]), ~0u, line), sizeof highA);
-  const uint64_t *allB = gatherWarp(both(b0, b1), ~0u, line);
+  memcpy(lowA, gatherWarp(both(a[0], a[1]), ~0u, false, line), sizeof lowA);
+  memcpy(highA, gatherWarp(both(a[2], a[3]), ~0u, false, line), sizeof highA);
+  const uint64_t *allB = gatherWarp(both(b0, b1), ~0u, false, line);
   float rows[2][16], columns[2][16];
   // Row g of A lies in the threads 4 g to 4 g + 3, column n of B in 4 n and
   // the following.
@@ -84,28 +86,43 @@ void host_copy_async(void *to, const void *address, bool inside, int line) {
   host_check_shared(to, 16, line);
   if (inside && reinterpret_cast<uintptr_t>(address) % 16 != 0)
     fault("cp.async from an address that is not a multiple of 16", line);
-  CopyGroup &group = fiber->copies.back();
-  group.push_back({to, inside ? address : nullptr});
-  if (block->completesNow(block->schedule->copies))
-    land(group);
-}
-
-void host_copy_async_commit() { fiber->copies.emplace_back(); }
-
-void host_copy_async_wait(int pending) {
-  // The last group is open: it is not waited for.
-  while (static_cast<int>(fiber->copies.size()) - 1 > pending) {
-    land(fiber->copies.front());
-    fiber->copies.pop_front();
-  }
-}
-
-void tarn::gpu::land(CopyGroup &group) {
-  for (const AsyncCopy &copy : group) {
-    if (copy.from)
-      memcpy(copy.to, copy.from, 16);
+  Flight flight;
+  if (block->checker)
+    flight = block->checker->begin(fiber->clock);
+  fiber->copies.start(block->schedule->copies, flight, [=] {
+    if (block->checker) {
+      if (inside)
+        block->checker->accessAsync(flight, address, 16, false, true, line);
+      block->checker->accessAsync(flight, to, 16, true, true, line);
+    }
+    if (inside)
+      memcpy(to, address, 16);
     else
-      memset(copy.to, 0, 16);
+      memset(to, 0, 16);
+  });
+}
+
+void host_copy_async_commit() { fiber->copies.commit(); }
+
+void host_copy_async_wait(int pending) { fiber->copies.wait(pending); }
+
+void CopyGroups::start(Completion when, Flight flight,
+                       std::function<void()> run) {
+  if (block->completesNow(when)) {
+    run();
+    run = nullptr;
   }
-  group.clear();
+  copies.push_back({open, std::move(flight), std::move(run)});
+}
+
+void CopyGroups::wait(int pending) {
+  for (Copy &copy : copies) {
+    if (copy.group >= open - pending)
+      continue;
+    if (copy.run)
+      copy.run();
+    acquireFrom(copy.flight.clock);
+  }
+  std::erase_if(copies,
+                [&](const Copy &copy) { return copy.group < open - pending; });
 }

@@ -34,6 +34,22 @@ struct Descriptor {
         swizzle(static_cast<u32>(bits >> 62)) {}
 };
 
+/// Notes the bytes of an operand as read.
+void noteReads(const WgmmaOp &op, u64 bits, int extent, bool mnMajor) {
+  Descriptor d(bits);
+  for (int i = 0; i < extent * depth; i += 8) {
+    // Chunks of 16 bytes: eight of them to a row of 128 bytes.
+    int k = mnMajor ? i / extent : i % depth;
+    int e = mnMajor ? i % extent : i / depth;
+    u32 address = mnMajor ? d.start + e / 64 * d.leading + k / 8 * d.stride +
+                                k % 8 * 128 + e % 64 * 2
+                          : d.start + e / 8 * d.stride + e % 8 * 128 + k * 2;
+    address ^= (address >> 7 & 7) << 4;
+    block->checker->accessAsync(op.flight, block->view.shared + address, 16,
+                                false, false, op.line);
+  }
+}
+
 /// Reads an operand of `extent` x 16 elements through its descriptor as the
 /// hardware walks it, to out[k][extent].
 void fetch(u64 bits, int extent, bool mnMajor, std::vector<float> &out,
@@ -63,6 +79,11 @@ void execute(Warpgroup &group, WgmmaOp &op) {
   else
     fetch(op.a, 64, op.transposeA, a, op.line);
   fetch(op.b, op.n, op.transposeB, b, op.line);
+  if (block->checker) {
+    if (!op.fromRegisters)
+      noteReads(op, op.a, 64, op.transposeA);
+    noteReads(op, op.b, op.n, op.transposeB);
+  }
   Accumulator &acc = group.accumulators[op.key];
   if (!op.add)
     std::fill(acc.matrix.begin(), acc.matrix.end(), 0.f);
@@ -130,12 +151,17 @@ void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
                          false,
                          nullptr,
                          std::vector<float *>(128),
+                         {},
+                         {},
                          {}});
   WgmmaOp &op = group.ops[number];
   if (op.a != a || op.b != b || op.add != (add != 0) || op.n != n ||
       op.fromRegisters != (registers != nullptr) || op.group != fiber->groups)
     fault("wgmma: operands differ inside a warpgroup", line);
   op.fragments[t] = d;
+  if (!fiber->isFenced)
+    fault("wgmma without a fence behind the last use of its registers", line);
+  releaseTo(op.clock);
   if (registers) {
     op.registersA.resize(64 * depth);
     for (int q = 0; q < 4; ++q)
@@ -148,15 +174,22 @@ void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
   if (++op.issuers < 128)
     return;
   start(group, op);
+  if (block->checker) {
+    op.flight = block->checker->begin(op.clock);
+    group.uncovered.push_back({op.group, op.flight.epoch});
+  }
   if (block->schedule->wgmma != Completion::early)
     return;
   execute(group, op);
 }
 
+void host_wgmma_fence() { fiber->isFenced = true; }
+
 void host_wgmma_commit(int) { ++fiber->groups; }
 
 void host_wgmma_wait(int pending, int line) {
   Warpgroup &group = block->warpgroups[fiber->thread.number / 128];
+  fiber->isFenced = false;
   if (++group.waiters != 128)
     return blockOn(group.waiting, "wgmma.wait_group", line);
   group.waiters = 0;
@@ -171,6 +204,19 @@ void host_wgmma_wait(int pending, int line) {
   for (WgmmaOp &op : group.ops)
     if (op.group < last && !op.run)
       execute(group, op);
+  // What the products read is over for all threads that waited.
+  if (block->checker) {
+    Clock clock;
+    std::erase_if(group.uncovered, [&](const std::pair<int, Epoch> &product) {
+      auto [number, epoch] = product;
+      if (number >= fiber->groups - pending)
+        return false;
+      clock.entry(epoch.agent) = std::max(clock[epoch.agent], epoch.moment);
+      return true;
+    });
+    acquireFrom(clock);
+    wake(group.waiting, &clock);
+  }
   retire(group);
   wake(group.waiting);
 }

@@ -81,14 +81,22 @@ constexpr HostKernelInfo host_kernel_info(void (*)(Parameters...)) {
 
 void host_bar_sync(int number, u32 threads, int line);
 u64 host_exchange(u64 value, u32 source, u32 mask, int line);
+void host_syncwarp(u32 mask, int line);
 void host_mbarrier_init(u64 *barrier, u32 count, int line);
+void host_mbarrier_init_fence();
 void host_mbarrier_arrive(u64 *barrier, int line);
 void host_mbarrier_expect(u64 *barrier, u32 bytes, int line);
 void host_mbarrier_wait(u64 *barrier, u32 parity, int line);
 void host_tma_load(void *to, const TensorMap *map, u64 *barrier, int rank,
                    const int *position, int line);
+void host_tma_store(const void *from, const TensorMap *map, int rank,
+                    const int *position, int line);
+void host_tma_store_commit();
+void host_tma_store_wait(int pending);
 void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
                 int transposeA, int transposeB, int line);
+void host_proxy_fence();
+void host_wgmma_fence();
 void host_wgmma_commit(int line);
 void host_wgmma_wait(int pending, int line);
 void host_set_registers(int registers, int line);
@@ -109,9 +117,7 @@ DEVICE u32 shared_address(const void *p) { return host_shared_address(p); }
 DEVICE void __syncthreads(TARN_LINE) {
   host_bar_sync(0, blockDim.x * blockDim.y * blockDim.z, line);
 }
-DEVICE void __syncwarp(u32 mask = ~0u, TARN_LINE) {
-  host_exchange(0, 0, mask, line);
-}
+DEVICE void __syncwarp(u32 mask = ~0u, TARN_LINE) { host_syncwarp(mask, line); }
 template <class T> T host_shuffle(u32 mask, T value, u32 source, int line) {
   u64 bits = 0;
   memcpy(&bits, &value, sizeof value);
@@ -131,7 +137,7 @@ DEVICE T __shfl_sync(u32 mask, T value, int lane, TARN_LINE) {
 DEVICE void mbarrier_init(u64 *b, u32 count, TARN_LINE) {
   host_mbarrier_init(b, count, line);
 }
-DEVICE void mbarrier_init_fence() {}
+DEVICE void mbarrier_init_fence() { host_mbarrier_init_fence(); }
 DEVICE void mbarrier_arrive(u64 *b, TARN_LINE) {
   host_mbarrier_arrive(b, line);
 }
@@ -171,9 +177,33 @@ DEVICE void tma_load_5d(void *to, const TensorMap *map, u64 *b, int x, int y,
   const int position[] = {x, y, z, u, v};
   host_tma_load(to, map, b, 5, position, line);
 }
-DEVICE void proxy_fence() {}
+DEVICE void tma_store_1d(const TensorMap *map, const void *from, int x,
+                         TARN_LINE) {
+  const int position[] = {x};
+  host_tma_store(from, map, 1, position, line);
+}
+DEVICE void tma_store_2d(const TensorMap *map, const void *from, int x, int y,
+                         TARN_LINE) {
+  const int position[] = {x, y};
+  host_tma_store(from, map, 2, position, line);
+}
+DEVICE void tma_store_3d(const TensorMap *map, const void *from, int x, int y,
+                         int z, TARN_LINE) {
+  const int position[] = {x, y, z};
+  host_tma_store(from, map, 3, position, line);
+}
+DEVICE void tma_store_4d(const TensorMap *map, const void *from, int x, int y,
+                         int z, int u, TARN_LINE) {
+  const int position[] = {x, y, z, u};
+  host_tma_store(from, map, 4, position, line);
+}
+DEVICE void tma_store_commit() { host_tma_store_commit(); }
+template <int Pending> DEVICE void tma_store_wait() {
+  host_tma_store_wait(Pending);
+}
+DEVICE void proxy_fence() { host_proxy_fence(); }
 
-DEVICE void wgmma_fence() {}
+DEVICE void wgmma_fence() { host_wgmma_fence(); }
 DEVICE void wgmma_commit(TARN_LINE) { host_wgmma_commit(line); }
 template <int Pending> DEVICE void wgmma_wait(TARN_LINE) {
   host_wgmma_wait(Pending, line);

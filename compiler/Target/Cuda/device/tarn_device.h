@@ -162,6 +162,50 @@ DEVICE void tma_load_5d(void *to, const TensorMap *map, u64 *barrier, int x,
       : "memory");
 }
 
+/// Stores a box at element (x); elements outside are dropped. One thread
+/// stores, commits and waits.
+DEVICE void tma_store_1d(const TensorMap *map, const void *from, int x) {
+  asm volatile("cp.async.bulk.tensor.1d.global.shared::cta.bulk_group "
+               "[%0, {%2}], [%1];" ::"l"(map),
+               "r"(shared_address(from)), "r"(x)
+               : "memory");
+}
+
+/// Stores a box at element (x, y); elements outside are dropped.
+DEVICE void tma_store_2d(const TensorMap *map, const void *from, int x, int y) {
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group "
+               "[%0, {%2, %3}], [%1];" ::"l"(map),
+               "r"(shared_address(from)), "r"(x), "r"(y)
+               : "memory");
+}
+
+/// Stores a box at element (x, y, z); elements outside are dropped.
+DEVICE void tma_store_3d(const TensorMap *map, const void *from, int x, int y,
+                         int z) {
+  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group "
+               "[%0, {%2, %3, %4}], [%1];" ::"l"(map),
+               "r"(shared_address(from)), "r"(x), "r"(y), "r"(z)
+               : "memory");
+}
+
+/// Stores a box at element (x, y, z, u); elements outside are dropped.
+DEVICE void tma_store_4d(const TensorMap *map, const void *from, int x, int y,
+                         int z, int u) {
+  asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.bulk_group "
+               "[%0, {%2, %3, %4, %5}], [%1];" ::"l"(map),
+               "r"(shared_address(from)), "r"(x), "r"(y), "r"(z), "r"(u)
+               : "memory");
+}
+
+/// Ends a group of stores.
+DEVICE void tma_store_commit() {
+  asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+}
+/// Waits until at most `Pending` groups of this thread's stores are in flight.
+template <int Pending> DEVICE void tma_store_wait() {
+  asm volatile("cp.async.bulk.wait_group %0;" ::"n"(Pending) : "memory");
+}
+
 /// After ordinary stores to shared memory that TMA or wgmma read next.
 DEVICE void proxy_fence() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
