@@ -358,12 +358,18 @@ def vectors(cases):
     bits, values = numbers(128, 8)
     wanted = values * 2
     cases.write("vectors", """SIMT_KERNEL(128) micro(const bf16 *in, bf16 *halves, float *whole) {
-  float x[8];
+  float x[8], zero[8];
   load_vector(x, in + threadIdx.x * 8);
+  fill_vector(zero, 0.f);
+  store_vector(whole + threadIdx.x * 8, zero);
+  add_vector(whole + threadIdx.x * 8, x);
+  add_vector(whole + threadIdx.x * 8, x);
   for (int i = 0; i < 8; ++i)
     x[i] = x[i] + x[i];
   store_vector(halves + threadIdx.x * 8, x);
-  store_vector(whole + threadIdx.x * 8, x);
+  for (int i = 0; i < 2; ++i)
+    store_pair(halves + threadIdx.x * 8 + i * 4, x[i * 4], x[i * 4 + 1]);
+  store_pair(whole + threadIdx.x * 8 + 6, x[6], x[7]);
 }
 """, 128, [("bf16", bits), ("bf16", None, wanted), ("f32", None, wanted)], [0, 1, 2])
     x = RANDOM.integers(-1000, 1000, 256).astype(np.int32)
@@ -371,6 +377,8 @@ def vectors(cases):
     sums = np.repeat(whole.sum(1), 32)
     most = np.repeat(whole.max(1), 32)
     quads = np.repeat(x.reshape(64, 4).sum(1), 4)
+    eights = x.reshape(32, 8)
+    strided = x.reshape(8, 8, 4)
     cases.write("reductions", """SIMT_KERNEL(256) micro(const float *in, float *out) {
   SHARED_ARENA(arena);
   const int t = threadIdx.x;
@@ -380,10 +388,19 @@ def vectors(cases):
   out[512 + t] = quad_sum(x);
   out[768 + t] = block_sum<256>(x, (float *)arena);
   out[1024 + t] = block_max<128>(x, (float *)arena);
+  out[1280 + t] = quad_max(x);
+  out[1536 + t] = lanes_sum<8>(x);
+  out[1792 + t] = lanes_max<8>(x);
+  out[2048 + t] = warp_sum_from<4>(x);
+  out[2304 + t] = warp_max_from<4>(x);
 }
 """, 256, [("f32", x.astype(np.float32)),
            ("f32", None, np.concatenate([sums, most, quads, np.full(256, x.sum()),
-                                         np.repeat(x.reshape(2, 128).max(1), 128)]))], [0, 1], shared=64)
+                                         np.repeat(x.reshape(2, 128).max(1), 128),
+                                         np.repeat(x.reshape(64, 4).max(1), 4),
+                                         np.repeat(eights.sum(1), 8), np.repeat(eights.max(1), 8),
+                                         np.broadcast_to(strided.sum(1, keepdims=True), strided.shape).reshape(-1),
+                                         np.broadcast_to(strided.max(1, keepdims=True), strided.shape).reshape(-1)]))], [0, 1], shared=64)
 
 
 def main():
