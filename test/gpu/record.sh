@@ -21,6 +21,15 @@ record() {
 }
 
 mkdir -p "$cases"
+# One case for each wrapper of the device header.
+/usr/bin/python3 "$here/micro/make_cases.py" "$cases" >/dev/null
+for case in "$cases"/micro_*; do
+  cp "$here/../../compiler/Target/Cuda/device/tarn_device.h" "$case"
+  if "$build/bin/cuda-compile" --available >/dev/null 2>&1; then
+    "$build/bin/cuda-compile" "$case/kernel.cu" -o "$case/kernel.cubin" >/dev/null ||
+      [ -s "$case/kernel.cubin" ]
+  fi
+done
 tiles="BM=128 BN=128 BK=64"
 record gemm_exact gemm_bf16 "M=256 N=256 K=512 $tiles"
 record gemm_ragged gemm_bf16 "M=200 N=90 K=328 $tiles"

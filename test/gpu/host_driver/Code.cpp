@@ -260,7 +260,8 @@ int tarn::gpu::queueLaunch(Driver &d, KernelHandle *kernel,
       return;
     Schedule schedule;
     schedule.name = "host driver";
-    schedule.wgmma = schedule.tma = Completion::random;
+    schedule.wgmma = schedule.tma = schedule.stores = schedule.copies =
+        Completion::random;
     schedule.shuffled = true;
     schedule.seed = static_cast<uint32_t>(d.random());
     Faults faults = runGrid(launch, schedule,

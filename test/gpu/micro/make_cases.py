@@ -214,7 +214,7 @@ def barriers(cases):
   }}
   out[threadIdx.x] = sum;
 }}
-""", 128, [("i32", None, wanted)], [0], shared=64 + 4 * 128 * rounds)
+""", 128, [("i32", None, wanted)], [0], shared=64 + 4 * 128 * rounds, arch="sm_90a")
     t = np.arange(256)
     cases.write("bar_sync", """KERNEL(256) micro(int *out) {
   SHARED_ARENA(arena);
