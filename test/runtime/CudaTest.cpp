@@ -115,6 +115,23 @@ TEST(Cuda, ParksInHostMemory) {
   }
 }
 
+// A larger function takes other places; what was bound to the old ones is bound
+// again.
+TEST(Cuda, ProgramsFollowTheirSpaces) {
+  HostDriver host;
+  std::unique_ptr<Session> session = openOn("cuda");
+  ASSERT_TRUE(session->initialize(3).ok());
+  Trained first = train(*session, 3);
+  ASSERT_TRUE(session->run(parkIndex, nullptr, nullptr).ok());
+  Trained second = train(*session, 3, 3);
+  EXPECT_EQ(HostDriver::count("cuStreamBeginCapture_v2"), 4u);
+  Trained whole = trainOn("cpu", 6);
+  EXPECT_EQ(second.hash, whole.hash);
+  first.losses.insert(first.losses.end(), second.losses.begin(),
+                      second.losses.end());
+  EXPECT_EQ(first.losses, whole.losses);
+}
+
 TEST(Cuda, IsChosenWhereItIs) {
   SessionOptions options;
   {
