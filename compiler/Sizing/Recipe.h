@@ -23,9 +23,17 @@ struct Recipe {
   int master = 0;
   /// What a loss looks at, where activations have their own size.
   int logits = 0;
+  /// Bits of what layers save for products with weights alone, and of what
+  /// elementwise ops make such a factor of; 0 = as other activations.
+  int factorBits = 0;
+  /// Bits of such a factor that the gradient of its own producer reads too.
+  int sharedBits = 0;
+  /// Elements that share a scale of 4 bytes, for values in these bits.
+  int scaled = 128;
 };
 
-/// `graph`, `megatron`, `megatron-main-grads`, `deepseek-v3`.
+/// `graph`, `megatron`, `megatron-main-grads`, `deepseek-v3`,
+/// `deepseek-v3-fp8`.
 const std::vector<Recipe> &knownRecipes();
 /// By name; null if there is none.
 const Recipe *findRecipe(std::string_view name);

@@ -39,9 +39,15 @@ private:
   Value sourceOf(Value value);
   void read(Value value);
   void dropCheap();
+  Value rootOf(Value value);
+  bool isInLayer(Value root);
   bool isDropped(Value root);
+  bool isWideOrMade(Value root);
   bool isKept(Value root);
-  int elementBytes(Value root);
+  double elementBytes(Value root);
+  Value otherFactor(Operation *op);
+  int savedBits(Value root);
+  bool makesFactor(Value root);
   int64_t layerOf(Value root);
 
   const StepGraph &step;
@@ -50,6 +56,8 @@ private:
   const Recipe &recipe;
   const SaveOptions &options;
   DenseMap<Operation *, int64_t> layer;
+  /// What isWideOrMade and makesFactor have found.
+  DenseMap<Value, bool> wide, makes;
   /// The views of each root that are read, where they are parts of it.
   struct Reads {
     bool whole = false, direct = false;
@@ -82,10 +90,69 @@ Value SavedFinder::sourceOf(Value value) {
   return widens || recipe.activation ? cast.getX() : Value();
 }
 
+Value SavedFinder::rootOf(Value value) {
+  while (Value source = sourceOf(value))
+    value = source;
+  return value;
+}
+
 int64_t SavedFinder::layerOf(Value root) {
   if (auto found = layers.inputOf.find(root); found != layers.inputOf.end())
     return found->second;
   return layer.lookup(root.getDefiningOp());
+}
+
+/// Whether a value is made inside of a layer, and is not handed to the next.
+bool SavedFinder::isInLayer(Value root) {
+  Operation *op = root.getDefiningOp();
+  if (!op || layers.inputOf.contains(root))
+    return false;
+  int64_t at = layer.lookup(op);
+  return at >= 0 && at < layers.count;
+}
+
+/// What a product multiplies with a weight, or null: attention has no weight.
+Value SavedFinder::otherFactor(Operation *op) {
+  auto product = dyn_cast<graph::ProductOp>(op);
+  if (!product)
+    return {};
+  SmallVector<unsigned> factors = product.getFactors();
+  if (factors.size() != 2)
+    return {};
+  Value x = rootOf(op->getOperand(factors[0]));
+  Value y = rootOf(op->getOperand(factors[1]));
+  if (step.isWeight(x) == step.isWeight(y))
+    return {};
+  return step.isWeight(x) ? y : x;
+}
+
+/// Whether a value is a norm's, or is wider than what a product made it of, or
+/// is made or moved of such values.
+bool SavedFinder::isWideOrMade(Value root) {
+  auto [entry, isNew] = wide.try_emplace(root, false);
+  if (!isNew)
+    return entry->second;
+  Operation *op = root.getDefiningOp();
+  auto indexed = op ? dyn_cast<IndexedOp>(op) : IndexedOp();
+  if (!indexed || !isInLayer(root) || !isKept(root))
+    return false;
+  bool result = false;
+  TileKind kind = indexed.getTileKind();
+  if (Value factor = otherFactor(op)) {
+    result = elementsOf(root) > elementsOf(factor);
+  } else if (isa<graph::ProductOp>(op)) {
+    result = false;
+  } else if (kind == TileKind::composite) {
+    result = true;
+  } else if (kind == TileKind::elementwise || kind == TileKind::gather) {
+    bool arrives = kind == TileKind::gather && parallelism.isExpert(root);
+    for (Value operand : op->getOperands()) {
+      Value from = rootOf(operand);
+      result |= isWideOrMade(from) && (!arrives || parallelism.isExpert(from));
+    }
+  }
+  wide[root] = result;
+  return result;
 }
 
 /// Whether recompute gives a value up.
@@ -94,14 +161,12 @@ bool SavedFinder::isDropped(Value root) {
   case Recompute::none:
   case Recompute::cheap:
     return false;
+  case Recompute::narrow:
+    return isWideOrMade(root);
   case Recompute::selective:
     return parallelism.isQuadratic(root);
-  case Recompute::full: {
-    if (layers.inputOf.contains(root))
-      return false;
-    int64_t at = layer.lookup(root.getDefiningOp());
-    return at >= 0 && at < layers.count;
-  }
+  case Recompute::full:
+    return isInLayer(root);
   }
   return false;
 }
@@ -122,10 +187,70 @@ bool SavedFinder::isKept(Value root) {
   return true;
 }
 
-int SavedFinder::elementBytes(Value root) {
+/// Everything that reads a value, itself or a view of it.
+static void readersOf(Value root, llvm::function_ref<Value(Value)> sourceOf,
+                      llvm::SmallVectorImpl<Operation *> &readers) {
+  SmallVector<Value> open = {root};
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    for (Operation *user : value.getUsers())
+      if (user->getNumResults() == 1 && sourceOf(user->getResult(0)))
+        open.push_back(user->getResult(0));
+      else
+        readers.push_back(user);
+  }
+}
+
+/// Whether all that the forward pass makes of a value, elementwise, are factors
+/// of products with weights.
+bool SavedFinder::makesFactor(Value root) {
+  auto [entry, isNew] = makes.try_emplace(root, false);
+  if (!isNew || !isInLayer(root))
+    return entry->second;
+  SmallVector<Operation *> readers;
+  readersOf(root, [&](Value value) { return sourceOf(value); }, readers);
+  bool isRead = false, all = true;
+  for (Operation *reader : readers) {
+    if (!step.isForward(reader) || otherFactor(reader) == root) {
+      isRead |= step.isForward(reader);
+      continue;
+    }
+    auto indexed = dyn_cast<IndexedOp>(reader);
+    isRead = true;
+    all = all && indexed && indexed.getTileKind() == TileKind::elementwise &&
+          makesFactor(rootOf(reader->getResult(0)));
+  }
+  return makes[root] = isRead && all;
+}
+
+/// The bits that the recipe saves a value in, or 0 where it has none of its
+/// own.
+int SavedFinder::savedBits(Value root) {
+  Operation *op = root.getDefiningOp();
+  if (!recipe.factorBits || !op || !isInLayer(root))
+    return 0;
+  SmallVector<Operation *> readers;
+  readersOf(root, [&](Value value) { return sourceOf(value); }, readers);
+  bool factor = false, others = false;
+  for (Operation *reader : readers)
+    if (step.isForward(reader)) {
+      factor |= otherFactor(reader) == root;
+    } else if (step.isBackward(reader)) {
+      // Its own producer's gradient, as attention's reads what attention made.
+      auto indexed = dyn_cast<IndexedOp>(reader);
+      others |= indexed && indexed.getTileKind() == TileKind::composite;
+    }
+  if (factor)
+    return others ? recipe.sharedBits : recipe.factorBits;
+  return otherFactor(op) && makesFactor(root) ? recipe.factorBits : 0;
+}
+
+double SavedFinder::elementBytes(Value root) {
   Type type = graph::tensorType(root).getElementType();
   if (!recipe.activation || !isa<FloatType>(type))
     return bytesOf(root.getType());
+  if (int bits = savedBits(root))
+    return bits / 8.0 + 4.0 / recipe.scaled;
   return parallelism.isLogits(root) ? recipe.logits : recipe.activation;
 }
 
@@ -171,10 +296,9 @@ void SavedFinder::dropCheap() {
         op->getNumOperands() == 0)
       continue;
     bool possible = llvm::all_of(op->getOperands(), [&](Value operand) {
-      while (Value source = sourceOf(operand))
-        operand = source;
+      operand = rootOf(operand);
       return !isKept(operand) || kept.contains(operand) ||
-             made.contains(operand);
+             dropped.contains(operand) || made.contains(operand);
     });
     for (Value result : op->getResults())
       if (possible && !sourceOf(result)) {
@@ -190,7 +314,8 @@ std::vector<SavedValue> SavedFinder::find() {
       if (llvm::any_of(result.getUsers(),
                        [&](Operation *user) { return step.isBackward(user); }))
         read(result);
-  if (options.recompute == Recompute::cheap)
+  if (options.recompute == Recompute::cheap ||
+      options.recompute == Recompute::narrow)
     dropCheap();
   std::vector<SavedValue> all;
   for (auto *list : {&kept, &dropped})

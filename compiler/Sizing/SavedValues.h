@@ -19,6 +19,10 @@ enum class Recompute {
   none,
   /// Elementwise results of what is kept anyway: their readers make them anew.
   cheap,
+  /// What norms make and what products with weights widen, with all that is
+  /// made or moved of these; elementwise results as under `cheap`. What experts
+  /// receive is kept: it would have to be sent again.
+  narrow,
   selective, ///< what relates tokens with tokens: the core of attention
   full       ///< everything inside of a layer: its input is kept
 };
@@ -32,9 +36,9 @@ struct SaveOptions {
 
 struct SavedValue {
   mlir::Value value;
-  int64_t layer = 0; ///< as in Layers::layerOf
-  double share = 1;  ///< the part of it that is read
-  int elementBytes = 0;
+  int64_t layer = 0;        ///< as in Layers::layerOf
+  double share = 1;         ///< the part of it that is read
+  double elementBytes = 0;  ///< with its part of a scale
   bool recomputed = false;  ///< lives for its own layer's backward pass only
   bool fromWeights = false; ///< a copy of weights, not an activation
   /// Recomputed on the way to others: the backward pass does not read it.

@@ -197,17 +197,17 @@ FailureOr<RankMemory> Sizing::size(const SizeOptions &options) {
   for (const SavedValue &saved :
        findSaved(step, found, *ways, recipe, options.save)) {
     Shards shards = ways->shardsOf(saved.value, options.shard);
-    double bytes =
-        std::ceil(shards.elements * saved.share) * saved.elementBytes;
+    double bytes = std::ceil(std::ceil(shards.elements * saved.share) *
+                             saved.elementBytes);
     StageBytes &stage = memory.stages[stages.of(saved.layer)];
-    SizedTensor tensor{"",
-                       "saved",
-                       saved.value,
-                       shards,
-                       elementsOf(saved.value) * saved.share *
-                           saved.elementBytes,
-                       bytes,
-                       saved.layer};
+    SizedTensor tensor{
+        "",
+        "saved",
+        saved.value,
+        shards,
+        std::ceil(elementsOf(saved.value) * saved.share * saved.elementBytes),
+        bytes,
+        saved.layer};
     if (saved.recomputed)
       tensor.role = saved.passing ? "passing" : "recomputed";
     else if (saved.fromWeights)

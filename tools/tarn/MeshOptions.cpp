@@ -45,14 +45,16 @@ void tarn::cli::addMeshOptions(CLI::App *plan, MeshOptions &options) {
       "tp's ranks share the tokens of what they would all hold");
   asked(group->add_option("--recipe", options.recipe,
                           "bytes by role: graph (as typed), megatron, "
-                          "megatron-main-grads, deepseek-v3"))
-      ->check(CLI::IsMember(
-          {"graph", "megatron", "megatron-main-grads", "deepseek-v3"}));
+                          "megatron-main-grads, deepseek-v3, "
+                          "deepseek-v3-fp8 (factors of products in 8 bits)"))
+      ->check(CLI::IsMember({"graph", "megatron", "megatron-main-grads",
+                             "deepseek-v3", "deepseek-v3-fp8"}));
   asked(group->add_option("--recompute", options.recompute,
                           "none, cheap (elementwise of what is kept), "
+                          "narrow (cheap, norms, what products widen), "
                           "selective (what relates tokens with tokens), full "
                           "(a layer from its input)"))
-      ->check(CLI::IsMember({"none", "cheap", "selective", "full"}));
+      ->check(CLI::IsMember({"none", "cheap", "narrow", "selective", "full"}));
   asked(group->add_option("--dropout-masks", options.masks,
                           "replayed from their counters, or saved"))
       ->check(CLI::IsMember({"replayed", "saved"}));

@@ -82,6 +82,7 @@ static SizeOptions sizeOptions(const Invocation &in, const Mesh &mesh) {
     recompute = in.model.policy == "recompute-all" ? "full" : "none";
   options.save.recompute = recompute == "full"        ? Recompute::full
                            : recompute == "selective" ? Recompute::selective
+                           : recompute == "narrow"    ? Recompute::narrow
                            : recompute == "cheap"     ? Recompute::cheap
                                                       : Recompute::none;
   return options;

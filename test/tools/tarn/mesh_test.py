@@ -212,6 +212,10 @@ def test_gpt2():
             same(saved(result)[i], layer(t, sp) / 2, "GPT-2 layer", i, t, sp)
         padded = [entry["extent"] for entry in result["padded"]]
         check(padded == ([vocab] if t > 1 else []), "padded", padded)
+    # What norms make and products widen is made again: their narrow ends are kept.
+    narrow = sized(*model, "--mesh", "tp=1", "--recompute", "narrow")
+    for i in range(layers):
+        same(saved(narrow)[i], 4 * token * (2 * h + h + heads), "GPT-2 narrow", i)
     # Fewer heads: only the sums a row and head go.
     few = sized(*model, "--mesh", "tp=1", "--set", "heads=6")
     many = sized(*model, "--mesh", "tp=1")
@@ -373,6 +377,21 @@ def test_configurations():
     near(token, 2 * (latent + routed), 1e-3, "bytes of a token in a layer of V3")
     # Published counts take silu(gate) * up as one op.
     near(token - 2 * (k + 1) * f, 556e3, 0.03, "about 556 KB")
+    # The recipe of the paper: what norms and up-projections make is made again, the
+    # rows that experts get and what they make a gate of are kept in 8 bits, what
+    # attention made in 12, each with a scale of 4 bytes for 128 elements.
+    recipe = sized(f"{CONFIGS}/deepseek-v3.json", "--mesh", "dp=1", "--recipe",
+                   "deepseek-v3-fp8", "--recompute", "narrow", "--shape", "B=1,T=512")
+    small = saved(recipe)[10] / 512
+    mixed = 2 * (h + 1536 + 512 + 64 + heads) + heads * 128 * (12 / 8 + 4 / 128)
+    fed = 2 * h + (k * h + 2 * (k + 1) * f) * (1 + 4 / 128) + 2 * experts
+    near(small, mixed + fed, 1e-3, "bytes of a token under the FP8 recipe")
+    near(small, 156e3, 0.01, "about 156 KB: 44 of attention and 112 of experts")
+    near(mixed, 44e3, 0.01, "44 KB")
+    near(fed, 112e3, 0.01, "112 KB")
+    near(small * 4096 * 58 / GIB, 35, 0.02, "35 GiB for 4096 tokens and 58 layers")
+    near(token * 4096 * 58 / GIB, 123 + 2 * (k + 1) * f * 4096 * 58 / GIB, 0.03, "123 GiB")
+    same(states(recipe["stages"][0]), states(one["stages"][0]), "states as without")
     # An eighth of the experts, all else whole.
     matrices = 58 * 256 * 3 * h * f
     same(v3["stages"][0]["weights"], 2 * (671_026_419_200 - matrices * 7 // 8), "ep=8")
