@@ -18,6 +18,7 @@ SIZES = {  # --set, --shape
     "nano": ("layers=4,heads=4,width=128,context=64,vocab=96", "B=12,T=64"),
     "small": ("layers=6,heads=6,width=384,context=256,vocab=4096", "B=8,T=256"),
     "124m": ("layers=12,heads=12,width=768,context=1024,vocab=50304", "B=1,T=1024"),
+    "124m-4x512": ("layers=12,heads=12,width=768,context=512,vocab=50304", "B=4,T=512"),
 }
 
 

@@ -1,27 +1,29 @@
 #!/usr/bin/env python3
 """Seconds a step against bytes: Tarn's policies and budgets beside torch with its
-budget of activations, on GPT-2 small (fp32).
+budget of activations, on GPT-2 (fp32, 124 million parameters, 4 rows of 512).
 
-Usage: memory.py [--size small] [--rounds 2] [--steps 5] [--torch PYTHON]
+Usage: memory.py [--size 124m-4x512] [--rounds 2] [--steps 5] [--torch PYTHON]
 
 Peak: for Tarn all memory spaces of the step, which is what the runtime allocates
 (it compares); for torch the most bytes that its CPU allocator held (profiler
 with memory, on before the model is made: weights, state, batch, one step's all).
 Neither counts code, the interpreter and what libraries take for themselves. In
 each round every side runs once, one after the other; seconds are the least of
-all rounds. torch is left out where PYTHON has none.
+all rounds. torch is left out where PYTHON has none. What is done goes to stderr,
+the table to stdout.
 """
 import argparse
 import json
 import os
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gpt2 import SIZES, run  # noqa: E402
 
-TORCH_BUDGETS = (1.0, 0.75, 0.5, 0.25, 0.0)
+TORCH_BUDGETS = (1.0, 0.5, 0.25, 0.0)
 
 
 def model(size):
@@ -51,7 +53,7 @@ def torch(python, size, words, steps):
     found = run([python, f"{ROOT}/test/bench/peers/gpt2_torch.py", "memory", size, *words,
                  "--steps", str(steps)])
     return found and {"bytes": found["peak_bytes"], "seconds": found["min_s"],
-                      "what": f"resident {found['resident_bytes'] / 2**20:.0f} MiB"}
+                      "what": f"compiled in {found['compile_s']:.0f} s"}
 
 
 def sides_of(size, python, steps):
@@ -80,7 +82,7 @@ def sides_of(size, python, steps):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--size", default="small", choices=SIZES)
+    parser.add_argument("--size", default="124m-4x512", choices=SIZES)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--torch", default=sys.executable)
@@ -93,8 +95,11 @@ def main():
                                                 .index(name), name))
         for name in names:
             result = sides[name]()
+            print(name, result, file=sys.stderr, flush=True)
             if result:
                 results.setdefault(name, []).append(result)
+    print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, load "
+          f"{os.getloadavg()[1]:.1f}; {args.rounds} rounds of {args.steps} steps")
     print("| side | peak MiB | s a step | against the first | estimated | |")
     print("|---|---|---|---|---|---|")
     fastest, guess = {}, {}
