@@ -153,6 +153,16 @@ double CostModel::fromHostSeconds(int64_t bytes) const {
   return double(bytes) / info.hostToDevice.reached() + info.launch.value;
 }
 
+double CostModel::besideSeconds(int64_t bytes) const {
+  double moved = double(bytes);
+  if (!info.isCpu())
+    return moved / info.memory.reached();
+  double core = std::max(moved / info.deviceToHost.reached(),
+                         moved / info.hostToDevice.reached()) /
+                double(units);
+  return std::max(2 * moved / info.memory.reached(), core);
+}
+
 rt::Result<CostModel> tarn::findCostModel(const std::string &word,
                                           const std::string &times,
                                           mlir::ModuleOp module) {

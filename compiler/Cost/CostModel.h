@@ -61,6 +61,10 @@ public:
   /// Seconds of moving `bytes` to the host and back to the device.
   double toHostSeconds(int64_t bytes) const;
   double fromHostSeconds(int64_t bytes) const;
+  /// Seconds that kernels lose to such a move beside them, in either direction:
+  /// its share of the memory's bandwidth; on a CPU, where a thread copies, at
+  /// least a core's share of its time.
+  double besideSeconds(int64_t bytes) const;
 
   const Device &device() const { return info; }
   const DeviceTarget &target() const { return info.targets[code]; }

@@ -75,6 +75,7 @@ std::string ArtifactCache::pathFor(const CompileRequest &request) {
     add(hash, target);
   add(hash, request.policy);
   add(hash, std::to_string(request.budgetBytes));
+  add(hash, std::to_string(request.hostBytes));
   add(hash, request.gradientOf);
   return folder + "/" + llvm::toHex(hash.final(), true) + ".art";
 }

@@ -200,6 +200,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   options.gradientOf = request.gradientOf;
   options.policy = request.policy;
   options.budgetBytes = request.budgetBytes;
+  options.hostBytes = request.hostBytes;
   options.times = request.times;
   if (!request.device.empty())
     options.device = request.device;

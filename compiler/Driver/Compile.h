@@ -38,6 +38,8 @@ struct CompileRequest {
   std::string policy = "keep-all";
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;
+  /// Bytes of host memory that a plan may park values in; negative: no limit.
+  int64_t hostBytes = -1;
   /// Folder for the IR after each pass that changed it; empty = none.
   std::string dump;
   /// Begin with this phase (flag name of compiler/Pipeline), on IR that

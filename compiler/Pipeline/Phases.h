@@ -39,6 +39,8 @@ struct PipelineOptions {
   /// Bytes that all memory spaces together may take; negative: no limit. With
   /// one, the policy is `auto`.
   int64_t budgetBytes = -1;
+  /// Bytes of host memory that a plan may park values in; negative: no limit.
+  int64_t hostBytes = -1;
   /// The device that times are estimated for.
   std::string device = "cpu";
   /// A file with measured times of kernels; empty = none.

@@ -124,8 +124,10 @@ void Collector::addSteps(const Program &program, const Roles &roles,
       step.kernel = step.op = out ? "to_host" : "from_host";
       step.beside = out ? costs.toHostSeconds(copy.getTo().getBytes())
                         : costs.fromHostSeconds(copy.getTo().getBytes());
+      // The launches lose some of the memory's bandwidth to it.
+      step.seconds = costs.besideSeconds(copy.getTo().getBytes());
       double &queue = queues[out ? 0 : 1];
-      queue = std::max(queue, now) + step.beside;
+      queue = std::max(queue, now + step.seconds) + step.beside;
       done[copy] = queue;
     } else if (auto wait = dyn_cast<step::WaitOp>(from.op)) {
       step.kernel = step.op = "wait";
@@ -297,10 +299,7 @@ void Collector::addLadder() {
   report.boundBytes = integer(notes, "bound_bytes");
   report.otherBytes = integer(notes, "other_bytes");
   // Other functions' arenas bound the total from below.
-  int64_t floor = 0;
-  for (const Function &function : report.functions)
-    if (function.kind != "train")
-      floor = std::max(floor, function.arenaBytes);
+  int64_t floor = integer(notes, "floor_bytes");
   auto rungs = notes.getAs<ArrayAttr>("rungs");
   for (Attribute entry : rungs ? rungs.getValue() : ArrayRef<Attribute>()) {
     auto from = cast<DictionaryAttr>(entry);
@@ -311,6 +310,15 @@ void Collector::addLadder() {
     rung.totalBytes = report.otherBytes + std::max(rung.arenaBytes, floor);
     if (auto seconds = from.getAs<FloatAttr>("seconds"))
       rung.seconds = seconds.getValueAsDouble();
+    rung.repeats = integer(from, "repeats");
+    rung.offloadedBytes = integer(from, "offloaded_bytes");
+    rung.hostBytes = integer(from, "host_bytes");
+    auto real = [&](StringRef name) {
+      auto found = from.getAs<FloatAttr>(name);
+      return found ? found.getValueAsDouble() : 0.0;
+    };
+    rung.againSeconds = real("again_seconds");
+    rung.copySeconds = real("copy_seconds");
     report.rungs.push_back(rung);
   }
 }

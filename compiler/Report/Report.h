@@ -94,6 +94,12 @@ struct Rung {
   std::string name;
   int64_t arenaBytes = 0, totalBytes = 0;
   double seconds = 0;
+  int64_t repeats = 0;     ///< launches beyond the first of each kernel
+  double againSeconds = 0; ///< that they take
+  /// Copied to host memory in a step, and what of it is there at a time
+  /// (pinned); seconds that the copies add to the step.
+  int64_t offloadedBytes = 0, hostBytes = 0;
+  double copySeconds = 0;
 };
 
 /// A way to need less, or to be faster.

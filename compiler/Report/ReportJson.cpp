@@ -131,6 +131,11 @@ static Json rungJson(const Rung &rung) {
   out.set("arena_bytes", rung.arenaBytes);
   out.set("total_bytes", rung.totalBytes);
   out.set("seconds", rung.seconds);
+  out.set("repeats", rung.repeats);
+  out.set("again_seconds", rung.againSeconds);
+  out.set("offloaded_bytes", rung.offloadedBytes);
+  out.set("host_bytes", rung.hostBytes);
+  out.set("copy_seconds", rung.copySeconds);
   return out;
 }
 

@@ -185,6 +185,11 @@ void Reader::lists(const Json &from, Report &report) {
     read(json, "arena_bytes", rung.arenaBytes);
     read(json, "total_bytes", rung.totalBytes);
     read(json, "seconds", rung.seconds);
+    read(json, "repeats", rung.repeats);
+    read(json, "again_seconds", rung.againSeconds);
+    read(json, "offloaded_bytes", rung.offloadedBytes);
+    read(json, "host_bytes", rung.hostBytes);
+    read(json, "copy_seconds", rung.copySeconds);
   });
   list(from, "advice", report.advice, [&](const Json &json, Advice &advice) {
     read(json, "what", advice.what);

@@ -183,7 +183,9 @@ Value FunctionPlan::replacedBy(graph::ClusterOp cluster, unsigned output,
                                llvm::SmallDenseSet<Value> &taken) {
   for (auto [input, into] : sharedBuffers(cluster)) {
     Value old = throughReshapes(cluster.getInputs()[input]);
-    if (into == output && old.getDefiningOp<graph::ClusterOp>() &&
+    if (into == output &&
+        isa_and_nonnull<graph::ClusterOp, step::MoveStartOp>(
+            old.getDefiningOp()) &&
         !homes.contains(old) && lastRead.lookup(old) == stepOf[cluster] &&
         bytesOf(old.getType()) ==
             bytesOf(cluster.getResult(output).getType()) &&

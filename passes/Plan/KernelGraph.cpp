@@ -6,6 +6,7 @@
 #include "dialects/Tile/Analysis.h"
 #include "dialects/Tile/TileOps.h"
 #include "passes/Plan/FunctionPlan.h"
+#include "passes/Plan/Offload.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -130,6 +131,64 @@ std::optional<int> KernelGraph::indexOf(Value value) const {
                                    : std::optional(found->second);
 }
 
+namespace {
+
+/// Emits the copies of a timeline between its runs.
+class CopyEmitter {
+public:
+  CopyEmitter(OpBuilder &b, const schedule::Timeline &timeline,
+              std::vector<Value> &madeBy)
+      : b(b), timeline(timeline), madeBy(madeBy),
+        tokens(timeline.copies.size()) {}
+
+  /// What starts and what is waited for right before a run; moments in order.
+  void emit(int moment) {
+    start(moment, true);
+    wait(moment, true);
+    start(moment, false);
+    wait(moment, false);
+  }
+
+private:
+  void start(int moment, bool isOut) {
+    for (; next != timeline.copies.size() &&
+           timeline.copies[next].start == moment &&
+           timeline.copies[next].isOut == isOut;
+         ++next) {
+      const schedule::Copy &copy = timeline.copies[next];
+      Value from = isOut ? madeBy[size_t(copy.life)] : hosted[copy.value];
+      auto move =
+          startMove(b, from, isOut ? step::Space::Host : step::Space::Arena);
+      (isOut ? hosted[copy.value] : madeBy[size_t(copy.life)]) =
+          move.getMoved();
+      tokens[next] = move.getToken();
+      flying.push_back(next);
+    }
+  }
+  void wait(int moment, bool isOut) {
+    SmallVector<Value> due;
+    llvm::erase_if(flying, [&](size_t c) {
+      const schedule::Copy &copy = timeline.copies[c];
+      bool isDue = copy.wait == moment && copy.isOut == isOut;
+      if (isDue)
+        due.push_back(tokens[c]);
+      return isDue;
+    });
+    if (!due.empty())
+      step::WaitOp::create(b, due.front().getLoc(), due);
+  }
+
+  OpBuilder &b;
+  const schedule::Timeline &timeline;
+  std::vector<Value> &madeBy;
+  std::vector<Value> tokens; ///< of each copy
+  SmallVector<size_t> flying;
+  llvm::DenseMap<int, Value> hosted;
+  size_t next = 0;
+};
+
+} // namespace
+
 void KernelGraph::apply(const schedule::Timeline &timeline) {
   Operation *end = returnOf(function);
   OpBuilder b(end);
@@ -153,7 +212,11 @@ void KernelGraph::apply(const schedule::Timeline &timeline) {
   };
   std::vector<int> lifeOf(values.size(), -1);
   size_t source = 0, life = 0;
-  for (int task : timeline.runs) {
+  CopyEmitter copies(b, timeline, madeBy);
+  for (auto [run, task] : llvm::enumerate(timeline.runs)) {
+    copies.emit(int(run));
+    while (timeline.lives[life].copy >= 0)
+      ++life; // copies bring these
     graph::ClusterOp kernel = kernels[size_t(task)];
     const schedule::Task &t = tasks.tasks[size_t(task)];
     llvm::SmallDenseMap<int, int> sources;
@@ -175,6 +238,7 @@ void KernelGraph::apply(const schedule::Timeline &timeline) {
       ++life;
     }
   }
+  copies.emit(int(timeline.runs.size()));
   for (OpOperand &operand : end->getOpOperands()) {
     std::optional<int> index = indexOf(operand.get());
     operand.set(provide(operand.get(), index ? lifeOf[size_t(*index)] : -1));

@@ -32,6 +32,8 @@ public:
               llvm::function_ref<bool(mlir::Value)> isOutside);
 
   const schedule::Graph &graph() const { return tasks; }
+  /// Values may wait in host memory.
+  void setLink(const schedule::Link &link) { tasks.link = link; }
   mlir::Value valueOf(int index) const { return values[size_t(index)]; }
   graph::ClusterOp kernelOf(int task) const { return kernels[size_t(task)]; }
   /// The task of a kernel.
@@ -39,8 +41,9 @@ public:
   /// The value, if it is a kernel's result.
   std::optional<int> indexOf(mlir::Value value) const;
 
-  /// Brings the kernels of the function into the timeline's order and launches
-  /// again what it runs again. Ends this graph: its kernels are gone.
+  /// Brings the kernels of the function into the timeline's order, launches
+  /// again what it runs again, and moves to host memory and back what it parks.
+  /// Ends this graph: its kernels are gone.
   void apply(const schedule::Timeline &timeline);
 
 private:

@@ -9,7 +9,6 @@
 
 #include "passes/Plan/Offload.h"
 
-#include "dialects/Step/StepOps.h"
 #include "dialects/Tarn/TarnOps.h"
 #include "passes/Plan/ForwardPass.h"
 #include "passes/Plan/FunctionPlan.h"
@@ -113,20 +112,22 @@ static void redirect(Value value, Value copy, Operation *reader) {
   }
 }
 
+step::MoveStartOp tarn::startMove(OpBuilder &b, Value value,
+                                  step::Space space) {
+  return step::MoveStartOp::create(b, value.getLoc(), value.getType(),
+                                   step::TokenType::get(b.getContext()), value,
+                                   step::SpaceAttr::get(b.getContext(), space));
+}
+
 void tarn::offload(const OffloadPlan &plan) {
   Location loc = plan.value.getLoc();
   OpBuilder b(plan.reader->getContext());
-  auto move = [&](Value value, step::Space space) {
-    return step::MoveStartOp::create(
-        b, loc, value.getType(), step::TokenType::get(b.getContext()), value,
-        step::SpaceAttr::get(b.getContext(), space));
-  };
   b.setInsertionPointAfter(plan.value.getDefiningOp());
-  auto out = move(plan.value, step::Space::Host);
+  auto out = startMove(b, plan.value, step::Space::Host);
   b.setInsertionPoint(beforeFetches(plan.away));
   step::WaitOp::create(b, loc, out.getToken());
   b.setInsertionPoint(plan.fetch);
-  auto back = move(out.getMoved(), step::Space::Arena);
+  auto back = startMove(b, out.getMoved(), step::Space::Arena);
   b.setInsertionPoint(plan.reader);
   step::WaitOp::create(b, loc, back.getToken());
   redirect(plan.value, back.getMoved(), plan.reader);

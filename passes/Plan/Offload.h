@@ -3,6 +3,8 @@
 #ifndef PASSES_PLAN_OFFLOAD_H
 #define PASSES_PLAN_OFFLOAD_H
 
+#include "dialects/Step/StepOps.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace tarn {
@@ -28,6 +30,11 @@ struct OffloadPlan {
 /// Nothing if no kernel would run while the value is away.
 std::optional<OffloadPlan> planOffload(mlir::Value value,
                                        mlir::Operation *reader, int64_t lead);
+
+/// Starts the copy of a value to another space. The result is to be used behind
+/// a `step.wait` for the token.
+step::MoveStartOp startMove(mlir::OpBuilder &b, mlir::Value value,
+                            step::Space space);
 
 /// Rewrites the value's function by `step.move_start` and `step.wait`. Exact.
 void offload(const OffloadPlan &plan);

@@ -28,14 +28,17 @@ def TarnPlanMemory : Pass<"tarn-plan-memory", "::mlir::ModuleOp"> {
 }
 
 def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
-  let summary = "Choose when kernels run, and which run again";
+  let summary = "Choose when kernels run, which run again, and what is parked";
   let description = [{
     What: orders the kernels of the training step, and launches some again whose
     results are not kept until then. The policy `auto` climbs a ladder of
     schedules from keeping everything to keeping as little as can be: at the
     fullest moments a minimum cut decides what lives and what is made again, at
-    rising prices for a byte; small graphs are polished by annealing. Every rung
-    is packed exactly; the fastest that fits into `budget-bytes` (state, arena,
+    rising prices for a byte; small graphs are polished by annealing. Values that
+    nobody reads for long are parked in host memory (`step.move_start`), as many
+    as the device's link carries beside the kernels or, where little is kept, as
+    it carries while they wait. Every rung is packed exactly, the host's part of
+    it (at most `host-bytes`) by itself; the fastest that fits into `budget-bytes` (state, arena,
     inputs, outputs and constants together, over all functions) is taken. The
     ladder, a lower bound on the bytes and one on the seconds of the chosen rung
     are noted in the module's `tarn.plan`.
@@ -49,7 +52,7 @@ def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
 
     Limits: functions of kind eval and generate stay as they are.
 
-    Numerics: exact (the same kernels on the same values).
+    Numerics: exact (the same kernels on the same values, and copies).
   }];
   let dependentDialects = ["::tarn::step::StepDialect"];
   let options = [
@@ -60,7 +63,9 @@ def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
     Option<"device", "device", "std::string", /*default=*/"\"cpu\"",
            "the device that times are estimated for">,
     Option<"times", "times", "std::string", /*default=*/"\"\"",
-           "file with measured times of kernels; empty: none">
+           "file with measured times of kernels; empty: none">,
+    Option<"hostBytes", "host-bytes", "int64_t", /*default=*/"-1",
+           "host memory that values may be parked in; negative: no limit">
   ];
 }
 

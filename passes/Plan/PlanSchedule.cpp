@@ -1,4 +1,4 @@
-//===- PlanSchedule.cpp - when kernels run, and which run again -----------===//
+//===- PlanSchedule.cpp - when kernels run, what runs again or is parked --===//
 //
 // A ladder of schedules, from keeping everything to keeping as little as can
 // be. It does not depend on the budget; of its rungs that fit, packed exactly,
@@ -38,14 +38,19 @@ struct Choice {
   int64_t arenaBytes = 0;
   double seconds = 0;
   int64_t repeats = 0; ///< launches beyond the first of each kernel
+  double againSeconds = 0;
+  /// Copied to host memory, what of it is there at a time, what copies cost.
+  int64_t offloadedBytes = 0, hostBytes = 0;
+  double copySeconds = 0;
 };
 
 /// The schedules of one function.
 class Scheduler {
 public:
   Scheduler(func::FuncOp function, const StateLayout &state,
-            const CostModel &costs, int64_t turns)
-      : function(function), state(state), costs(costs), turns(turns) {}
+            const CostModel &costs, int64_t turns, int64_t hostBytes)
+      : function(function), state(state), costs(costs), turns(turns),
+        hostBytes(hostBytes) {}
 
   LogicalResult prepare();
   /// Everything kept, in the order that packs best.
@@ -73,7 +78,7 @@ private:
   func::FuncOp function;
   const StateLayout &state;
   const CostModel &costs;
-  int64_t turns;
+  int64_t turns, hostBytes;
   std::unique_ptr<KernelGraph> graph;
   /// Results of kernels, in order: whether each lies outside of the arena.
   std::vector<char> isOutside;
@@ -103,6 +108,19 @@ std::unique_ptr<KernelGraph> Scheduler::graphOf(func::FuncOp target) {
       [&](Value value) { return outside.lookup(value); });
 }
 
+/// The device's way to host memory.
+static schedule::Link linkOf(const CostModel &costs, int64_t hostBytes) {
+  constexpr int64_t sample = int64_t(1) << 30;
+  schedule::Link link;
+  link.latency = costs.toHostSeconds(0);
+  link.outSeconds = (costs.toHostSeconds(sample) - link.latency) / sample;
+  link.backSeconds = (costs.fromHostSeconds(sample) - link.latency) / sample;
+  link.toll = costs.besideSeconds(sample) / sample;
+  if (hostBytes >= 0)
+    link.hostBytes = hostBytes;
+  return link;
+}
+
 LogicalResult Scheduler::prepare() {
   OpBuilder b(function);
   FunctionPlan plan(function, state, b, turns);
@@ -112,6 +130,7 @@ LogicalResult Scheduler::prepare() {
     for (Value result : cluster.getResults())
       isOutside.push_back(!plan.isInArena(result));
   graph = graphOf(function);
+  graph->setLink(linkOf(costs, hostBytes));
   return success();
 }
 
@@ -122,7 +141,7 @@ static int64_t packedBytes(const schedule::Graph &graph,
   std::vector<size_t> groupOf(timeline.lives.size(), 0);
   for (auto [i, life] : llvm::enumerate(timeline.lives)) {
     int64_t bytes = graph.values[size_t(life.value)].bytes;
-    if (bytes == 0)
+    if (bytes == 0 || life.last < life.first)
       continue;
     groupOf[i] = packed.size();
     if (life.over >= 0) {
@@ -135,6 +154,16 @@ static int64_t packedBytes(const schedule::Graph &graph,
   return packArena(packed);
 }
 
+/// The same for what is parked.
+static int64_t packedHostBytes(const schedule::Graph &graph,
+                               const schedule::Timeline &timeline) {
+  SmallVector<PackedValue> packed;
+  for (const schedule::HostLife &life : timeline.hosted)
+    packed.push_back(
+        {graph.values[size_t(life.value)].bytes, life.first, life.last});
+  return packArena(packed);
+}
+
 Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
   schedule::Player player(graph->graph());
   const schedule::Timeline &timeline = player.play(plan);
@@ -144,9 +173,17 @@ Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
   choice.arenaBytes = packedBytes(graph->graph(), timeline);
   choice.repeats =
       int64_t(timeline.runs.size()) - int64_t(graph->graph().tasks.size());
+  choice.offloadedBytes = timeline.parkedBytes;
+  choice.hostBytes = packedHostBytes(graph->graph(), timeline);
+  choice.copySeconds = timeline.stall;
   // Sums do not depend on the order: what only orders takes the same time.
-  choice.seconds =
-      choice.repeats ? timeline.seconds : graph->graph().totalSeconds();
+  double once = graph->graph().totalSeconds();
+  choice.seconds = once + choice.copySeconds;
+  if (choice.repeats) {
+    choice.seconds = timeline.seconds;
+    choice.againSeconds =
+        std::max(timeline.seconds - timeline.stall - once, 0.0);
+  }
   return choice;
 }
 
@@ -169,8 +206,10 @@ SmallVector<Choice> Scheduler::ladder() {
     if (rung.repeats == 0 && rung.seconds >= choices.front().seconds &&
         rung.peak >= choices.front().arenaBytes)
       continue; // keep-all again
-    choices.push_back(measure(
-        llvm::formatv("auto {0}", choices.size() - 2).str(), rung.plan));
+    Choice choice =
+        measure(llvm::formatv("auto {0}", choices.size() - 2).str(), rung.plan);
+    if (choice.hostBytes <= graph->graph().link.hostBytes)
+      choices.push_back(std::move(choice));
   }
   // Without a budget the step is the one of `keep-all`.
   auto key = [](const Choice &choice) {
@@ -284,8 +323,8 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
 
   /// The ladder, for reports.
   LogicalResult note(Scheduler &scheduler, ArrayRef<Choice> choices,
-                     const Choice &chosen, int64_t others, int64_t least,
-                     int64_t bound) {
+                     const Choice &chosen, int64_t others, int64_t floor,
+                     int64_t least, int64_t bound) {
     Builder b(&getContext());
     SmallVector<Attribute> table;
     for (const Choice &choice : choices)
@@ -294,6 +333,13 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
            b.getNamedAttr("arena_bytes",
                           b.getI64IntegerAttr(choice.arenaBytes)),
            b.getNamedAttr("repeats", b.getI64IntegerAttr(choice.repeats)),
+           b.getNamedAttr("again_seconds",
+                          b.getF64FloatAttr(choice.againSeconds)),
+           b.getNamedAttr("offloaded_bytes",
+                          b.getI64IntegerAttr(choice.offloadedBytes)),
+           b.getNamedAttr("host_bytes", b.getI64IntegerAttr(choice.hostBytes)),
+           b.getNamedAttr("copy_seconds",
+                          b.getF64FloatAttr(choice.copySeconds)),
            b.getNamedAttr("seconds", b.getF64FloatAttr(choice.seconds))}));
     // Of the seconds that any plan in the same arena takes.
     double bound_seconds = scheduler.leastSeconds(chosen.arenaBytes);
@@ -305,6 +351,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
              b.getNamedAttr("bound_bytes", b.getI64IntegerAttr(bound)),
              b.getNamedAttr("bound_seconds", b.getF64FloatAttr(bound_seconds)),
              b.getNamedAttr("other_bytes", b.getI64IntegerAttr(others)),
+             b.getNamedAttr("floor_bytes", b.getI64IntegerAttr(floor)),
              b.getNamedAttr("rungs", b.getArrayAttr(table))}));
     return success();
   }
@@ -318,7 +365,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
                        found.status().message());
     }
     CostModel costs = found.take();
-    Scheduler scheduler(function, state, costs, turns);
+    Scheduler scheduler(function, state, costs, turns, hostBytes);
     if (failed(scheduler.prepare()))
       return failure();
     SmallVector<Choice> choices;
@@ -336,7 +383,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     if (!best)
       return refuse(scheduler, function, smallest, others, least, bound);
     if (policy == "auto" &&
-        failed(note(scheduler, choices, *best, others, least, bound)))
+        failed(note(scheduler, choices, *best, others, floor, least, bound)))
       return failure();
     scheduler.apply(*best);
     return success();

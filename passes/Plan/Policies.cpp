@@ -17,7 +17,7 @@ using namespace tarn;
 static schedule::Plan cutForward(const KernelGraph &graph,
                                  const ForwardPass &forward,
                                  llvm::function_ref<bool(Value)> isKept) {
-  schedule::Plan plan{schedule::givenOrder(graph.graph()), {}, {}};
+  schedule::Plan plan{schedule::givenOrder(graph.graph()), {}, {}, {}};
   std::vector<int> lastForward(graph.graph().values.size(), -1);
   std::vector<char> isRead(lastForward.size(), 0);
   for (auto [i, task] : llvm::enumerate(graph.graph().tasks)) {
@@ -88,7 +88,7 @@ schedule::Plan tarn::recomputeSegments(const KernelGraph &graph,
                                        func::FuncOp function) {
   ForwardPass forward(function);
   if (forward.ops().size() < 4)
-    return {schedule::givenOrder(graph.graph()), {}, {}};
+    return {schedule::givenOrder(graph.graph()), {}, {}, {}};
   SmallVector<int64_t> segments = cut(forward);
   // Whether a forward op of another segment reads the value, also by another
   // name.

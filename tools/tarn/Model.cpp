@@ -29,6 +29,7 @@ CompileRequest tarn::cli::requestFor(const ModelOptions &options) {
   request.targets = options.targets;
   request.policy = options.policy;
   request.budgetBytes = options.budgetBytes;
+  request.hostBytes = options.hostBytes;
   request.gradientOf = options.gradientOf;
   request.dump = options.dump;
   request.verifyEachNumerics = options.verifyEachNumerics;
@@ -111,16 +112,17 @@ bool tarn::cli::readWhole(const std::string &path, std::vector<char> &bytes,
   return good;
 }
 
-int64_t tarn::cli::plannedBytes(const rt::Manifest &manifest) {
+int64_t tarn::cli::plannedBytes(const rt::Manifest &manifest, bool withHost) {
   uint64_t most = 0;
   for (const rt::Target &target : manifest.targets) {
-    uint64_t arena = 0, input = 0, output = 0;
+    uint64_t arena = 0, input = 0, output = 0, host = 0;
     for (const rt::Function &function : target.functions) {
       arena = std::max(arena, function.spaceBytes(rt::Space::Arena));
       input = std::max(input, function.spaceBytes(rt::Space::Input));
       output = std::max(output, function.spaceBytes(rt::Space::Output));
+      host = std::max(host, function.spaceBytes(rt::Space::Host));
     }
-    most = std::max(most, arena + input + output);
+    most = std::max(most, arena + input + output + (withHost ? host : 0));
   }
   return int64_t(manifest.stateBytes + manifest.constantBytes + most);
 }
@@ -139,6 +141,13 @@ std::string tarn::cli::describeLimit(const ModelOptions &options) {
   std::string bytes = formatBytes(uint64_t(limit));
   return options.budgetBytes >= 0 ? "   budget " + bytes
                                   : "   of " + bytes + " free";
+}
+
+/// What counts against that limit. What is free is free once, for host memory
+/// too.
+static int64_t countedBytes(const ModelOptions &options,
+                            const rt::Manifest &manifest) {
+  return plannedBytes(manifest, /*withHost=*/options.budgetBytes < 0);
 }
 
 /// Prints that what is there takes more than it may.
@@ -169,7 +178,8 @@ CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
   CompileStatus status = compile(request, result);
   if (status != CompileStatus::success || result.artifact.empty())
     return status;
-  int64_t limit = limitOf(options), planned = plannedBytes(result.manifest);
+  int64_t limit = limitOf(options),
+          planned = countedBytes(options, result.manifest);
   if (limit < 0 || planned <= limit)
     return status;
   bool chooses = !options.policyGiven || options.policy == "auto";
@@ -182,12 +192,13 @@ CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
                  formatBytes(uint64_t(planned)).c_str(),
                  formatBytes(uint64_t(limit)).c_str());
     request.budgetBytes = limit;
+    request.hostBytes = 0; // it is the same memory
     request.policy = "auto";
     result = {};
     status = compile(request, result);
     if (status != CompileStatus::success)
       return status;
-    planned = plannedBytes(result.manifest);
+    planned = countedBytes(options, result.manifest);
     if (planned <= limit)
       return status;
   }
@@ -206,7 +217,7 @@ static bool checkLimit(const ModelOptions &options,
   // What is wrong with it is told by who runs it.
   if (limit < 0 || !model.ok())
     return true;
-  int64_t planned = plannedBytes((*model)->manifest());
+  int64_t planned = countedBytes(options, (*model)->manifest());
   if (planned <= limit)
     return true;
   printTooLarge(
@@ -222,7 +233,7 @@ static bool fitsLimit(const ModelOptions &options,
   int64_t limit = limitOf(options);
   auto model = rt::Model::parse(artifact.data(), artifact.size());
   return model.ok() &&
-         (limit < 0 || plannedBytes((*model)->manifest()) <= limit);
+         (limit < 0 || countedBytes(options, (*model)->manifest()) <= limit);
 }
 
 int tarn::cli::obtainArtifact(const ModelOptions &options,

@@ -32,8 +32,8 @@ bool readWhole(const std::string &path, std::vector<char> &bytes,
                std::string &error);
 
 /// What the spaces of an artifact take when all of its functions run: the most
-/// of its targets, without the host space.
-int64_t plannedBytes(const rt::Manifest &manifest);
+/// of its targets. The host space is another memory, but on a CPU.
+int64_t plannedBytes(const rt::Manifest &manifest, bool withHost = false);
 
 /// `   budget 22.0 GiB`, `   of 21.9 GiB free`; empty without a limit.
 std::string describeLimit(const ModelOptions &options);

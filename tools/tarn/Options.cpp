@@ -67,7 +67,7 @@ int64_t parseBytes(const std::string &option, const std::string &text) {
 /// Raw words of the options that need more than CLI11's own conversion.
 struct RawOptions {
   std::vector<std::string> set, shape;
-  std::string budget;
+  std::string budget, hostMemory;
 };
 
 void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
@@ -98,6 +98,9 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
   app->add_option("--budget,--memory-budget", raw.budget,
                   "bytes that all memory of a step may take, as 22GiB; auto "
                   "(the default: what is free on the device) or none");
+  app->add_option("--host-memory", raw.hostMemory,
+                  "pinned host memory that a plan for a budget may park values "
+                  "in, as 64GiB; 0: none");
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
   app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
                 "evaluate before and after each pass and compare");
@@ -253,6 +256,10 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
     in.model.budget = raw.budget;
     if (!raw.budget.empty() && raw.budget != "none" && raw.budget != "auto")
       in.model.budgetBytes = parseBytes("--budget", raw.budget);
+    if (raw.hostMemory == "0")
+      in.model.hostBytes = 0;
+    else if (!raw.hostMemory.empty())
+      in.model.hostBytes = parseBytes("--host-memory", raw.hostMemory);
   } catch (const CLI::CallForHelp &help) {
     return app.exit(help);
   } catch (const CLI::CallForVersion &version) {

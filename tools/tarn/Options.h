@@ -40,6 +40,8 @@ struct ModelOptions {
   /// The word given: bytes, `none`, or `auto` (what is free on the device);
   /// empty is `auto` too.
   std::string budget;
+  /// Bytes of host memory that a plan may park values in; negative: no limit.
+  int64_t hostBytes = -1;
   /// Folder for the IR after each pass; empty = none.
   std::string dump;
   /// Evaluate the module before and after each pass and compare.

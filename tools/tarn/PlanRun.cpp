@@ -80,6 +80,9 @@ static int setUpBudget(const Invocation &in, PlanSetup &setup,
   } else if (device.isCpu()) {
     setup.budgetFrom = "free memory";
     setup.budgetBytes = freeMemory();
+    // Host memory is the same memory: what waits there frees nothing.
+    setup.request.hostBytes = 0;
+    setup.hostCounts = true;
   } else {
     setup.budgetFrom = "device";
     setup.budgetBytes =
@@ -181,7 +184,10 @@ PlanRun tarn::cli::planOnce(const PlanSetup &setup, CompileRequest request,
   report.device = setup.device;
   report.budgetBytes = setup.budgetBytes;
   report.budgetFrom = setup.budgetFrom;
-  report.fits = setup.budgetBytes < 0 || report.peakBytes <= setup.budgetBytes;
+  report.fits =
+      setup.budgetBytes < 0 ||
+      report.peakBytes + (setup.hostCounts ? report.hostBytes : 0) <=
+          setup.budgetBytes;
   if (report.precisionIsDefault && request.device != "cpu" &&
       report.precision == request.defaultPrecision)
     report.notes.push_back("the model says no precision: planned in " +

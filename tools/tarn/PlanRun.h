@@ -18,6 +18,8 @@ struct PlanSetup {
   report::DeviceLine device;
   int64_t budgetBytes = -1;
   std::string budgetFrom;
+  /// The budget is of one memory, host memory included.
+  bool hostCounts = false;
 };
 
 /// Resolves target, budget, times and precision. Returns an ExitCode; errors

@@ -173,6 +173,20 @@ static std::vector<Rung> frontier(const Report &report) {
   return best;
 }
 
+/// What a plan computes again, and what it parks in host memory.
+static void sayParts(const Rung &rung) {
+  std::string text;
+  if (rung.repeats)
+    text = std::to_string(rung.repeats) + " launches again, " +
+           seconds(rung.againSeconds);
+  if (rung.offloadedBytes)
+    text += (text.empty() ? "" : "; ") + bytes(rung.offloadedBytes) +
+            " offloaded, " + bytes(rung.hostBytes) +
+            " of pinned host memory, " + seconds(rung.copySeconds);
+  if (!text.empty())
+    say("", text + " (exact)");
+}
+
 /// At most ten lines of the ladder, the chosen one among them.
 static void sayLadder(const Report &report) {
   if (report.rungs.empty())
@@ -197,6 +211,7 @@ static void sayLadder(const Report &report) {
           if (all.name == "keep-all")
             text += " (which needs " + bytes(all.totalBytes) + ")";
       say("plan", text);
+      sayParts(rung);
     }
   say("smallest", bytes(report.leastBytes) +
                       "; no plan of these kernels takes less than " +
@@ -211,7 +226,11 @@ static void sayLadder(const Report &report) {
       std::snprintf(line, sizeof line, " %s %12s  %10s   ",
                     rungs[i].name == report.chosen ? "*" : " ",
                     bytes(rungs[i].totalBytes).c_str(), cost(rungs[i]).c_str());
-      printLine(line + rungs[i].name);
+      printLine(line + rungs[i].name +
+                (rungs[i].repeats ? ", recomputes" : "") +
+                (rungs[i].offloadedBytes
+                     ? ", offloads " + bytes(rungs[i].offloadedBytes)
+                     : ""));
     }
   printLine("");
 }

@@ -46,7 +46,13 @@ function showHero() {
 function planCost() {
   const all = plan.rungs.find(r => r.name === 'keep-all'), mine = plan.rungs.find(r => r.name === plan.chosen);
   if (!all || !mine) return '';
-  return mine === all ? 'nothing is computed again' : `${percent(mine.seconds / all.seconds - 1, true)} time against keep-all`;
+  return mine === all ? 'nothing is computed again' : `${percent(mine.seconds / all.seconds - 1, true)} time against keep-all${planParts(mine)}`;
+}
+
+/** What a plan computes again and offloads. */
+function planParts(rung) {
+  return (rung.repeats ? `, ${rung.repeats} launches again` : '') +
+    (rung.offloaded_bytes ? `, ${bytes(rung.offloaded_bytes)} offloaded (${bytes(rung.host_bytes)} pinned)` : '');
 }
 
 function onlyRole(role) {
@@ -142,7 +148,7 @@ function showCurve() {
     const dot = svg('circle', { cx: x(rung.total_bytes), cy: y(rung.seconds), r: chosen ? 7 : onPath ? 4 : 2.5,
       fill: chosen ? 'var(--accent)' : onPath ? 'var(--card)' : 'var(--faint)', stroke: onPath ? 'var(--accent)' : 'none', 'stroke-width': 2, opacity: onPath ? 1 : .5 });
     picture.append(withTip(dot, () => [el('b', {}, rung.name), chosen ? ' (chosen)' : '', el('br'),
-      `${bytes(rung.total_bytes)}, ${percent(rung.seconds / fastest - 1, true)} step time`, el('br'), el('span', {}, `--budget ${rung.total_bytes}`)]));
+      `${bytes(rung.total_bytes)}, ${percent(rung.seconds / fastest - 1, true)} step time${planParts(rung)}`, el('br'), el('span', {}, `--budget ${rung.total_bytes}`)]));
   }
   card.replaceChildren(el('div', { class: 'cardhead' }, el('h2', {}, 'Memory against time'),
     el('span', { class: 'faint' }, 'each point is a plan; ● the chosen one')), picture);

@@ -62,9 +62,12 @@ static std::vector<char> reach(const Graph &graph,
   return seen;
 }
 
-/// The bound of one moment: the first run of a task. Whatever those before it
-/// in every order made for those behind it in every order lives then, or is
-/// made again.
+/// The bound of one moment on the seconds of a schedule: the first run of a
+/// task. Whatever those before it in every order made for those behind it in
+/// every order lives then, is made again, or is in host memory. What is there
+/// has gone out before and comes back behind the moment: in S seconds that is
+/// at most S / (out + back) bytes, so with a price for a byte
+///   S >= total + made again + price * (bytes - room - S / (out + back)).
 static double boundAt(const Graph &graph,
                       const std::vector<std::vector<int>> &readers, int at,
                       int64_t bytes) {
@@ -98,7 +101,10 @@ static double boundAt(const Graph &graph,
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (moment.isThere[v])
       room -= graph.values[v].bytes;
-  double best = 0;
+  const Link &link = graph.link;
+  double total = graph.totalSeconds(), best = total;
+  double carried = link.exists() ? 1 / (link.outSeconds + link.backSeconds) : 0;
+  double host = link.exists() ? double(link.hostBytes) : 0;
   double unit =
       std::max(graph.totalSeconds(), 1e-12) / double(std::max<int64_t>(all, 1));
   // Concave in the price; its slope is the bytes above the room.
@@ -106,9 +112,11 @@ static double boundAt(const Graph &graph,
   for (int i = 0; i != 24; ++i) {
     double price = std::sqrt(low * high);
     Crossing crossing = cross(graph, moment, price);
-    best = std::max(best,
-                    crossing.seconds + price * double(crossing.bytes - room));
-    (crossing.bytes > room ? low : high) = price;
+    double over = double(crossing.bytes) - double(room),
+           least = total + crossing.seconds + price * over;
+    best =
+        std::max({best, least / (1 + price * carried), least - price * host});
+    (over > std::min(host, carried * best) ? low : high) = price;
   }
   return best;
 }
@@ -122,7 +130,7 @@ double tarn::schedule::leastSeconds(const Graph &graph, int64_t bytes) {
   Player player(graph);
   std::vector<int> order(graph.tasks.size());
   std::iota(order.begin(), order.end(), 0);
-  std::vector<int64_t> live = player.play({order, {}}).bytes;
+  std::vector<int64_t> live = player.play({order, {}, {}, {}}).bytes;
   std::vector<int> fullest = order;
   std::sort(fullest.begin(), fullest.end(), [&](int x, int y) {
     return std::pair(-live[size_t(x)], x) < std::pair(-live[size_t(y)], y);
@@ -137,8 +145,8 @@ double tarn::schedule::leastSeconds(const Graph &graph, int64_t bytes) {
                      [&](int other) { return std::abs(other - task) < apart; }))
       moments.push_back(task);
   }
-  double extra = 0;
+  double least = graph.totalSeconds();
   for (int moment : moments)
-    extra = std::max(extra, boundAt(graph, readers, moment, bytes));
-  return graph.totalSeconds() + extra;
+    least = std::max(least, boundAt(graph, readers, moment, bytes));
+  return least;
 }

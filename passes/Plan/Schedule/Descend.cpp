@@ -12,8 +12,17 @@ using namespace tarn::schedule;
 
 Rung Search::measure(const Plan &plan) {
   const Timeline &timeline = play(plan);
-  return {plan, timeline.peak, timeline.seconds,
-          int(timeline.runs.size()) - int(graph.tasks.size())};
+  return rungOf(plan, timeline);
+}
+
+Rung Search::rungOf(const Plan &plan, const Timeline &timeline) const {
+  return {plan,
+          timeline.peak,
+          timeline.seconds,
+          int(timeline.runs.size()) - int(graph.tasks.size()),
+          timeline.hostPeak,
+          timeline.parkedBytes,
+          timeline.stall};
 }
 
 const Timeline &Search::play(const Plan &plan) {
@@ -50,6 +59,12 @@ void Search::cutAt(Plan &plan, int step, double price,
                    const std::vector<char> &runsAgain) {
   Moment moment = momentAfter(graph, plan.order, step);
   moment.runsAgain = runsAgain;
+  // What waits in host memory is there for nothing.
+  std::vector<char> isParked(graph.values.size(), 0);
+  for (const Park &park : plan.parks)
+    isParked[size_t(park.value)] = 1;
+  if (!plan.parks.empty())
+    moment.isThere = isParked;
   int at = plan.order[size_t(step)];
   const Task &task = graph.tasks[size_t(at)];
   auto isOwn = [&](int value) {
@@ -65,7 +80,7 @@ void Search::cutAt(Plan &plan, int step, double price,
   plan.cuts.eraseIf([&](const Cut &cut) { return cut.task == at; });
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (moment.isMade[v] && graph.mayDrop(int(v)) && !isLive[v] &&
-        !isOwn(int(v)))
+        !isOwn(int(v)) && !isParked[v])
       plan.cuts.insert({at, int(v)});
 }
 
@@ -78,8 +93,7 @@ Rung Search::descend(const Rung &from, double price, int rounds) {
     if (!timeline.ended)
       break;
     if (timeline.peak < best.peak)
-      best = {plan, timeline.peak, timeline.seconds,
-              int(timeline.runs.size() - graph.tasks.size())};
+      best = rungOf(plan, timeline);
     int step = timeline.stepOf[size_t(timeline.fullest)];
     if (!done.insert(step).second)
       break;
@@ -140,8 +154,7 @@ Rung Search::relieveFrom(const Plan &base, int64_t target, double floor,
     if (!timeline.ended)
       break;
     if (timeline.peak < best.peak)
-      best = {plan, timeline.peak, timeline.seconds,
-              int(timeline.runs.size()) - int(graph.tasks.size())};
+      best = rungOf(plan, timeline);
     if (timeline.peak <= target)
       break;
     int step = timeline.stepOf[size_t(timeline.fullest)];

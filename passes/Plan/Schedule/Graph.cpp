@@ -24,6 +24,10 @@ double Graph::totalSeconds() const {
 
 std::string Graph::check() const {
   int64_t total = 0;
+  for (double cost :
+       {link.outSeconds, link.backSeconds, link.latency, link.toll})
+    if (!(cost >= 0) || !std::isfinite(cost))
+      return "the link has no sensible cost";
   for (size_t v = 0; v != values.size(); ++v) {
     if (values[v].bytes < 0 ||
         __builtin_add_overflow(total, values[v].bytes, &total) ||

@@ -39,10 +39,29 @@ struct Task {
   std::vector<int> retires;
 };
 
+/// The way to host memory and back: two queues of copies, one a direction,
+/// beside the tasks.
+struct Link {
+  /// Seconds for each byte. There is no way where one of them is 0.
+  double outSeconds = 0, backSeconds = 0;
+  /// Of each copy.
+  double latency = 0;
+  /// Seconds that the tasks lose for each byte on its way, to the memory's
+  /// bandwidth and to who copies.
+  double toll = 0;
+  /// Host memory that values may take.
+  int64_t hostBytes = INT64_MAX;
+
+  bool exists() const {
+    return outSeconds > 0 && backSeconds > 0 && hostBytes > 0;
+  }
+};
+
 /// Tasks in an order in which they can run.
 struct Graph {
   std::vector<Task> tasks;
   std::vector<Value> values;
+  Link link;
 
   /// Empty, or what is wrong with it.
   std::string check() const;
@@ -56,6 +75,11 @@ struct Graph {
   bool mayDrop(int value) const {
     const Value &v = values[size_t(value)];
     return v.maker >= 0 && v.bytes > 0 && tasks[size_t(v.maker)].mayRepeat;
+  }
+  /// Whether a value may wait in host memory.
+  bool mayPark(int value) const {
+    const Value &v = values[size_t(value)];
+    return link.exists() && v.maker >= 0 && v.bytes > 0 && !v.isResult;
   }
   double totalSeconds() const;
 };

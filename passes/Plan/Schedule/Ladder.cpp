@@ -5,16 +5,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 using namespace tarn::schedule;
 
 /// What the parts of a climb may spend, in tasks played.
 constexpr int64_t effortForPrices = 40'000'000, effortForMoments = 20'000'000,
-                  effortForTargets = 20'000'000;
+                  effortForTargets = 20'000'000, effortForParks = 10'000'000;
 
-/// No rung that is both slower and larger than another, the fastest first.
-static std::vector<Rung> frontier(std::vector<Rung> rungs) {
+/// No rung that is both slower and larger than another, the fastest first; none
+/// that takes too much of the host.
+static std::vector<Rung> frontier(std::vector<Rung> rungs, int64_t hostBytes) {
+  std::erase_if(rungs,
+                [&](const Rung &rung) { return rung.hostPeak > hostBytes; });
   std::sort(rungs.begin(), rungs.end(), [](const Rung &x, const Rung &y) {
     return std::pair(x.seconds, x.peak) < std::pair(y.seconds, y.peak);
   });
@@ -27,9 +31,9 @@ static std::vector<Rung> frontier(std::vector<Rung> rungs) {
 
 Rung tarn::schedule::keepAll(const Graph &graph) {
   Search search(graph, INT64_MAX);
-  Rung best = search.measure({givenOrder(graph), {}});
+  Rung best = search.measure({givenOrder(graph), {}, {}, {}});
   for (const std::vector<int> &order : {eagerOrder(graph), leanOrder(graph)}) {
-    Rung rung = search.measure({order, {}});
+    Rung rung = search.measure({order, {}, {}, {}});
     if (rung.peak < best.peak)
       best = std::move(rung);
   }
@@ -46,15 +50,23 @@ public:
 
   /// One price after the other, where the ladder has its widest gaps.
   void samplePrices();
+  /// Values in host memory, a few and many, and prices for what stays.
+  void parkValues();
   /// In even steps, with a price for each moment.
   void relieveTargets();
   /// In even steps, from the fastest plan known that fits.
   void polishTargets();
   /// As small as can be, from several orders.
   void polishSmallest();
-  std::vector<Rung> take() { return frontier(std::move(rungs)); }
+  std::vector<Rung> take() {
+    return frontier(std::move(rungs), graph.link.hostBytes);
+  }
 
 private:
+  /// Takes samples of the prices `most` times, from a plan whose copies suit a
+  /// link of `speed`.
+  void sample(Search &search, const Rung &base, size_t most, double finest,
+              double speed);
   const Rung &smallest() const {
     return *std::min_element(
         rungs.begin(), rungs.end(),
@@ -69,9 +81,8 @@ private:
 
 } // namespace
 
-void Climb::samplePrices() {
-  Search search(graph, effortForPrices);
-  const Rung base = rungs.front();
+void Climb::sample(Search &search, const Rung &base, size_t most, double finest,
+                   double speed) {
   int64_t all = 0;
   for (const Value &value : graph.values)
     all += value.bytes;
@@ -80,12 +91,15 @@ void Climb::samplePrices() {
   std::map<double, Rung> byPrice;
   int rounds = graph.tasks.size() > 4000 ? 6 : 12;
   auto sample = [&](double price) {
-    byPrice.emplace(price, search.descend(base, price, rounds));
+    Rung rung = search.descend(base, price, rounds);
+    if (!rung.plan.parks.empty()) {
+      search.settle(rung.plan, speed);
+      rung = search.measure(rung.plan);
+    }
+    byPrice.emplace(price, std::move(rung));
   };
   sample(unit * 1e-4);
   sample(unit * 1e5);
-  constexpr size_t most = 96;
-  constexpr double finest = 1.0002;
   while (byPrice.size() < most && !search.isSpent()) {
     auto widest = byPrice.end();
     int64_t gap = 0, lowest = INT64_MAX;
@@ -103,7 +117,30 @@ void Climb::samplePrices() {
   }
   for (auto &[price, rung] : byPrice)
     rungs.push_back(std::move(rung));
-  rungs = frontier(std::move(rungs));
+}
+
+void Climb::samplePrices() {
+  Search search(graph, effortForPrices);
+  const Rung base = rungs.front();
+  sample(search, base, 96, 1.0002, 1);
+  rungs = frontier(std::move(rungs), graph.link.hostBytes);
+}
+
+void Climb::parkValues() {
+  if (!graph.link.exists())
+    return;
+  Search search(graph, effortForParks);
+  const Rung base = rungs.front();
+  constexpr double always = std::numeric_limits<double>::infinity();
+  for (double speed : {0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0,
+                       3.0, 5.0, 8.0, 16.0, always}) {
+    for (bool isAlone : {true, false}) {
+      Rung parked = search.measure(search.park(base.plan, speed, isAlone));
+      if (speed >= 0.4)
+        sample(search, parked, 16, 1.05, speed);
+      rungs.push_back(std::move(parked));
+    }
+  }
 }
 
 void Climb::relieveTargets() {
@@ -155,7 +192,7 @@ void Climb::polishSmallest() {
   Search search(graph, INT64_MAX);
   for (const std::vector<int> &order :
        {givenOrder(graph), eagerOrder(graph), leanOrder(graph)})
-    starts.push_back(search.measure({order, {}}));
+    starts.push_back(search.measure({order, {}, {}, {}}));
   for (Rung &start : starts) {
     Search search(graph, each);
     search.polish(start, least);
@@ -168,6 +205,7 @@ std::vector<Rung> tarn::schedule::climb(const Graph &graph, double polish) {
     return {Rung{}};
   Climb climb(graph, polish);
   climb.samplePrices();
+  climb.parkValues();
   climb.relieveTargets();
   climb.polishTargets();
   climb.polishSmallest();

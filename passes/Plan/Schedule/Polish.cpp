@@ -40,27 +40,34 @@ roomOf(const Graph &graph, const std::vector<int> &order, int from, int reach) {
 }
 
 /// Fewer bytes above the target, then fewer seconds, then fewer bytes.
-static bool isBetter(const Rung &x, const Rung &y, int64_t target) {
+static bool isBetter(const Rung &x, const Rung &y, int64_t target,
+                     int64_t hostBytes) {
+  if ((x.hostPeak > hostBytes) != (y.hostPeak > hostBytes))
+    return x.hostPeak <= hostBytes;
   int64_t a = std::max(x.peak, target), b = std::max(y.peak, target);
   if (a != b)
     return a < b;
   return x.seconds < y.seconds || (x.seconds == y.seconds && x.peak <= y.peak);
 }
 
-/// Values that need not be dropped after all.
+/// Values that need not be dropped, or parked, after all.
 void Search::restore(Rung &rung, int64_t target) {
   for (bool changed = true; changed;) {
     changed = false;
     std::set<int> values;
     for (const Cut &cut : rung.plan.cuts)
       values.insert(cut.value);
+    for (const Park &park : rung.plan.parks)
+      values.insert(park.value);
     for (int value : values) {
       if (isSpent())
         return;
       Plan trial = rung.plan;
       trial.cuts.eraseIf([&](const Cut &cut) { return cut.value == value; });
+      std::erase_if(trial.parks,
+                    [&](const Park &park) { return park.value == value; });
       Rung measured = measure(trial);
-      if (isBetter(measured, rung, target) &&
+      if (isBetter(measured, rung, target, graph.link.hostBytes) &&
           (measured.seconds < rung.seconds || measured.peak < rung.peak)) {
         rung = std::move(measured);
         changed = true;
@@ -78,7 +85,7 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
   // Tasks that touch each value: a cut elsewhere does what one there does,
   // unless the value is made again in between.
   std::vector<std::vector<int>> touches(graph.values.size());
-  std::vector<int> droppable;
+  std::vector<int> droppable, parkable;
   size_t tasks = graph.tasks.size();
   for (size_t t = 0; t != tasks; ++t) {
     for (int value : graph.tasks[t].makes)
@@ -86,9 +93,12 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
     for (int value : graph.tasks[t].reads)
       touches[size_t(value)].push_back(int(t));
   }
-  for (size_t v = 0; v != graph.values.size(); ++v)
+  for (size_t v = 0; v != graph.values.size(); ++v) {
     if (graph.mayDrop(int(v)))
       droppable.push_back(int(v));
+    if (graph.mayPark(int(v)))
+      parkable.push_back(int(v));
+  }
   double total = std::max(graph.totalSeconds(), 1e-12);
   auto worth = [&](const Rung &x) {
     return x.seconds / total +
@@ -102,8 +112,23 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
     double heat = 0.01 * double(left - stop) / double(effort);
     std::vector<Cut> toggled, hurried;
     int from = -1, to = -1;
-    size_t kind = below(10);
-    if (kind == 9 || droppable.empty()) {
+    std::vector<Park> parked;
+    // Two kinds more where something may be parked.
+    size_t kind = below(parkable.empty() ? 10 : 13);
+    if (kind >= 10) {
+      parked = now.plan.parks;
+      // One goes, or one comes, or both.
+      if (kind != 11 && !parked.empty())
+        now.plan.parks.erase(now.plan.parks.begin() +
+                             std::ptrdiff_t(below(parked.size())));
+      if (kind != 10 || parked.empty()) {
+        int value = parkable[below(parkable.size())];
+        const std::vector<int> &at = touches[size_t(value)];
+        int away = at[below(at.size())];
+        int fetch = below(2) ? away : int(below(tasks));
+        now.plan.parks.push_back({value, away, fetch});
+      }
+    } else if (kind == 9 || droppable.empty()) {
       from = int(below(tasks));
       auto [low, high] = roomOf(graph, now.plan.order, from, 64);
       to = low + int(below(size_t(high - low + 1)));
@@ -156,20 +181,21 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
       }
     }
     const Timeline &t = play(now.plan);
-    Rung trial{{}, t.peak, t.seconds, int(t.runs.size() - tasks)};
+    Rung trial = rungOf({}, t);
     double change = t.ended ? worth(trial) - worth(now) : 1e9;
     if (change <= 0 ||
         double(random() % 1000003) / 1000003 < std::exp(-change / heat)) {
-      now.peak = trial.peak;
-      now.seconds = trial.seconds;
-      now.repeats = trial.repeats;
+      trial.plan = std::move(now.plan);
+      now = std::move(trial);
       fullest = t.fullest < 0
                     ? 0
                     : now.plan.order[size_t(t.stepOf[size_t(t.fullest)])];
-      if (isBetter(now, rung, target))
+      if (isBetter(now, rung, target, graph.link.hostBytes))
         rung = now;
       continue;
     }
+    if (kind >= 10)
+      now.plan.parks = std::move(parked);
     for (Cut cut : hurried)
       now.plan.early.toggle(cut);
     while (!toggled.empty()) {
@@ -181,12 +207,19 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
   }
 }
 
+void Search::prune(Rung &rung) {
+  player.prune(rung.plan);
+  // A copy out that nobody needs takes its place and time.
+  if (rung.hostPeak > 0)
+    rung = measure(rung.plan);
+}
+
 void Search::polish(Rung &rung, int64_t target) {
   target = std::max<int64_t>(target, 1);
-  player.prune(rung.plan);
+  prune(rung);
   restore(rung, target);
   int64_t part = std::max<int64_t>(left / 3, 1);
   for (unsigned seed : {1, 2, 3})
     anneal(rung, target, seed, part);
-  player.prune(rung.plan);
+  prune(rung);
 }

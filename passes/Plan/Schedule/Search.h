@@ -12,7 +12,10 @@ struct Rung {
   Plan plan;
   int64_t peak = 0; ///< bytes that live at the fullest moment
   double seconds = 0;
-  int repeats = 0; ///< runs beyond the first of each task
+  int repeats = 0;         ///< runs beyond the first of each task
+  int64_t hostPeak = 0;    ///< bytes of host memory
+  int64_t parkedBytes = 0; ///< that are copied there
+  double stall = 0;        ///< of the seconds, what copies cost
 };
 
 /// One search: plays plans while its effort lasts.
@@ -38,18 +41,28 @@ public:
   /// `target` bytes. A price that one moment asks for is then tried for all:
   /// what lives at one moment is in the way of the others.
   Rung relieve(const Plan &base, int64_t target);
+  /// The plan with values parked in host memory, as many as the link carries
+  /// beside the tasks if it were `speed` times as fast: first those that take
+  /// longest to make again for their bytes. Above 1, tasks wait for copies, and
+  /// bytes are free the sooner; infinite: nothing stays beside its readers.
+  Plan park(const Plan &base, double speed, bool isAlone);
+  /// Copies go out and come back just in time for a link that is `speed` times
+  /// as fast; parks that leave no bytes free go.
+  void settle(Plan &plan, double speed);
   /// Small changes, kept while they help: fewer bytes above the target, then
   /// fewer seconds.
   void polish(Rung &rung, int64_t target);
 
 private:
   const Timeline &play(const Plan &plan);
+  Rung rungOf(const Plan &plan, const Timeline &timeline) const;
   void cutAt(Plan &plan, int step, double price,
              const std::vector<char> &runsAgain);
   /// Returns the price that was paid; 0 if nothing helps.
   double relieveAt(Plan &plan, int step, int64_t target, double floor);
   Rung relieveFrom(const Plan &base, int64_t target, double floor,
                    double &nextFloor);
+  void prune(Rung &rung);
   void restore(Rung &rung, int64_t target);
   void anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort);
 

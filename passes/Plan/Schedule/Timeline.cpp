@@ -3,6 +3,8 @@
 #include "passes/Plan/Schedule/Timeline.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 using namespace tarn::schedule;
 
@@ -22,6 +24,43 @@ void Cuts::toggle(Cut cut) {
 
 Player::Player(const Graph &graph) : graph(graph) {}
 
+/// The copy back into the arena starts now.
+void Player::fetch(int value) {
+  int life = int(timeline.lives.size()), now = int(timeline.runs.size());
+  timeline.lives.push_back({value, now, now, -1, int(timeline.copies.size())});
+  timeline.copies.push_back({value, life, false, now, -1});
+  lifeOf[size_t(value)] = life;
+}
+
+/// What is parked behind the first run of the task.
+void Player::sendAway(const Plan &plan, int task) {
+  for (int p = firstAway[size_t(task)]; p >= 0; p = nextAway[size_t(p)]) {
+    size_t value = size_t(plan.parks[size_t(p)].value);
+    int life = lifeOf[value], now = int(timeline.runs.size());
+    if (life < 0 || !graph.mayPark(int(value)))
+      continue;
+    // A second copy out would be the same as the first.
+    if (sentBy[value] < 0) {
+      Life &old = timeline.lives[size_t(life)];
+      sentBy[value] = int(timeline.copies.size());
+      timeline.copies.push_back({int(value), life, true, old.first + 1, now});
+      old.last = now - 1;
+      old.isHeld = true;
+    }
+    lifeOf[value] = -1;
+    parkedBy[value] = p;
+    takenBy[value] = -1;
+  }
+}
+
+void Player::fetchFor(const Plan &plan, int task) {
+  for (int p = firstFetch[size_t(task)]; p >= 0; p = nextFetch[size_t(p)]) {
+    size_t value = size_t(plan.parks[size_t(p)].value);
+    if (lifeOf[value] < 0 && parkedBy[value] == p)
+      fetch(int(value));
+  }
+}
+
 /// Runs a task, and before it whatever makes what it reads.
 bool Player::run(int task, int step, size_t limit) {
   stack.assign(1, {task, 0});
@@ -32,7 +71,11 @@ bool Player::run(int task, int step, size_t limit) {
     // over the reads is enough.
     if (frame.read != top.reads.size()) {
       int value = top.reads[frame.read++];
-      if (lifeOf[size_t(value)] < 0)
+      if (lifeOf[size_t(value)] >= 0)
+        continue;
+      if (sentBy[size_t(value)] >= 0)
+        fetch(value);
+      else
         stack.push_back({graph.values[size_t(value)].maker, 0});
       continue;
     }
@@ -46,12 +89,20 @@ bool Player::run(int task, int step, size_t limit) {
     timeline.seconds += top.seconds;
     for (int value : top.reads) {
       int life = lifeOf[size_t(value)];
-      timeline.lives[size_t(life)].last = run;
+      Life &read = timeline.lives[size_t(life)];
+      read.last = run;
+      if (read.copy >= 0 && timeline.copies[size_t(read.copy)].wait < 0) {
+        timeline.copies[size_t(read.copy)].wait = run;
+        if (parkedBy[size_t(value)] >= 0)
+          isParkUsed[size_t(parkedBy[size_t(value)])] = 1;
+        if (takenBy[size_t(value)] >= 0)
+          isUsed[size_t(takenBy[size_t(value)])] = 1;
+      }
       timeline.sources.push_back(life);
     }
     for (int value : top.makes) {
       int life = int(timeline.lives.size());
-      timeline.lives.push_back({value, run, run, -1});
+      timeline.lives.push_back({value, run, run});
       // The other results of a task that runs again are made for nothing.
       if (lifeOf[size_t(value)] >= 0)
         continue;
@@ -70,39 +121,60 @@ const Timeline &Player::abandon() {
   return timeline;
 }
 
-const Timeline &Player::play(const Plan &plan, size_t limit) {
+void Player::begin(const Plan &plan) {
   timeline.runs.clear();
   timeline.stepOf.clear();
   timeline.lives.clear();
   timeline.sources.clear();
-  timeline.seconds = 0;
+  timeline.copies.clear();
+  timeline.hosted.clear();
+  timeline.seconds = timeline.stall = 0;
+  timeline.hostPeak = timeline.parkedBytes = 0;
   timeline.ended = true;
-  if (limit == 0)
-    limit = 32 * graph.tasks.size() + 1000;
   lifeOf.assign(graph.values.size(), -1);
   isRetired.assign(graph.tasks.size(), 0);
   takenBy.assign(graph.values.size(), -1);
   isUsed.assign(plan.cuts.size(), 0);
+  parkedBy.assign(graph.values.size(), -1);
+  sentBy.assign(graph.values.size(), -1);
+  isParkUsed.assign(plan.parks.size(), 0);
+  nextAway.assign(plan.parks.size(), -1);
+  nextFetch.assign(plan.parks.size(), -1);
+  firstAway.assign(graph.tasks.size(), -1);
+  firstFetch.assign(graph.tasks.size(), -1);
+  for (size_t p = plan.parks.size(); p-- > 0;) {
+    const Park &park = plan.parks[p];
+    nextAway[p] = std::exchange(firstAway[size_t(park.away)], int(p));
+    nextFetch[p] = std::exchange(firstFetch[size_t(park.fetch)], int(p));
+  }
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (graph.values[v].maker < 0) {
       lifeOf[v] = int(timeline.lives.size());
-      timeline.lives.push_back({int(v), 0, 0, -1});
+      timeline.lives.push_back({int(v), 0, 0});
     }
+}
+
+const Timeline &Player::play(const Plan &plan, size_t limit) {
+  begin(plan);
+  if (limit == 0)
+    limit = 32 * graph.tasks.size() + 1000;
   for (size_t step = 0; step != plan.order.size(); ++step) {
-    if (!run(plan.order[step], int(step), limit))
-      return abandon();
     int task = plan.order[step];
+    fetchFor(plan, task);
+    if (!run(task, int(step), limit))
+      return abandon();
     for (auto want = plan.early.from(task);
          want != plan.early.end() && want->task == task; ++want)
-      if (lifeOf[size_t(want->value)] < 0 &&
+      if (lifeOf[size_t(want->value)] < 0 && sentBy[size_t(want->value)] < 0 &&
           !run(graph.values[size_t(want->value)].maker, int(step), limit))
         return abandon();
+    sendAway(plan, task);
     for (auto cut = plan.cuts.from(task);
          cut != plan.cuts.end() && cut->task == task; ++cut) {
       size_t value = size_t(cut->value);
       if (lifeOf[value] < 0 || !graph.mayDrop(cut->value))
         continue;
-      lifeOf[value] = -1;
+      lifeOf[value] = parkedBy[value] = -1;
       takenBy[value] = int(cut - plan.cuts.begin());
     }
   }
@@ -114,16 +186,24 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (graph.values[v].isResult)
       timeline.lives[size_t(lifeOf[v])].last = end;
+  if (!timeline.copies.empty())
+    finishCopies();
+  takeOver();
+  countBytes();
+  return timeline;
+}
 
-  // A made value takes the bytes of a read one that ends here.
+/// A made value takes the bytes of a read one that ends here.
+void Player::takeOver() {
   size_t source = 0, life = 0;
-  for (; life != timeline.lives.size() &&
-         graph.values[size_t(timeline.lives[life].value)].maker < 0;)
+  int runs = int(timeline.runs.size());
+  while (life != timeline.lives.size() &&
+         graph.values[size_t(timeline.lives[life].value)].maker < 0)
     ++life;
   std::vector<int64_t> &bytes = timeline.bytes;
   bytes.assign(timeline.runs.size() + 1, 0);
   std::vector<int> taken;
-  for (int r = 0; r <= end; ++r) {
+  for (int r = 0; r != runs; ++r) {
     const Task &task = graph.tasks[size_t(timeline.runs[size_t(r)])];
     bytes[size_t(r)] += task.workspace;
     bytes[size_t(r) + 1] -= task.workspace;
@@ -131,6 +211,8 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
     for (; life != timeline.lives.size() && timeline.lives[life].first == r;
          ++life) {
       Life &made = timeline.lives[life];
+      if (made.copy >= 0)
+        continue;
       int64_t size = graph.values[size_t(made.value)].bytes;
       for (auto [read, into] : task.shares) {
         if (into != made.value || made.over >= 0)
@@ -140,8 +222,10 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
           const Life &old = timeline.lives[size_t(from)];
           bool isNeeded = graph.values[size_t(read)].isResult &&
                           lifeOf[size_t(read)] == from;
-          if (task.reads[i] == read && old.last == r && old.first != r &&
-              !isNeeded && graph.values[size_t(read)].bytes == size &&
+          bool isBefore = old.first != r || old.copy >= 0;
+          if (task.reads[i] == read && old.last == r && isBefore &&
+              !old.isHeld && !isNeeded &&
+              graph.values[size_t(read)].bytes == size &&
               std::find(taken.begin(), taken.end(), from) == taken.end()) {
             made.over = from;
             taken.push_back(from);
@@ -154,29 +238,105 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
     }
     source += task.reads.size();
   }
+}
+
+void Player::countBytes() {
+  std::vector<int64_t> &bytes = timeline.bytes;
   for (const Life &each : timeline.lives) {
     int64_t size = graph.values[size_t(each.value)].bytes;
     bytes[size_t(each.first)] += size;
-    bytes[size_t(each.last) + 1] -= size;
+    bytes[size_t(each.last + 1)] -= size;
   }
   timeline.peak = 0;
   timeline.fullest = -1;
   int64_t now = 0;
-  for (int r = 0; r <= end; ++r) {
-    now += bytes[size_t(r)];
-    bytes[size_t(r)] = now;
+  bytes.pop_back();
+  for (size_t r = 0; r != bytes.size(); ++r) {
+    now += bytes[r];
+    bytes[r] = now;
     if (now > timeline.peak) {
       timeline.peak = now;
-      timeline.fullest = r;
+      timeline.fullest = int(r);
     }
   }
-  bytes.pop_back();
-  return timeline;
+}
+
+/// Puts copies into the order of their starts, and adds what they cost: to the
+/// clock, and to host memory.
+void Player::finishCopies() {
+  std::vector<Copy> &copies = timeline.copies;
+  // What nobody reads is not copied back: it never lives.
+  for (const Copy &copy : copies)
+    if (!copy.isOut && copy.wait < 0)
+      timeline.lives[size_t(copy.life)].last =
+          timeline.lives[size_t(copy.life)].first - 1;
+  std::erase_if(copies, [](const Copy &copy) { return copy.wait < 0; });
+  std::sort(copies.begin(), copies.end(), [](const Copy &x, const Copy &y) {
+    return std::tuple(x.start, !x.isOut, x.life) <
+           std::tuple(y.start, !y.isOut, y.life);
+  });
+  size_t runs = timeline.runs.size();
+  std::vector<int> hostOf(graph.values.size(), -1);
+  // What happens at a moment, in its order: starts of copies out, waits for
+  // them, starts of copies back, waits for them.
+  std::vector<std::pair<std::pair<int, int>, int>> events;
+  for (size_t c = 0; c != copies.size(); ++c) {
+    const Copy &copy = copies[c];
+    int &host = hostOf[size_t(copy.value)];
+    if (copy.isOut) {
+      host = int(timeline.hosted.size());
+      timeline.hosted.push_back({copy.value, copy.start, copy.wait});
+      timeline.parkedBytes += graph.values[size_t(copy.value)].bytes;
+    } else {
+      timeline.lives[size_t(copy.life)].copy = int(c);
+      HostLife &life = timeline.hosted[size_t(host)];
+      life.last = std::max(life.last, copy.wait);
+    }
+    events.push_back({{copy.start, copy.isOut ? 0 : 2}, int(c)});
+    events.push_back({{copy.wait, copy.isOut ? 1 : 3}, int(c)});
+  }
+  std::sort(events.begin(), events.end());
+  const Link &link = graph.link;
+  std::vector<double> done(copies.size());
+  double now = 0, work = timeline.seconds, queues[2] = {0, 0};
+  size_t event = 0;
+  for (size_t r = 0;; ++r) {
+    for (; event != events.size() && events[event].first.first == int(r);
+         ++event) {
+      int kind = events[event].first.second, c = events[event].second;
+      if (kind % 2) {
+        now = std::max(now, done[size_t(c)]);
+        continue;
+      }
+      double size = double(graph.values[size_t(copies[size_t(c)].value)].bytes);
+      double &queue = queues[kind / 2];
+      now += link.toll * size;
+      queue = std::max(queue, now) + link.latency +
+              size * (kind ? link.backSeconds : link.outSeconds);
+      done[size_t(c)] = queue;
+    }
+    if (r == runs)
+      break;
+    now += graph.tasks[size_t(timeline.runs[r])].seconds;
+  }
+  timeline.seconds = now;
+  timeline.stall = now - work;
+  std::vector<int64_t> change(runs + 2);
+  for (const HostLife &life : timeline.hosted) {
+    change[size_t(life.first)] += graph.values[size_t(life.value)].bytes;
+    change[size_t(life.last) + 1] -= graph.values[size_t(life.value)].bytes;
+  }
+  int64_t bytes = 0;
+  for (int64_t each : change) {
+    bytes += each;
+    timeline.hostPeak = std::max(timeline.hostPeak, bytes);
+  }
 }
 
 void Player::prune(Plan &plan) {
   if (!play(plan).ended)
     return;
-  size_t i = 0;
+  size_t i = 0, p = 0;
   plan.cuts.eraseIf([&](const Cut &) { return !isUsed[i++]; });
+  std::erase_if(plan.parks, [&](const Park &) { return !isParkUsed[p++]; });
 }

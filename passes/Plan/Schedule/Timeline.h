@@ -7,6 +7,12 @@
 // schedule that makes values again when they are read is a plan in this sense
 // (the zeros of the matrix S of Checkmate, arXiv 1910.02653).
 //
+// A park is a cut of a value that waits in host memory: who reads it later has
+// it copied back instead of made again. The copy out starts as soon as the
+// value is made, and the place is free behind the run where the plan waits for
+// it; the copy back may start before it is read. Copies of a direction are made
+// one after the other, and a wait for one that is late takes time.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef PASSES_PLAN_SCHEDULE_TIMELINE_H
@@ -49,6 +55,17 @@ private:
   std::vector<Cut> cuts;
 };
 
+/// A value that waits in host memory.
+struct Park {
+  int value;
+  /// Behind the first run of this task the copy out has been made.
+  int away;
+  /// Before what runs for the first run of this task, the copy back starts; or
+  /// right before who reads it, if that is earlier.
+  int fetch;
+  auto operator<=>(const Park &) const = default;
+};
+
 struct Plan {
   /// Tasks in the order of their first runs.
   std::vector<int> order;
@@ -56,24 +73,52 @@ struct Plan {
   /// Pairs like cuts, to the contrary: the value is made again right behind the
   /// task, though nobody reads it yet; while what it is made from is there.
   Cuts early;
+  std::vector<Park> parks;
 };
 
 /// One making of a value: it lives from run `first` to run `last`.
 struct Life {
-  int value, first, last;
+  int value = -1, first = 0, last = -1;
   /// The life whose bytes it takes over at `first`, or -1.
   int over = -1;
+  /// The copy from host memory that makes it, or -1: a run does.
+  int copy = -1;
+  /// A copy out may read it to its end: nothing is written over it.
+  bool isHeld = false;
+};
+
+/// A copy to host memory or back. A moment `n` is right before run `n`; there,
+/// copies out start first, then those are waited for that are due, then copies
+/// back start, then those are waited for.
+struct Copy {
+  int value;
+  int life; ///< that it reads (out) or fills (back)
+  bool isOut;
+  int start, wait; ///< moments
+};
+
+/// A copy in host memory, from the moment that it starts to the last wait for
+/// a copy back; both included.
+struct HostLife {
+  int value, first, last;
 };
 
 /// A plan played through.
 struct Timeline {
   std::vector<int> runs;   ///< the task of each run
   std::vector<int> stepOf; ///< the place in the order that it runs for
-  std::vector<Life> lives; ///< given values, then what each run makes
+  /// Given values; then, run after run, what copies back bring from the moment
+  /// before it on, and what it makes.
+  std::vector<Life> lives;
   /// The life that each read of each run reads, run after run.
   std::vector<int> sources;
-  std::vector<int64_t> bytes; ///< that live during each run
+  std::vector<int64_t> bytes;   ///< that live during each run
+  std::vector<Copy> copies;     ///< by start, as they queue up
+  std::vector<HostLife> hosted; ///< in the order of their starts
+  int64_t hostPeak = 0;         ///< bytes of host memory
+  int64_t parkedBytes = 0;      ///< of all copies out
   double seconds = 0;
+  double stall = 0; ///< of these, what copies cost: late ones and the toll
   int64_t peak = 0;
   int fullest = -1; ///< the first run at the peak
   /// Whether it ended: a plan may make things again without measure, or when it
@@ -87,12 +132,20 @@ public:
   explicit Player(const Graph &graph);
   /// Valid until the next play. Runs at most `limit` tasks.
   const Timeline &play(const Plan &plan, size_t limit = 0);
-  /// Takes away the cuts that nothing was made again for.
+  /// Takes away the cuts that nothing was made again for, and the parks that
+  /// nothing was copied back for.
   void prune(Plan &plan);
 
 private:
+  void begin(const Plan &plan);
   bool run(int task, int step, size_t limit);
   const Timeline &abandon();
+  void sendAway(const Plan &plan, int task);
+  void fetchFor(const Plan &plan, int task);
+  void fetch(int value);
+  void takeOver();
+  void countBytes();
+  void finishCopies();
 
   const Graph &graph;
   Timeline timeline;
@@ -102,6 +155,11 @@ private:
   std::vector<char> isRetired; ///< by task
   std::vector<int> takenBy;
   std::vector<char> isUsed;
+  /// Of each value: the park that took it last, and the copy out if there is
+  /// one; of each task the first park that goes or comes there, and of each
+  /// park the next one.
+  std::vector<int> parkedBy, sentBy, firstAway, nextAway, firstFetch, nextFetch;
+  std::vector<char> isParkUsed;
   struct Frame {
     int task;
     unsigned read;

@@ -136,7 +136,7 @@ def check_offload(name, model, schema):
     back = [s for s in train["steps"] if s["kernel"] == "from_host"]
     parked = [t for t in train["tensors"] if t["space"] == "host"]
     check(out and len(back) >= len(parked) > 0, f"{name}: {len(out)} out, {len(back)} back, {len(parked)} parked")
-    check(all(s["beside_seconds"] > 0 and s["seconds"] == 0 for s in out + back), f"{name}: times of copies")
+    check(all(0 < s["seconds"] <= s["beside_seconds"] for s in out + back), f"{name}: times of copies")
     # A wait lasts as long as the copies before it are late, and no longer.
     kernels = sum(s["seconds"] * s.get("repeats", 1) for s in train["steps"] if s["kernel"] != "wait")
     waits = sum(s["seconds"] * s.get("repeats", 1) for s in train["steps"] if s["kernel"] == "wait")

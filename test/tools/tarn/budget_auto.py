@@ -54,8 +54,12 @@ def main(examples, folder):
     for name, words in (("silent", []), ("said", ["--budget", "auto"])):
         ran = tarn("compile", *model, *words, "-o", f"{name}.art", "-q", free=keep - 1)
         check("note: a step that keeps everything takes" in ran.stderr, ran.stderr)
-    tarn("compile", *model, "--budget", keep - 1, "-o", "given.art", "-q")
-    check(content("silent.art") == content("said.art") == content("given.art"), "auto is not the budget")
+    check(content("silent.art") == content("said.art"), "auto is not the default")
+    # Host memory is the same memory: only a budget that is given leaves it out.
+    alone = ["--host-memory", 0]
+    tarn("compile", *model, *alone, "-o", "alone.art", "-q", free=keep - 1)
+    tarn("compile", *model, *alone, "--budget", keep - 1, "-o", "given.art", "-q")
+    check(content("alone.art") == content("given.art"), "auto is not the budget")
     tarn("compile", *model, "-o", "least.art", "-q", free=least)
     said = tarn("compile", *model, "-o", "none.art", "-q", free=least - 1, code=1).stderr
     check(f"does not fit in" in said and f"({least} bytes)" in said and "gpt2.tarn:" in said, said)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The budget is a contract: met to the byte or refused with the smallest that
-is; a larger one is never slower; what is computed again changes no bit.
+is; a larger one is never slower; what is computed again or waits in host memory
+changes no bit; without host memory the contract is the same.
 
 Usage: budget_test.py EXAMPLES CHECKER FOLDER
 """
@@ -43,21 +44,36 @@ def allocated(manifest):
             most("input_bytes") + most("output_bytes"))
 
 
-def run_case(name, example, hyper, shape, examples, checker):
+def hosted(manifest):
+    """Pinned host memory that the runtime asks for."""
+    return max(f.get("host_bytes", 0) for f in manifest["targets"][0]["functions"])
+
+
+def run_case(name, host, example, hyper, shape, examples, checker):
+    """`host`: pinned host memory that plans may take, or None."""
     model = [f"{examples}/{example}/{example}.tarn", "--set", hyper, "--shape", shape]
-    plan = json.loads(tarn("plan", *model, "--json").stdout)
+    if host is not None:
+        model += ["--host-memory", str(host)]
+        name = f"{name}-host-{host}"
+    plan = json.loads(tarn("plan", *model, "--budget", "none", "--json").stdout)
     rungs = {r["name"]: r for r in plan["rungs"]}
     check(plan["chosen"] == "keep-all" and plan["bound_bytes"] <= plan["least_bytes"], plan)
     keep = plan["other_bytes"] + rungs["keep-all"]["arena_bytes"]
     least = plan["least_bytes"]
     check(least < keep, f"{name}: {least} of {keep}")
 
-    said = tarn("plan", *model, "--budget", least - 1, code=1).stderr
-    check(said.count("error: ") == 1 and f"({least} bytes)" in said and
+    said = tarn("plan", *model, "--budget", least - 1, code=1).stderr if host is None else ""
+    check(host is not None or said.count("error: ") == 1 and f"({least} bytes)" in said and
           f"{example}.tarn:" in said, said)
 
-    before, hashes = None, set()
-    for budget in (least, (least + keep) // 2, "none"):
+    # In the middle a plan that does both, if there is one.
+    mixed = [plan["other_bytes"] + r["arena_bytes"] for r in rungs.values()
+             if r["repeats"] and r["offloaded_bytes"] and r["seconds"] == min(
+                 o["seconds"] for o in rungs.values() if o["arena_bytes"] <= r["arena_bytes"])]
+    middle = max((b for b in mixed if least < b < keep), default=(least + keep) // 2)
+
+    before, hashes, parked = None, set(), False
+    for budget in (least, middle, "none") if host is None else (middle,):
         art = f"{name}-{budget}.art"
         tarn("compile", *model, "--budget", budget, "-o", art, "-q")
         manifest = json.loads(tarn("inspect", art, "--json").stdout)
@@ -70,13 +86,24 @@ def run_case(name, example, hyper, shape, examples, checker):
         check(budget == "none" or bytes_ <= budget, f"{name}: {bytes_} bytes in {budget}")
         if budget != "none":
             chosen = json.loads(tarn("plan", *model, "--budget", budget, "--json").stdout)
-            seconds = {r["name"]: r["seconds"] for r in chosen["rungs"]}[chosen["chosen"]]
+            rung = {r["name"]: r for r in chosen["rungs"]}[chosen["chosen"]]
+            seconds = rung["seconds"]
+            # Predicted and allocated, in both spaces.
+            check(bytes_ == rung["total_bytes"], f"{name} in {budget}: {bytes_} of {rung}")
+            check(hosted(manifest) == rung["host_bytes"] == chosen["host"]["pinned_bytes"],
+                  f"{name} in {budget}: {hosted(manifest)} on the host of {rung}")
+            check(host is None or rung["host_bytes"] <= host, f"{name}: {rung} of the host")
+            if budget == middle and mixed:
+                check(rung["repeats"] and rung["offloaded_bytes"], f"{name}: not mixed: {rung}")
+            parked |= rung["offloaded_bytes"] > 0
             check(before is None or seconds <= before, f"{name}: slower in {budget}")
             check(chosen["rungs"] == plan["rungs"], f"{name}: the ladder knows the budget")
             before = seconds
         out = tarn("train", art, "text", "--steps", 8, "--out", f"run-{art}", "--json").stdout
         hashes.add(json.loads(out)["hash"])
     check(len(hashes) == 1, f"{name}: the budget changes bits: {hashes}")
+    check(parked == (host != 0), f"{name}: in host memory: {parked}")
+    return hashes, bool(mixed)
 
 
 def main(examples, checker, folder):
@@ -84,13 +111,19 @@ def main(examples, checker, folder):
     os.chdir(folder)
     with open("text", "w", encoding="utf-8") as file:
         file.write("".join(f"{i} sheep may safely graze\n" for i in range(2000)))
-    for name, case in CASES.items():
-        run_case(name, *case, examples, checker)
+    ran = {name: run_case(name, None, *case, examples, checker) for name, case in CASES.items()}
+    check(any(mixed for _, mixed in ran.values()), "no plan recomputes and offloads")
+    for host in (0, 65536):
+        hashes, _ = run_case("gpt2", host, *CASES["gpt2"], examples, checker)
+        check(hashes == ran["gpt2"][0], f"{host} of the host change bits: {hashes}")
 
     model = [f"{examples}/gpt2/gpt2.tarn", "--shape", "B=2,T=8"]
     for words in ("0", "-1", "12 parsecs", "1e40GiB", "GiB"):
         said = tarn("plan", *model, "--budget=" + words, code=2).stderr
         check("--budget" in said, f"`{words}`: {said}")
+        if words != "0":
+            said = tarn("plan", *model, "--host-memory=" + words, code=2).stderr
+            check("--host-memory" in said, f"`{words}`: {said}")
     tarn("plan", code=2)
 
     if failures:

@@ -49,6 +49,19 @@ Graph tarn::schedule::randomGraph(unsigned seed, int mostValues) {
   return graph;
 }
 
+Link tarn::schedule::randomLink(unsigned seed) {
+  std::mt19937 random(seed + 1);
+  auto below = [&](int n) { return int(random() % unsigned(n)); };
+  Link link;
+  link.outSeconds = 0.125 * (1 + below(16));
+  link.backSeconds = 0.125 * (1 + below(16));
+  link.latency = 0.25 * below(3);
+  link.toll = below(2) ? 0 : 0.0625 * link.outSeconds;
+  if (below(4) == 0)
+    link.hostBytes = 1 + below(24);
+  return link;
+}
+
 Graph tarn::schedule::transformer(int layers) {
   constexpr double seconds[10] = {1, 48, 20, 16, 1, 1, 64, 2, 64, 1};
   constexpr int bytes[10] = {16, 48, 16, 16, 16, 16, 64, 64, 16, 16};
@@ -156,6 +169,74 @@ int64_t tarn::schedule::bruteForcePeak(const Graph &graph) {
   return -1;
 }
 
+/// Replays the copies moment by moment: what they read is there, and they take
+/// the time and the host memory that the timeline says.
+static std::string replayCopies(const Graph &graph, const Timeline &timeline) {
+  const Link &link = graph.link;
+  int runs = int(timeline.runs.size());
+  // Of each value: when its copy in host memory is there; until when.
+  std::map<int, int> thereFrom, neededUntil;
+  for (const Copy &copy : timeline.copies) {
+    const Life &life = timeline.lives[size_t(copy.life)];
+    std::string name = "the copy of " + std::to_string(copy.value);
+    if (life.value != copy.value || copy.start > copy.wait ||
+        copy.wait > runs || !graph.mayPark(copy.value))
+      return name + " is none";
+    if (copy.isOut) {
+      if (life.copy >= 0 || copy.start != life.first + 1 ||
+          life.last < copy.wait - 1 ||
+          !thereFrom.insert({copy.value, copy.wait}).second)
+        return name + " out reads what is not there, or is made twice";
+      for (const Life &other : timeline.lives)
+        if (other.over == copy.life)
+          return name + " out reads what is written over";
+      continue;
+    }
+    if (!thereFrom.count(copy.value) || thereFrom[copy.value] > copy.start)
+      return name + " back reads what is not there";
+    if (life.first != copy.start || life.copy < 0 ||
+        timeline.copies[size_t(life.copy)].life != copy.life)
+      return name + " back brings something else";
+    int &until = neededUntil[copy.value];
+    until = std::max(until, copy.wait);
+  }
+  double now = 0, queue[2] = {0, 0};
+  std::map<const Copy *, double> done;
+  int64_t hostPeak = 0, parked = 0;
+  for (int moment = 0; moment <= runs; ++moment) {
+    for (bool isOut : {true, false}) {
+      for (const Copy &copy : timeline.copies)
+        if (copy.isOut == isOut && copy.start == moment) {
+          double bytes = double(graph.values[size_t(copy.value)].bytes);
+          now += link.toll * bytes;
+          queue[isOut] = std::max(now, queue[isOut]) + link.latency +
+                         bytes * (isOut ? link.outSeconds : link.backSeconds);
+          done[&copy] = queue[isOut];
+        }
+      for (const Copy &copy : timeline.copies)
+        if (copy.isOut == isOut && copy.wait == moment)
+          now = std::max(now, done.at(&copy));
+    }
+    int64_t bytes = 0;
+    for (const Copy &copy : timeline.copies)
+      if (copy.isOut && copy.start <= moment &&
+          moment <= std::max(copy.wait, neededUntil[copy.value]))
+        bytes += graph.values[size_t(copy.value)].bytes;
+    hostPeak = std::max(hostPeak, bytes);
+    if (moment != runs)
+      now += graph.tasks[size_t(timeline.runs[size_t(moment)])].seconds;
+  }
+  for (const Copy &copy : timeline.copies)
+    parked += copy.isOut ? graph.values[size_t(copy.value)].bytes : 0;
+  if (std::abs(now - timeline.seconds) > 1e-9 * std::max(now, 1.0))
+    return "with copies it takes " + std::to_string(now) + " seconds, not " +
+           std::to_string(timeline.seconds);
+  if (hostPeak != timeline.hostPeak || parked != timeline.parkedBytes)
+    return "host memory holds " + std::to_string(hostPeak) + " of " +
+           std::to_string(parked) + " bytes";
+  return "";
+}
+
 std::string tarn::schedule::replay(const Graph &graph,
                                    const Timeline &timeline) {
   // Bytes by run, from scratch: what is made, until nobody reads it any more.
@@ -166,18 +247,27 @@ std::string tarn::schedule::replay(const Graph &graph,
          graph.values[size_t(timeline.lives[life].value)].maker < 0)
     ++life;
   std::vector<int> lastRead(timeline.lives.size(), -1);
+  // What copies bring stands before what the run makes that follows.
+  auto isBrought = [&] {
+    return life != timeline.lives.size() && timeline.lives[life].copy >= 0;
+  };
   for (size_t r = 0; r != runs; ++r) {
     int index = timeline.runs[r];
     const Task &task = graph.tasks[size_t(index)];
     if (ran[size_t(index)]++ && !task.mayRepeat)
       return "task " + std::to_string(index) + " may run once";
     seconds += task.seconds;
+    for (; isBrought(); ++life)
+      if (timeline.lives[life].first != int(r))
+        return "something is copied back at another time";
     for (int value : task.reads) {
       int from = timeline.sources[source++];
       const Life &read = timeline.lives[size_t(from)];
       bool isGiven = graph.values[size_t(value)].maker < 0;
-      if (read.value != value || (!isGiven && read.first >= int(r)) ||
-          read.last < int(r))
+      bool isThere = read.copy >= 0
+                         ? timeline.copies[size_t(read.copy)].wait <= int(r)
+                         : isGiven || read.first < int(r);
+      if (read.value != value || !isThere || read.last < int(r))
         return "run " + std::to_string(r) + " reads what does not live";
       lastRead[size_t(from)] = int(r);
     }
@@ -192,8 +282,10 @@ std::string tarn::schedule::replay(const Graph &graph,
   for (size_t t = 0; t != ran.size(); ++t)
     if (!ran[t])
       return "task " + std::to_string(t) + " does not run";
-  if (std::abs(seconds - timeline.seconds) > 1e-6 * seconds)
+  if (std::abs(seconds + timeline.stall - timeline.seconds) > 1e-6 * seconds)
     return "the seconds are wrong";
+  if (std::string error = replayCopies(graph, timeline); !error.empty())
+    return error;
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (graph.values[v].isResult &&
         std::none_of(timeline.lives.begin(), timeline.lives.end(),

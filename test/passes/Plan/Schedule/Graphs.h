@@ -12,6 +12,10 @@ namespace tarn::schedule {
 /// that live to the end.
 Graph randomGraph(unsigned seed, int mostValues);
 
+/// A way to host memory for a graph with whole seconds: slow, or as fast as the
+/// tasks.
+Link randomLink(unsigned seed);
+
 /// The training step of a transformer: ten tasks a layer and their backward
 /// tasks.
 Graph transformer(int layers);
@@ -20,8 +24,8 @@ Graph transformer(int layers);
 /// For graphs of a dozen values.
 int64_t bruteForcePeak(const Graph &graph);
 
-/// Replays a timeline value by value, with nothing but the graph: empty, or
-/// what is wrong with it.
+/// Replays a timeline value by value and copy by copy, with nothing but the
+/// graph: empty, or what is wrong with it.
 std::string replay(const Graph &graph, const Timeline &timeline);
 
 /// An instance with solved budgets.

@@ -1,0 +1,344 @@
+//===- Parking.cpp - what waits in host memory, and when it moves ---------===//
+//
+// Values that nobody reads for long go to host memory where the link has time
+// for them. Each direction is a queue; a value takes its time there as early as
+// it can on the way out, and as late as it can on the way back.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Plan/Schedule/Search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <utility>
+
+using namespace tarn::schedule;
+
+namespace {
+
+/// The time of a queue that nothing has been given yet.
+class FreeTime {
+public:
+  /// When work that may begin at `from` ends, as early as can be.
+  double endOf(double from, double seconds) const {
+    auto gap = first(from);
+    for (;; ++gap) {
+      double begin = std::max(from, gap->first);
+      if (gap->second - begin >= seconds)
+        return begin + seconds;
+      seconds -= gap->second - begin;
+    }
+  }
+  void take(double from, double seconds) {
+    for (auto gap = first(from); seconds > 0;) {
+      auto [low, high] = *gap;
+      double begin = std::max(from, low), end = high;
+      if (high - begin >= seconds)
+        end = begin + std::exchange(seconds, 0);
+      else
+        seconds -= high - begin;
+      gap = gaps.erase(gap);
+      if (begin > low)
+        gaps.emplace(low, begin);
+      if (end < high)
+        gaps.emplace(end, high);
+    }
+  }
+
+private:
+  /// The first gap that ends behind `from`; the last has no end.
+  std::map<double, double>::const_iterator first(double from) const {
+    auto gap = gaps.upper_bound(from);
+    return gap != gaps.begin() && std::prev(gap)->second > from ? std::prev(gap)
+                                                                : gap;
+  }
+
+  std::map<double, double> gaps{{-std::numeric_limits<double>::infinity(),
+                                 std::numeric_limits<double>::infinity()}};
+};
+
+/// A value and the longest time that nobody reads it.
+struct Idle {
+  int value;
+  int from, to; ///< steps that touch it, before and behind
+  int fullest;  ///< the step between that has most bytes
+  double worth; ///< seconds that a byte saves
+};
+
+/// When the steps of a played plan run, and their bytes.
+struct Clock {
+  std::vector<double> start, end;
+  std::vector<int64_t> bytes;
+
+  Clock(const Graph &graph, const Timeline &timeline, size_t steps)
+      : start(steps), end(steps), bytes(steps) {
+    double now = 0;
+    size_t run = 0;
+    for (size_t step = 0; step != steps; ++step) {
+      start[step] = now;
+      for (;
+           run != timeline.runs.size() && size_t(timeline.stepOf[run]) == step;
+           ++run) {
+        now += graph.tasks[size_t(timeline.runs[run])].seconds;
+        bytes[step] = std::max(bytes[step], timeline.bytes[run]);
+      }
+      end[step] = now;
+    }
+  }
+};
+
+/// The largest of a range of steps.
+class Fullest {
+public:
+  explicit Fullest(const std::vector<int64_t> &bytes) : bytes(bytes) {
+    levels.emplace_back(bytes.size());
+    for (size_t i = 0; i != bytes.size(); ++i)
+      levels[0][i] = int(i);
+    for (size_t width = 1; 2 * width <= bytes.size(); width *= 2) {
+      const std::vector<int> &below = levels.back();
+      std::vector<int> level(bytes.size() - 2 * width + 1);
+      for (size_t i = 0; i != level.size(); ++i)
+        level[i] = larger(below[i], below[i + width]);
+      levels.push_back(std::move(level));
+    }
+  }
+  /// From `low` to `high`, both included.
+  int of(int low, int high) const {
+    size_t level = 0;
+    while ((size_t(2) << level) <= size_t(high - low + 1))
+      ++level;
+    return larger(levels[level][size_t(low)],
+                  levels[level][size_t(high) + 1 - (size_t(1) << level)]);
+  }
+
+private:
+  int larger(int x, int y) const {
+    return bytes[size_t(y)] > bytes[size_t(x)] ? y : x;
+  }
+  const std::vector<int64_t> &bytes;
+  std::vector<std::vector<int>> levels;
+};
+
+} // namespace
+
+/// Seconds of a copy over a link that is `speed` times as fast.
+static double copySeconds(const Graph &graph, int value, bool isOut,
+                          double speed) {
+  const Link &link = graph.link;
+  double bytes = double(graph.values[size_t(value)].bytes);
+  return (link.latency + bytes * (isOut ? link.outSeconds : link.backSeconds)) /
+         speed;
+}
+
+/// Tasks that would have to run again to make a value at a step, from what
+/// lives then beside it; at most some, because what takes so many is worth its
+/// bytes.
+static std::vector<int> makersOf(const Graph &graph, const Timeline &timeline,
+                                 const std::vector<Life> &lifeOf, int value,
+                                 int step) {
+  constexpr size_t most = 64;
+  auto lives = [&](int v) {
+    const Life &life = lifeOf[size_t(v)];
+    return life.last >= 0 && timeline.stepOf[size_t(life.first)] <= step &&
+           step <= timeline.stepOf[size_t(life.last)];
+  };
+  std::vector<int> tasks{graph.values[size_t(value)].maker};
+  for (size_t i = 0; i != tasks.size() && tasks.size() < most; ++i)
+    for (int read : graph.tasks[size_t(tasks[i])].reads) {
+      int maker = graph.values[size_t(read)].maker;
+      if (maker >= 0 && graph.values[size_t(read)].bytes > 0 && !lives(read) &&
+          !std::count(tasks.begin(), tasks.end(), maker))
+        tasks.push_back(maker);
+    }
+  return tasks;
+}
+
+/// What values save where they are not made again: what makes several of them
+/// counts in parts.
+static void setWorth(const Graph &graph, const Timeline &timeline,
+                     bool isAlone, std::vector<Idle> &found) {
+  std::vector<Life> lifeOf(graph.values.size());
+  for (const Life &life : timeline.lives) {
+    Life &all = lifeOf[size_t(life.value)];
+    if (all.value != life.value || all.last < life.last)
+      all = life;
+  }
+  std::vector<int> shared(graph.tasks.size(), 0);
+  std::vector<std::vector<int>> makers;
+  for (const Idle &idle : found) {
+    makers.push_back(
+        isAlone ? std::vector<int>{graph.values[size_t(idle.value)].maker}
+                : makersOf(graph, timeline, lifeOf, idle.value, idle.fullest));
+    for (int task : makers.back())
+      ++shared[size_t(task)];
+  }
+  for (size_t i = 0; i != found.size(); ++i) {
+    Idle &idle = found[i];
+    double seconds = 0;
+    for (int task : makers[i])
+      seconds += graph.tasks[size_t(task)].seconds / shared[size_t(task)];
+    idle.worth = graph.mayDrop(idle.value)
+                     ? seconds / double(graph.values[size_t(idle.value)].bytes)
+                     : std::numeric_limits<double>::infinity();
+  }
+  std::sort(found.begin(), found.end(), [](const Idle &x, const Idle &y) {
+    return std::pair(-x.worth, x.value) < std::pair(-y.worth, y.value);
+  });
+}
+
+/// What might be parked, the most worth first.
+static std::vector<Idle> findIdle(const Graph &graph,
+                                  const std::vector<int> &order,
+                                  const Timeline &timeline, const Clock &clock,
+                                  bool isAlone) {
+  std::vector<std::vector<int>> touches(graph.values.size());
+  for (size_t step = 0; step != order.size(); ++step) {
+    const Task &task = graph.tasks[size_t(order[step])];
+    for (const std::vector<int> *list : {&task.makes, &task.reads})
+      for (int value : *list)
+        if (touches[size_t(value)].empty() ||
+            touches[size_t(value)].back() != int(step))
+          touches[size_t(value)].push_back(int(step));
+  }
+  Fullest fullest(clock.bytes);
+  std::vector<Idle> found;
+  for (size_t v = 0; v != graph.values.size(); ++v) {
+    if (!graph.mayPark(int(v)))
+      continue;
+    Idle best{int(v), -1, -1, -1, 0};
+    double longest = -1;
+    for (size_t i = 0; i + 1 < touches[v].size(); ++i) {
+      int from = touches[v][i], to = touches[v][i + 1];
+      double idle = clock.start[size_t(to)] - clock.end[size_t(from)];
+      if (to > from + 1 && idle > longest) {
+        longest = idle;
+        best.from = from;
+        best.to = to;
+      }
+    }
+    if (best.from < 0)
+      continue;
+    best.fullest = fullest.of(best.from + 1, best.to - 1);
+    found.push_back(best);
+  }
+  setWorth(graph, timeline, isAlone, found);
+  return found;
+}
+
+Plan Search::park(const Plan &base, double speed, bool isAlone) {
+  Plan plan = base;
+  const Timeline &timeline = play(base);
+  if (!graph.link.exists() || !timeline.ended)
+    return plan;
+  Clock clock(graph, timeline, base.order.size());
+  FreeTime out, back; // the way back runs backwards in time
+  std::vector<char> isParked(graph.values.size(), 0);
+  for (const Idle &idle : findIdle(graph, base.order, timeline, clock, isAlone)) {
+    double away = copySeconds(graph, idle.value, true, speed),
+           home = copySeconds(graph, idle.value, false, speed);
+    double from = clock.end[size_t(idle.from)],
+           to = -clock.start[size_t(idle.to)];
+    if (out.endOf(from, away) > clock.start[size_t(idle.fullest)] ||
+        -back.endOf(to, home) < clock.end[size_t(idle.fullest)])
+      continue;
+    out.take(from, away);
+    back.take(to, home);
+    isParked[size_t(idle.value)] = 1;
+    plan.parks.push_back({idle.value, base.order[size_t(idle.from)],
+                          base.order[size_t(idle.from)]});
+  }
+  plan.cuts.eraseIf(
+      [&](const Cut &cut) { return isParked[size_t(cut.value)]; });
+  settle(plan, speed);
+  return plan;
+}
+
+void Search::settle(Plan &plan, double speed) {
+  player.prune(plan);
+  const Timeline &timeline = play(plan);
+  if (!timeline.ended || plan.parks.empty())
+    return;
+  size_t steps = plan.order.size();
+  Clock clock(graph, timeline, steps);
+  // The first copies of each value, and who reads it last before it goes.
+  std::vector<int> outOf(graph.values.size(), -1), backOf(outOf);
+  std::vector<int> lastRead(timeline.lives.size(), -1);
+  for (size_t c = timeline.copies.size(); c-- > 0;)
+    (timeline.copies[c].isOut ? outOf
+                              : backOf)[size_t(timeline.copies[c].value)] =
+        int(c);
+  size_t source = 0;
+  for (size_t r = 0; r != timeline.runs.size(); ++r)
+    for (size_t i = 0; i != graph.tasks[size_t(timeline.runs[r])].reads.size();
+         ++i)
+      lastRead[size_t(timeline.sources[source++])] = int(r);
+  struct Trip {
+    size_t park;
+    int from, to; ///< steps that touch it, before and behind
+    int out, back;
+  };
+  std::vector<Trip> trips;
+  std::vector<char> isDone(graph.values.size(), 0);
+  for (size_t p = 0; p != plan.parks.size(); ++p) {
+    size_t value = size_t(plan.parks[p].value);
+    // A second park of a value stays as it is.
+    if (outOf[value] < 0 || backOf[value] < 0 || isDone[value])
+      continue;
+    isDone[value] = 1;
+    const Copy &out = timeline.copies[size_t(outOf[value])],
+               &back = timeline.copies[size_t(backOf[value])];
+    int last = std::max(out.start - 1, lastRead[size_t(out.life)]);
+    trips.push_back({p, timeline.stepOf[size_t(last)],
+                     timeline.stepOf[size_t(back.wait)], outOf[value],
+                     backOf[value]});
+  }
+  auto endOfRun = [&](int run) {
+    return clock.end[size_t(timeline.stepOf[size_t(run)])];
+  };
+  std::vector<int> awayStep(plan.parks.size(), -1);
+  std::vector<char> isGone(plan.parks.size(), 0);
+  std::sort(trips.begin(), trips.end(),
+            [](const Trip &x, const Trip &y) { return x.out < y.out; });
+  double queue = 0;
+  for (const Trip &trip : trips) {
+    Park &park = plan.parks[trip.park];
+    int made = timeline.copies[size_t(trip.out)].start - 1;
+    double done = std::max(queue, endOfRun(made)) +
+                  copySeconds(graph, park.value, true, speed);
+    int step = int(std::lower_bound(clock.end.begin() + trip.from,
+                                    clock.end.end(), done * (1 - 1e-12)) -
+                   clock.end.begin());
+    if (step >= trip.to) {
+      isGone[trip.park] = 1;
+      continue;
+    }
+    queue = done;
+    awayStep[trip.park] = step;
+    park.away = plan.order[size_t(step)];
+  }
+  std::sort(trips.begin(), trips.end(), [](const Trip &x, const Trip &y) {
+    return std::pair(-x.to, x.out) < std::pair(-y.to, y.out);
+  });
+  queue = std::numeric_limits<double>::infinity();
+  for (const Trip &trip : trips) {
+    Park &park = plan.parks[trip.park];
+    if (isGone[trip.park])
+      continue;
+    if (std::isinf(speed)) { // when it is read
+      park.fetch = park.away;
+      continue;
+    }
+    queue = std::min(queue, clock.start[size_t(trip.to)]) -
+            copySeconds(graph, park.value, false, speed);
+    int step = int(std::upper_bound(clock.start.begin(),
+                                    clock.start.begin() + trip.to + 1, queue) -
+                   clock.start.begin()) -
+               1;
+    step = std::max(step, awayStep[trip.park] + 1);
+    park.fetch = plan.order[size_t(step)];
+  }
+  size_t p = 0;
+  std::erase_if(plan.parks, [&](const Park &) { return isGone[p++]; });
+}
