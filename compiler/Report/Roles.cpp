@@ -57,6 +57,14 @@ void Roles::findForward() {
   }
 }
 
+int64_t Roles::makerOf(int64_t value) const {
+  int64_t maker = program.values[value].maker;
+  while (maker >= 0 && isa<step::CopyStartOp>(program.steps[maker].op) &&
+         !program.steps[maker].reads.empty())
+    maker = program.values[program.steps[maker].reads.front()].maker;
+  return maker;
+}
+
 /// The same by the graph, which knows the parts of a kernel that the loss does
 /// not wait for.
 void Roles::findForwardInGraph() {
@@ -70,7 +78,7 @@ void Roles::findForwardInGraph() {
     if (step.cluster && forward.count(step.cluster)) {
       // One kernel may finish the loss and work on gradients beside it.
       bool early = llvm::all_of(step.reads, [&](int64_t read) {
-        int64_t maker = program.values[read].maker;
+        int64_t maker = makerOf(read);
         return maker < 0 || phases[maker] == "forward";
       });
       if (early)
@@ -151,8 +159,14 @@ void Roles::findMetrics() {
     if (auto copy = dyn_cast<step::CopyStartOp>(program.steps[i].op)) {
       bool out = copy.getTo().getSpace() == Space::Host;
       for (int64_t value : program.steps[i].reads)
-        if (int64_t maker = program.values[value].maker; out && maker >= 0)
+        if (int64_t maker = makerOf(value); out && maker >= 0)
           phases[i] = phases[maker];
+      for (int64_t value : program.steps[i].writes)
+        for (int64_t reader : program.values[value].readers)
+          if (!out && program.steps[reader].cluster) {
+            phases[i] = phases[reader];
+            break;
+          }
     } else if (isa<step::WaitOp>(program.steps[i].op) && i > 0) {
       phases[i] = phases[i - 1];
     }
@@ -210,16 +224,15 @@ void Roles::nameValues() {
       role = "offloaded";
     if (!role.empty())
       continue;
+    int64_t made = makerOf(int64_t(i));
     for (int64_t reader : value.readers)
       for (int64_t state : program.stateWrites[reader]) {
         const std::string &of = program.states[state].role;
         if ((of == "parameter" || of == "accumulator") &&
             elementsOf(program.states[state].type) > 1 &&
             elementsOf(program.states[state].type) == elementsOf(value.type) &&
-            value.maker >= 0 &&
-            (phases[value.maker] == "backward" ||
-             phases[value.maker] == "again") &&
-            trains) {
+            made >= 0 &&
+            (phases[made] == "backward" || phases[made] == "again") && trains) {
           gradientOf[i] = state;
           role = "gradients";
         }

@@ -42,6 +42,8 @@ private:
   void findMetrics();
   void nameValues();
   void nameParts();
+  /// The step that makes a value, or what copies have moved there; -1 = none.
+  int64_t makerOf(int64_t value) const;
   /// Elements of the last product's result on the way to the loss; 0 = none.
   int64_t logitsElements() const;
 

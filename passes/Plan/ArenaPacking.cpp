@@ -44,6 +44,7 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
   packing::Limits limits;
   limits.nodes = 400'000 / (values.size() + 1);
   limits.pairs = 4'000'000 + 4'000 * values.size();
+  limits.slack = 1.0 / 4096;
   packing::Packing packed = packing::packSmallest(buffers, limits);
   if (values.size() <= packing::mostSearched &&
       double(packed.bytes) > 1.01 * double(packed.bound)) {

@@ -35,12 +35,16 @@ namespace {
 struct Choice {
   std::string name;
   schedule::Plan plan;
-  int64_t arenaBytes = 0;
+  /// That live at the fullest moment: no arena is smaller.
+  int64_t liveBytes = 0;
+  /// Of the arena as it is packed; -1 until somebody asks.
+  int64_t arenaBytes = -1;
   double seconds = 0;
   int64_t repeats = 0; ///< launches beyond the first of each kernel
   double againSeconds = 0;
-  /// Copied to host memory, what of it is there at a time, what copies cost.
-  int64_t offloadedBytes = 0, hostBytes = 0;
+  /// Copied to host memory, what of it is there at a time (as packed, like the
+  /// arena), what copies cost.
+  int64_t offloadedBytes = 0, hostBytes = -1;
   double copySeconds = 0;
 };
 
@@ -53,15 +57,19 @@ public:
         hostBytes(hostBytes) {}
 
   LogicalResult prepare();
-  /// Everything kept, in the order that packs best.
+  /// Everything kept, in the order that keeps least alive.
   Choice keepAll();
   Choice byPolicy(StringRef policy);
   /// All of them, the fastest first.
   SmallVector<Choice> ladder();
+  /// Packs the arena of a schedule, once: a ladder has many rungs, and few of
+  /// them are ever near a budget.
+  int64_t pack(Choice &choice);
+  int64_t packHost(Choice &choice);
   /// No schedule of these kernels needs less arena, or takes less time in
   /// `bytes` of it.
   int64_t leastBytes() { return schedule::leastBytes(graph->graph()); }
-  double leastSeconds(int64_t bytes) {
+  schedule::SecondsBound leastSeconds(int64_t bytes) {
     return schedule::leastSeconds(graph->graph(), bytes);
   }
   /// Adds notes on what lives at the fullest moment, and what would free it.
@@ -170,11 +178,10 @@ Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
   Choice choice;
   choice.name = std::move(name);
   choice.plan = plan;
-  choice.arenaBytes = packedBytes(graph->graph(), timeline);
+  choice.liveBytes = timeline.peak;
   choice.repeats =
       int64_t(timeline.runs.size()) - int64_t(graph->graph().tasks.size());
   choice.offloadedBytes = timeline.parkedBytes;
-  choice.hostBytes = packedHostBytes(graph->graph(), timeline);
   choice.copySeconds = timeline.stall;
   // Sums do not depend on the order: what only orders takes the same time.
   double once = graph->graph().totalSeconds();
@@ -185,6 +192,23 @@ Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
         std::max(timeline.seconds - timeline.stall - once, 0.0);
   }
   return choice;
+}
+
+int64_t Scheduler::pack(Choice &choice) {
+  if (choice.arenaBytes < 0) {
+    schedule::Player player(graph->graph());
+    choice.arenaBytes = packedBytes(graph->graph(), player.play(choice.plan));
+  }
+  return choice.arenaBytes;
+}
+
+int64_t Scheduler::packHost(Choice &choice) {
+  if (choice.hostBytes < 0) {
+    schedule::Player player(graph->graph());
+    choice.hostBytes =
+        packedHostBytes(graph->graph(), player.play(choice.plan));
+  }
+  return choice.hostBytes;
 }
 
 Choice Scheduler::keepAll() {
@@ -204,17 +228,17 @@ SmallVector<Choice> Scheduler::ladder() {
                               byPolicy("recompute-all")};
   for (const schedule::Rung &rung : schedule::climb(graph->graph())) {
     if (rung.repeats == 0 && rung.seconds >= choices.front().seconds &&
-        rung.peak >= choices.front().arenaBytes)
+        rung.peak >= choices.front().liveBytes)
       continue; // keep-all again
     Choice choice =
         measure(llvm::formatv("auto {0}", choices.size() - 2).str(), rung.plan);
-    if (choice.hostBytes <= graph->graph().link.hostBytes)
+    if (hostBytes < 0 || packHost(choice) <= hostBytes)
       choices.push_back(std::move(choice));
   }
   // Without a budget the step is the one of `keep-all`.
   auto key = [](const Choice &choice) {
     return std::tuple(choice.seconds, choice.name != "keep-all",
-                      choice.arenaBytes, choice.name);
+                      choice.liveBytes, choice.name);
   };
   llvm::sort(choices,
              [&](const Choice &x, const Choice &y) { return key(x) < key(y); });
@@ -290,14 +314,59 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
   using Base::Base;
 
   /// The fastest that fits; `others` are bytes that the budget holds beside the
-  /// arena, which is at least `floor`.
-  const Choice *fastest(ArrayRef<Choice> choices, int64_t others,
-                        int64_t floor) {
-    for (const Choice &choice : choices)
-      if (budgetBytes < 0 ||
-          others + std::max(choice.arenaBytes, floor) <= budgetBytes)
+  /// arena, which is at least `floor`. What lives decides where it can.
+  Choice *fastest(Scheduler &scheduler, MutableArrayRef<Choice> choices,
+                  int64_t others, int64_t floor) {
+    auto fits = [&](int64_t arena) {
+      return budgetBytes < 0 || others + std::max(arena, floor) <= budgetBytes;
+    };
+    for (Choice &choice : choices)
+      if (fits(choice.liveBytes) && fits(scheduler.pack(choice)))
         return &choice;
     return nullptr;
+  }
+
+  /// The one with the smallest arena, the fastest among equals.
+  Choice &smallest(Scheduler &scheduler, MutableArrayRef<Choice> choices) {
+    SmallVector<Choice *> byLive;
+    for (Choice &choice : choices)
+      byLive.push_back(&choice);
+    llvm::sort(byLive, [](const Choice *x, const Choice *y) {
+      return std::pair(x->liveBytes, x) < std::pair(y->liveBytes, y);
+    });
+    Choice *best = byLive.front();
+    for (Choice *choice : byLive) {
+      if (choice->liveBytes >= scheduler.pack(*best))
+        break;
+      if (scheduler.pack(*choice) < best->arenaBytes)
+        best = choice;
+    }
+    return *best;
+  }
+
+  /// The rungs that a report shows: what leads from the fastest to the smallest
+  /// in even steps, the policies, and those that are named in any case.
+  SmallVector<Choice *> shown(MutableArrayRef<Choice> choices,
+                              ArrayRef<const Choice *> named) {
+    constexpr int64_t count = 16;
+    int64_t most = 0, least = INT64_MAX, previous = INT64_MAX;
+    for (const Choice &choice : choices) {
+      most = std::max(most, choice.liveBytes);
+      least = std::min(least, choice.liveBytes);
+    }
+    SmallVector<Choice *> rungs;
+    for (Choice &choice : choices) {
+      // The fastest below each step.
+      bool isStep = choice.liveBytes < previous &&
+                    (previous == INT64_MAX || choice.liveBytes == least ||
+                     previous - choice.liveBytes >= (most - least) / count);
+      if (isStep)
+        previous = choice.liveBytes;
+      if (isStep || llvm::is_contained(named, &choice) ||
+          !StringRef(choice.name).starts_with("auto"))
+        rungs.push_back(&choice);
+    }
+    return rungs;
   }
 
   LogicalResult refuse(Scheduler &scheduler, func::FuncOp function,
@@ -322,38 +391,43 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
   }
 
   /// The ladder, for reports.
-  LogicalResult note(Scheduler &scheduler, ArrayRef<Choice> choices,
-                     const Choice &chosen, int64_t others, int64_t floor,
-                     int64_t least, int64_t bound) {
+  void note(Scheduler &scheduler, MutableArrayRef<Choice> choices,
+            Choice &chosen, const Choice &smallest, int64_t others,
+            int64_t floor, int64_t least, int64_t bound) {
     Builder b(&getContext());
     SmallVector<Attribute> table;
-    for (const Choice &choice : choices)
+    for (Choice *choice : shown(choices, {&chosen, &smallest}))
       table.push_back(b.getDictionaryAttr(
-          {b.getNamedAttr("name", b.getStringAttr(choice.name)),
+          {b.getNamedAttr("name", b.getStringAttr(choice->name)),
            b.getNamedAttr("arena_bytes",
-                          b.getI64IntegerAttr(choice.arenaBytes)),
-           b.getNamedAttr("repeats", b.getI64IntegerAttr(choice.repeats)),
+                          b.getI64IntegerAttr(scheduler.pack(*choice))),
+           b.getNamedAttr("repeats", b.getI64IntegerAttr(choice->repeats)),
            b.getNamedAttr("again_seconds",
-                          b.getF64FloatAttr(choice.againSeconds)),
+                          b.getF64FloatAttr(choice->againSeconds)),
            b.getNamedAttr("offloaded_bytes",
-                          b.getI64IntegerAttr(choice.offloadedBytes)),
-           b.getNamedAttr("host_bytes", b.getI64IntegerAttr(choice.hostBytes)),
+                          b.getI64IntegerAttr(choice->offloadedBytes)),
+           b.getNamedAttr("host_bytes",
+                          b.getI64IntegerAttr(scheduler.packHost(*choice))),
            b.getNamedAttr("copy_seconds",
-                          b.getF64FloatAttr(choice.copySeconds)),
-           b.getNamedAttr("seconds", b.getF64FloatAttr(choice.seconds))}));
+                          b.getF64FloatAttr(choice->copySeconds)),
+           b.getNamedAttr("seconds", b.getF64FloatAttr(choice->seconds))}));
     // Of the seconds that any plan in the same arena takes.
-    double bound_seconds = scheduler.leastSeconds(chosen.arenaBytes);
+    schedule::SecondsBound seconds =
+        scheduler.leastSeconds(scheduler.pack(chosen));
     getOperation()->setAttr(
         "tarn.plan",
         b.getDictionaryAttr(
             {b.getNamedAttr("chosen", b.getStringAttr(chosen.name)),
              b.getNamedAttr("least_bytes", b.getI64IntegerAttr(least)),
              b.getNamedAttr("bound_bytes", b.getI64IntegerAttr(bound)),
-             b.getNamedAttr("bound_seconds", b.getF64FloatAttr(bound_seconds)),
+             b.getNamedAttr("plan_seconds", b.getF64FloatAttr(chosen.seconds)),
+             b.getNamedAttr("bound_seconds",
+                            b.getF64FloatAttr(seconds.seconds)),
+             b.getNamedAttr("bound_moments",
+                            b.getI64IntegerAttr(seconds.moments)),
              b.getNamedAttr("other_bytes", b.getI64IntegerAttr(others)),
              b.getNamedAttr("floor_bytes", b.getI64IntegerAttr(floor)),
              b.getNamedAttr("rungs", b.getArrayAttr(table))}));
-    return success();
   }
 
   LogicalResult choose(func::FuncOp function, const StateLayout &state,
@@ -373,18 +447,14 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
       choices = scheduler.ladder();
     else
       choices.push_back(scheduler.byPolicy(policy));
-    const Choice *best = fastest(choices, others, floor);
-    const Choice &smallest =
-        *llvm::min_element(choices, [](const Choice &x, const Choice &y) {
-          return x.arenaBytes < y.arenaBytes;
-        });
-    int64_t least = others + std::max(smallest.arenaBytes, floor);
+    Choice *best = fastest(scheduler, choices, others, floor);
+    Choice &least = smallest(scheduler, choices);
+    int64_t leastBudget = others + std::max(scheduler.pack(least), floor);
     int64_t bound = others + std::max(scheduler.leastBytes(), floor);
     if (!best)
-      return refuse(scheduler, function, smallest, others, least, bound);
-    if (policy == "auto" &&
-        failed(note(scheduler, choices, *best, others, floor, least, bound)))
-      return failure();
+      return refuse(scheduler, function, least, others, leastBudget, bound);
+    if (policy == "auto")
+      note(scheduler, choices, *best, least, others, floor, leastBudget, bound);
     scheduler.apply(*best);
     return success();
   }

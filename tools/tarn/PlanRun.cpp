@@ -184,10 +184,9 @@ PlanRun tarn::cli::planOnce(const PlanSetup &setup, CompileRequest request,
   report.device = setup.device;
   report.budgetBytes = setup.budgetBytes;
   report.budgetFrom = setup.budgetFrom;
-  report.fits =
-      setup.budgetBytes < 0 ||
-      report.peakBytes + (setup.hostCounts ? report.hostBytes : 0) <=
-          setup.budgetBytes;
+  report.fits = setup.budgetBytes < 0 ||
+                report.peakBytes + (setup.hostCounts ? report.hostBytes : 0) <=
+                    setup.budgetBytes;
   if (report.precisionIsDefault && request.device != "cpu" &&
       report.precision == request.defaultPrecision)
     report.notes.push_back("the model says no precision: planned in " +

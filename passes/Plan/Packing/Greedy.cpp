@@ -70,37 +70,61 @@ private:
 
 } // namespace
 
-Placement tarn::packing::placeInOrder(std::span<const Buffer> buffers,
-                                      std::span<const unsigned> order,
-                                      uint64_t &work) {
+/// Places the fixed buffers, then the others in `order`: those that `fromTop`
+/// names at the highest free offset below `capacity`, while there is one.
+static Placement placeFromBothEnds(std::span<const Buffer> buffers,
+                                   std::span<const unsigned> order,
+                                   std::span<const char> fromTop,
+                                   int64_t capacity, uint64_t &work) {
   Placement result;
   result.offsets.assign(buffers.size(), 0);
-  Places places;
+  // The same places, the second time as seen from the top.
+  Places places, mirrored;
+  bool bothEnds = !fromTop.empty();
   auto put = [&](unsigned index, int64_t offset) {
-    places.insert(buffers[index], offset);
+    const Buffer &buffer = buffers[index];
+    places.insert(buffer, offset);
+    if (bothEnds)
+      mirrored.insert(buffer, capacity - offset - buffer.size);
     result.offsets[index] = offset;
-    result.bytes = std::max(result.bytes, offset + buffers[index].size);
+    result.bytes = std::max(result.bytes, offset + buffer.size);
   };
   for (unsigned index : order)
     if (buffers[index].fixed >= 0)
       put(index, buffers[index].fixed);
-  for (unsigned index : order)
-    if (buffers[index].fixed < 0)
-      put(index, places.find(buffers[index], work));
+  for (unsigned index : order) {
+    const Buffer &buffer = buffers[index];
+    if (buffer.fixed >= 0)
+      continue;
+    int64_t offset = -1;
+    if (bothEnds && fromTop[index] && buffer.alignment == 1)
+      offset = capacity - buffer.size - mirrored.find(buffer, work);
+    put(index, offset >= 0 ? offset : places.find(buffer, work));
+  }
   work += order.size();
   return result;
+}
+
+Placement tarn::packing::placeInOrder(std::span<const Buffer> buffers,
+                                      std::span<const unsigned> order,
+                                      uint64_t &work) {
+  return placeFromBothEnds(buffers, order, {}, 0, work);
 }
 
 Placement tarn::packing::packGreedy(std::span<const Buffer> buffers,
                                     int64_t enough, uint64_t workLimit) {
   Placement best;
   std::vector<unsigned> bestOrder;
+  std::vector<char> fromTop, bestFromTop;
+  int64_t capacity = 0;
   uint64_t work = 0;
   auto attempt = [&](const std::vector<unsigned> &order) {
-    Placement placement = placeInOrder(buffers, order, work);
+    Placement placement =
+        placeFromBothEnds(buffers, order, fromTop, capacity, work);
     if (bestOrder.empty() || placement.bytes < best.bytes) {
       best = std::move(placement);
       bestOrder = order;
+      bestFromTop = fromTop;
     }
     return best.bytes <= enough || work >= workLimit;
   };
@@ -118,10 +142,28 @@ Placement tarn::packing::packGreedy(std::span<const Buffer> buffers,
       attempt(by([](B b) { return std::pair(b.size, b.upper - b.lower); })) ||
       attempt(
           by([](B b) { return double(b.size) * double(b.upper - b.lower); })) ||
-      attempt(by([](B b) { return std::pair(b.upper - b.lower, b.size); })) ||
-      attempt(by([](B b) { return -b.lower; })) ||
+      attempt(by([](B b) { return std::pair(b.upper - b.lower, b.size); })))
+    return best;
+  // Where something piles up while something else shrinks, as gradients while
+  // saved values are used up: what does not live at the fullest moment comes
+  // from the other end.
+  Sections sections = makeSections(buffers);
+  size_t fullest =
+      size_t(std::max_element(sections.total.begin(), sections.total.end()) -
+             sections.total.begin());
+  capacity = sections.total[fullest];
+  for (size_t i = 0; i != buffers.size(); ++i)
+    fromTop.push_back(sections.first[i] > fullest ||
+                      sections.last[i] < fullest);
+  if (attempt(by([](B b) { return std::pair(b.upper, b.size); })) ||
+      attempt(by([](B b) { return std::pair(-b.lower, b.upper); })) ||
+      attempt(by([](B b) { return std::pair(b.upper, -b.lower); })))
+    return best;
+  fromTop.clear();
+  if (attempt(by([](B b) { return -b.lower; })) ||
       attempt(by([](B b) { return b.upper; })))
     return best;
+  fromTop = bestFromTop;
   constexpr size_t rounds = 60;
   for (size_t round = 0; round != rounds; ++round) {
     std::vector<unsigned> order = bestOrder;

@@ -136,9 +136,13 @@ Packing tarn::packing::packSmallest(std::span<const Buffer> buffers,
     packing.outcome = Outcome::impossible;
     return packing;
   }
-  std::vector<Part> parts = start(buffers, 0, limits, packing);
+  int64_t bound = lowerBound(buffers).bytes,
+          enough = bound + int64_t(limits.slack * double(bound));
+  std::vector<Part> parts = start(buffers, enough, limits, packing);
   packing.outcome = Outcome::packed;
   collect(parts, packing);
+  if (packing.bytes <= enough)
+    return packing;
   // Capacities count in units; below `missed` nothing was found.
   int64_t unit = granularity(buffers);
   int64_t missed = packing.bound - 1, next = packing.bound;

@@ -17,6 +17,8 @@ struct Limits {
   uint64_t nodes = 20'000'000;
   /// Pairs of buffers that the greedy orders may look at, per attempt.
   uint64_t pairs = 400'000'000;
+  /// How far above the bound is near enough, as a share of it.
+  double slack = 0;
 };
 
 struct Packing {

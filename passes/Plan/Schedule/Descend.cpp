@@ -77,11 +77,12 @@ void Search::cutAt(Plan &plan, int step, double price,
   std::vector<char> isLive(graph.values.size(), 0);
   for (int value : crossing.live)
     isLive[size_t(value)] = 1;
-  plan.cuts.eraseIf([&](const Cut &cut) { return cut.task == at; });
+  std::vector<int> dropped;
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (moment.isMade[v] && graph.mayDrop(int(v)) && !isLive[v] &&
         !isOwn(int(v)) && !isParked[v])
-      plan.cuts.insert({at, int(v)});
+      dropped.push_back(int(v));
+  plan.cuts.replace(at, dropped);
 }
 
 Rung Search::descend(const Rung &from, double price, int rounds) {

@@ -10,9 +10,16 @@
 
 using namespace tarn::schedule;
 
-/// What the parts of a climb may spend, in tasks played.
-constexpr int64_t effortForPrices = 40'000'000, effortForMoments = 20'000'000,
-                  effortForTargets = 20'000'000, effortForParks = 10'000'000;
+/// What the parts of a climb may spend, in tasks played: so often all tasks,
+/// but no more than at most.
+struct Effort {
+  int64_t times, most;
+  int64_t of(const Graph &graph) const {
+    return std::min(most, times * int64_t(graph.tasks.size()));
+  }
+};
+constexpr Effort forPrices{4000, 12'000'000}, forMoments{3000, 8'000'000},
+    forParks{3000, 8'000'000}, forTargets{4000, 8'000'000};
 
 /// No rung that is both slower and larger than another, the fastest first; none
 /// that takes too much of the host.
@@ -58,7 +65,9 @@ public:
   void polishTargets();
   /// As small as can be, from several orders.
   void polishSmallest();
-  std::vector<Rung> take() {
+  std::vector<Rung> take(int64_t *effort) {
+    if (effort)
+      *effort = played;
     return frontier(std::move(rungs), graph.link.hostBytes);
   }
 
@@ -77,6 +86,7 @@ private:
   double polish;
   int64_t least;
   std::vector<Rung> rungs;
+  int64_t played = 0;
 };
 
 } // namespace
@@ -120,16 +130,17 @@ void Climb::sample(Search &search, const Rung &base, size_t most, double finest,
 }
 
 void Climb::samplePrices() {
-  Search search(graph, effortForPrices);
+  Search search(graph, forPrices.of(graph));
   const Rung base = rungs.front();
   sample(search, base, 96, 1.0002, 1);
+  played += search.spent();
   rungs = frontier(std::move(rungs), graph.link.hostBytes);
 }
 
 void Climb::parkValues() {
   if (!graph.link.exists())
     return;
-  Search search(graph, effortForParks);
+  Search search(graph, forParks.of(graph));
   const Rung base = rungs.front();
   constexpr double always = std::numeric_limits<double>::infinity();
   for (double speed : {0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0,
@@ -141,16 +152,18 @@ void Climb::parkValues() {
       rungs.push_back(std::move(parked));
     }
   }
+  played += search.spent();
 }
 
 void Climb::relieveTargets() {
-  Search search(graph, effortForMoments);
+  Search search(graph, forMoments.of(graph));
   const Rung base = rungs.front();
   constexpr int count = 24;
   // One price for all moments does well until little is kept: from below.
   for (int i = count; i > 0 && !search.isSpent(); --i)
     rungs.push_back(search.relieve(
         base.plan, base.peak - int64_t(double(base.peak - least) * i / count)));
+  played += search.spent();
 }
 
 void Climb::polishTargets() {
@@ -163,7 +176,7 @@ void Climb::polishTargets() {
   for (const Rung &rung : rungs)
     high = std::max(high, rung.peak);
   // Trials are cheap in small graphs, where one wrong value shows.
-  int64_t effort = effortForTargets * (tasks <= 64 ? 4 : 1);
+  int64_t effort = tasks <= 64 ? 10 * forTargets.most : forTargets.of(graph);
   int64_t each =
       int64_t(polish * double(std::min(effort / (count + 1), 16000 * tasks)));
   for (int i = 0; i <= count; ++i) {
@@ -173,10 +186,15 @@ void Climb::polishTargets() {
       if (rung.peak <= target && (!start || rung.seconds < start->seconds))
         start = &rung;
     std::vector<Rung> starts{start ? *start : smallest()};
-    if (tasks <= 64)
-      starts.push_back(Search(graph, each).relieve(rungs.front().plan, target));
+    if (tasks <= 64) {
+      Search search(graph, each);
+      starts.push_back(search.relieve(rungs.front().plan, target));
+      played += search.spent();
+    }
     for (Rung &rung : starts) {
-      Search(graph, each / int64_t(starts.size())).polish(rung, target);
+      Search search(graph, each / int64_t(starts.size()));
+      search.polish(rung, target);
+      played += search.spent();
       rungs.push_back(std::move(rung));
     }
   }
@@ -185,9 +203,10 @@ void Climb::polishTargets() {
 void Climb::polishSmallest() {
   if (graph.tasks.size() > 2000 || smallest().peak <= least)
     return;
+  int64_t tasks = int64_t(graph.tasks.size());
   int64_t each =
-      int64_t(polish * double(std::min(effortForTargets / 8,
-                                       int64_t(graph.tasks.size()) * 8000)));
+      int64_t(polish * double(std::min(forTargets.most / 4,
+                                       tasks * (tasks <= 64 ? 8000 : 2000))));
   std::vector<Rung> starts{smallest()};
   Search search(graph, INT64_MAX);
   for (const std::vector<int> &order :
@@ -196,11 +215,13 @@ void Climb::polishSmallest() {
   for (Rung &start : starts) {
     Search search(graph, each);
     search.polish(start, least);
+    played += search.spent();
     rungs.push_back(std::move(start));
   }
 }
 
-std::vector<Rung> tarn::schedule::climb(const Graph &graph, double polish) {
+std::vector<Rung> tarn::schedule::climb(const Graph &graph, double polish,
+                                        int64_t *played) {
   if (graph.tasks.empty())
     return {Rung{}};
   Climb climb(graph, polish);
@@ -209,5 +230,5 @@ std::vector<Rung> tarn::schedule::climb(const Graph &graph, double polish) {
   climb.relieveTargets();
   climb.polishTargets();
   climb.polishSmallest();
-  return climb.take();
+  return climb.take(played);
 }

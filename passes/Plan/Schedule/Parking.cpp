@@ -157,8 +157,8 @@ static std::vector<int> makersOf(const Graph &graph, const Timeline &timeline,
 
 /// What values save where they are not made again: what makes several of them
 /// counts in parts.
-static void setWorth(const Graph &graph, const Timeline &timeline,
-                     bool isAlone, std::vector<Idle> &found) {
+static void setWorth(const Graph &graph, const Timeline &timeline, bool isAlone,
+                     std::vector<Idle> &found) {
   std::vector<Life> lifeOf(graph.values.size());
   for (const Life &life : timeline.lives) {
     Life &all = lifeOf[size_t(life.value)];
@@ -235,7 +235,8 @@ Plan Search::park(const Plan &base, double speed, bool isAlone) {
   Clock clock(graph, timeline, base.order.size());
   FreeTime out, back; // the way back runs backwards in time
   std::vector<char> isParked(graph.values.size(), 0);
-  for (const Idle &idle : findIdle(graph, base.order, timeline, clock, isAlone)) {
+  for (const Idle &idle :
+       findIdle(graph, base.order, timeline, clock, isAlone)) {
     double away = copySeconds(graph, idle.value, true, speed),
            home = copySeconds(graph, idle.value, false, speed);
     double from = clock.end[size_t(idle.from)],

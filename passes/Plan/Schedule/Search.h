@@ -24,7 +24,7 @@ public:
   /// `runs` tasks may be played, over all trials. Counted, never timed: plans
   /// are the same on every machine.
   Search(const Graph &graph, int64_t runs)
-      : graph(graph), player(graph), left(runs) {
+      : graph(graph), player(graph), given(runs), left(runs) {
     int64_t bytes = 1;
     for (const Value &value : graph.values)
       bytes += value.bytes;
@@ -33,6 +33,7 @@ public:
 
   Rung measure(const Plan &plan);
   bool isSpent() const { return left <= 0; }
+  int64_t spent() const { return given - left; }
 
   /// Chooses what lives across the fullest moment, at one price for all
   /// moments, again and again; the smallest plan on the way.
@@ -68,7 +69,7 @@ private:
 
   const Graph &graph;
   Player player;
-  int64_t left;
+  int64_t given, left;
   double unit; ///< a sensible price: seconds of everything by its bytes
 };
 

@@ -3,6 +3,7 @@
 #include "passes/Plan/Schedule/Timeline.h"
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -14,6 +15,19 @@ void Cuts::insert(Cut cut) {
     cuts.insert(at, cut);
 }
 
+void Cuts::replace(int task, const std::vector<int> &values) {
+  auto begin = std::lower_bound(cuts.begin(), cuts.end(), Cut{task, -1}),
+       end = std::lower_bound(begin, cuts.end(), Cut{task + 1, -1});
+  // One move of what is behind, however many there are.
+  size_t at = size_t(begin - cuts.begin()), old = size_t(end - begin);
+  if (old < values.size())
+    cuts.insert(end, values.size() - old, Cut{});
+  else
+    cuts.erase(begin + ptrdiff_t(values.size()), end);
+  for (int value : values)
+    cuts[at++] = {task, value};
+}
+
 void Cuts::toggle(Cut cut) {
   auto at = std::lower_bound(cuts.begin(), cuts.end(), cut);
   if (at != cuts.end() && *at == cut)
@@ -22,7 +36,51 @@ void Cuts::toggle(Cut cut) {
     cuts.insert(at, cut);
 }
 
-Player::Player(const Graph &graph) : graph(graph) {}
+Player::Player(const Graph &graph) : graph(graph) {
+  for (const Task &task : graph.tasks) {
+    firstRead.push_back(int(reads.size()));
+    firstMade.push_back(int(makes.size()));
+    reads.insert(reads.end(), task.reads.begin(), task.reads.end());
+    makes.insert(makes.end(), task.makes.begin(), task.makes.end());
+  }
+  firstRead.push_back(int(reads.size()));
+  firstMade.push_back(int(makes.size()));
+}
+
+/// Runs a task whose reads all live.
+void Player::launch(int task, int step) {
+  int run = int(timeline.runs.size());
+  for (int other : graph.tasks[size_t(task)].retires)
+    isRetired[size_t(other)] = 1;
+  timeline.runs.push_back(task);
+  timeline.stepOf.push_back(step);
+  timeline.seconds += graph.tasks[size_t(task)].seconds;
+  for (int i = firstRead[size_t(task)]; i != firstRead[size_t(task) + 1]; ++i) {
+    size_t value = size_t(reads[size_t(i)]);
+    int life = lifeOf[value];
+    Life &read = timeline.lives[size_t(life)];
+    read.last = run;
+    if (read.copy >= 0 && timeline.copies[size_t(read.copy)].wait < 0) {
+      timeline.copies[size_t(read.copy)].wait = run;
+      if (parkedBy[value] >= 0)
+        isParkUsed[size_t(parkedBy[value])] = 1;
+      if (takenBy[value] >= 0)
+        isUsed[size_t(takenBy[value])] = 1;
+    }
+    timeline.sources.push_back(life);
+  }
+  for (int i = firstMade[size_t(task)]; i != firstMade[size_t(task) + 1]; ++i) {
+    size_t value = size_t(makes[size_t(i)]);
+    int life = int(timeline.lives.size());
+    timeline.lives.emplace_back(int(value), run, run, -1);
+    // The other results of a task that runs again are made for nothing.
+    if (lifeOf[value] >= 0)
+      continue;
+    lifeOf[value] = life;
+    if (takenBy[value] >= 0)
+      isUsed[size_t(takenBy[value])] = 1;
+  }
+}
 
 /// The copy back into the arena starts now.
 void Player::fetch(int value) {
@@ -63,53 +121,27 @@ void Player::fetchFor(const Plan &plan, int task) {
 
 /// Runs a task, and before it whatever makes what it reads.
 bool Player::run(int task, int step, size_t limit) {
-  stack.assign(1, {task, 0});
+  stack.clear();
+  stack.push_back({task, firstRead[size_t(task)]});
   while (!stack.empty()) {
     Frame &frame = stack.back();
-    const Task &top = graph.tasks[size_t(frame.task)];
     // A value that was there may not be lost again within the step, so one pass
     // over the reads is enough.
-    if (frame.read != top.reads.size()) {
-      int value = top.reads[frame.read++];
-      if (lifeOf[size_t(value)] >= 0)
-        continue;
+    int end = firstRead[size_t(frame.task) + 1];
+    while (frame.read != end && lifeOf[size_t(reads[size_t(frame.read)])] >= 0)
+      ++frame.read;
+    if (frame.read != end) {
+      int value = reads[size_t(frame.read++)];
+      int maker = graph.values[size_t(value)].maker;
       if (sentBy[size_t(value)] >= 0)
         fetch(value);
       else
-        stack.push_back({graph.values[size_t(value)].maker, 0});
+        stack.push_back({maker, firstRead[size_t(maker)]});
       continue;
     }
-    int run = int(timeline.runs.size());
     if (timeline.runs.size() >= limit || isRetired[size_t(frame.task)])
       return false;
-    for (int other : top.retires)
-      isRetired[size_t(other)] = 1;
-    timeline.runs.push_back(frame.task);
-    timeline.stepOf.push_back(step);
-    timeline.seconds += top.seconds;
-    for (int value : top.reads) {
-      int life = lifeOf[size_t(value)];
-      Life &read = timeline.lives[size_t(life)];
-      read.last = run;
-      if (read.copy >= 0 && timeline.copies[size_t(read.copy)].wait < 0) {
-        timeline.copies[size_t(read.copy)].wait = run;
-        if (parkedBy[size_t(value)] >= 0)
-          isParkUsed[size_t(parkedBy[size_t(value)])] = 1;
-        if (takenBy[size_t(value)] >= 0)
-          isUsed[size_t(takenBy[size_t(value)])] = 1;
-      }
-      timeline.sources.push_back(life);
-    }
-    for (int value : top.makes) {
-      int life = int(timeline.lives.size());
-      timeline.lives.push_back({value, run, run});
-      // The other results of a task that runs again are made for nothing.
-      if (lifeOf[size_t(value)] >= 0)
-        continue;
-      lifeOf[size_t(value)] = life;
-      if (takenBy[size_t(value)] >= 0)
-        isUsed[size_t(takenBy[size_t(value)])] = 1;
-    }
+    launch(frame.task, step);
     stack.pop_back();
   }
   return true;
@@ -119,6 +151,57 @@ const Timeline &Player::abandon() {
   timeline.ended = false;
   timeline.peak = INT64_MAX;
   return timeline;
+}
+
+/// A made value takes the bytes of a read one that ends there.
+void Player::takeOver() {
+  std::vector<int64_t> &bytes = timeline.bytes;
+  bytes.assign(timeline.runs.size() + 1, 0);
+  size_t source = 0, life = 0;
+  while (life != timeline.lives.size() &&
+         graph.values[size_t(timeline.lives[life].value)].maker < 0)
+    ++life;
+  for (size_t r = 0; r != timeline.runs.size(); ++r) {
+    size_t index = size_t(timeline.runs[r]);
+    const Task &task = graph.tasks[index];
+    if (task.workspace) {
+      bytes[r] += task.workspace;
+      bytes[r + 1] -= task.workspace;
+    }
+    while (timeline.lives[life].copy >= 0)
+      ++life; // copies bring these
+    size_t firstLife = life, firstSource = source;
+    life += size_t(firstMade[index + 1] - firstMade[index]);
+    source += size_t(firstRead[index + 1] - firstRead[index]);
+    if (task.shares.empty())
+      continue;
+    taken.clear();
+    for (size_t m = firstLife; m != life; ++m) {
+      Life &made = timeline.lives[m];
+      int64_t size = graph.values[size_t(made.value)].bytes;
+      for (auto [read, into] : task.shares) {
+        if (into != made.value || made.over >= 0)
+          continue;
+        for (size_t i = 0; i != task.reads.size(); ++i) {
+          int from = timeline.sources[firstSource + i];
+          const Life &old = timeline.lives[size_t(from)];
+          bool isNeeded = graph.values[size_t(read)].isResult &&
+                          lifeOf[size_t(read)] == from;
+          bool isBefore = old.first != int(r) || old.copy >= 0;
+          if (task.reads[i] == read && old.last == int(r) && isBefore &&
+              !old.isHeld && !isNeeded &&
+              graph.values[size_t(read)].bytes == size &&
+              std::find(taken.begin(), taken.end(), from) == taken.end()) {
+            made.over = from;
+            taken.push_back(from);
+            bytes[r] -= size; // counted once
+            bytes[r + 1] += size;
+            break;
+          }
+        }
+      }
+    }
+  }
 }
 
 void Player::begin(const Plan &plan) {
@@ -152,6 +235,10 @@ void Player::begin(const Plan &plan) {
       lifeOf[v] = int(timeline.lives.size());
       timeline.lives.push_back({int(v), 0, 0});
     }
+  firstCut.assign(graph.tasks.size() + 1, 0);
+  for (const Cut &cut : plan.cuts)
+    ++firstCut[size_t(cut.task) + 1];
+  std::partial_sum(firstCut.begin(), firstCut.end(), firstCut.begin());
 }
 
 const Timeline &Player::play(const Plan &plan, size_t limit) {
@@ -169,13 +256,12 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
           !run(graph.values[size_t(want->value)].maker, int(step), limit))
         return abandon();
     sendAway(plan, task);
-    for (auto cut = plan.cuts.from(task);
-         cut != plan.cuts.end() && cut->task == task; ++cut) {
-      size_t value = size_t(cut->value);
-      if (lifeOf[value] < 0 || !graph.mayDrop(cut->value))
+    for (int i = firstCut[size_t(task)]; i != firstCut[size_t(task) + 1]; ++i) {
+      size_t value = size_t(plan.cuts[size_t(i)].value);
+      if (lifeOf[value] < 0 || !graph.mayDrop(int(value)))
         continue;
       lifeOf[value] = parkedBy[value] = -1;
-      takenBy[value] = int(cut - plan.cuts.begin());
+      takenBy[value] = i;
     }
   }
   for (size_t v = 0; v != graph.values.size(); ++v)
@@ -191,53 +277,6 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
   takeOver();
   countBytes();
   return timeline;
-}
-
-/// A made value takes the bytes of a read one that ends here.
-void Player::takeOver() {
-  size_t source = 0, life = 0;
-  int runs = int(timeline.runs.size());
-  while (life != timeline.lives.size() &&
-         graph.values[size_t(timeline.lives[life].value)].maker < 0)
-    ++life;
-  std::vector<int64_t> &bytes = timeline.bytes;
-  bytes.assign(timeline.runs.size() + 1, 0);
-  std::vector<int> taken;
-  for (int r = 0; r != runs; ++r) {
-    const Task &task = graph.tasks[size_t(timeline.runs[size_t(r)])];
-    bytes[size_t(r)] += task.workspace;
-    bytes[size_t(r) + 1] -= task.workspace;
-    taken.clear();
-    for (; life != timeline.lives.size() && timeline.lives[life].first == r;
-         ++life) {
-      Life &made = timeline.lives[life];
-      if (made.copy >= 0)
-        continue;
-      int64_t size = graph.values[size_t(made.value)].bytes;
-      for (auto [read, into] : task.shares) {
-        if (into != made.value || made.over >= 0)
-          continue;
-        for (size_t i = 0; i != task.reads.size(); ++i) {
-          int from = timeline.sources[source + i];
-          const Life &old = timeline.lives[size_t(from)];
-          bool isNeeded = graph.values[size_t(read)].isResult &&
-                          lifeOf[size_t(read)] == from;
-          bool isBefore = old.first != r || old.copy >= 0;
-          if (task.reads[i] == read && old.last == r && isBefore &&
-              !old.isHeld && !isNeeded &&
-              graph.values[size_t(read)].bytes == size &&
-              std::find(taken.begin(), taken.end(), from) == taken.end()) {
-            made.over = from;
-            taken.push_back(from);
-            bytes[size_t(r)] -= size; // counted once
-            bytes[size_t(r) + 1] += size;
-            break;
-          }
-        }
-      }
-    }
-    source += task.reads.size();
-  }
 }
 
 void Player::countBytes() {

@@ -44,6 +44,8 @@ public:
     return std::lower_bound(cuts.begin(), cuts.end(), Cut{task, -1});
   }
   void insert(Cut cut);
+  /// All cuts of a task become those of `values`, which rise.
+  void replace(int task, const std::vector<int> &values);
   /// Adds it, or takes it away if it is there.
   void toggle(Cut cut);
   /// Takes those away for which `drop` holds; how many.
@@ -139,30 +141,35 @@ public:
 private:
   void begin(const Plan &plan);
   bool run(int task, int step, size_t limit);
+  void launch(int task, int step);
+  void takeOver();
   const Timeline &abandon();
   void sendAway(const Plan &plan, int task);
   void fetchFor(const Plan &plan, int task);
   void fetch(int value);
-  void takeOver();
   void countBytes();
   void finishCopies();
 
   const Graph &graph;
+  /// What tasks read and make, one after the other: most of a search is spent
+  /// playing.
+  std::vector<int> firstRead, reads, firstMade, makes;
   Timeline timeline;
   std::vector<int> lifeOf; ///< of each value, or -1
   /// Of each value the cut that took it last, as a place in the plan's cuts,
   /// and for each cut whether something was made again for it.
   std::vector<char> isRetired; ///< by task
-  std::vector<int> takenBy;
+  std::vector<int> takenBy, firstCut;
   std::vector<char> isUsed;
   /// Of each value: the park that took it last, and the copy out if there is
   /// one; of each task the first park that goes or comes there, and of each
   /// park the next one.
   std::vector<int> parkedBy, sentBy, firstAway, nextAway, firstFetch, nextFetch;
   std::vector<char> isParkUsed;
+  std::vector<int> taken;
   struct Frame {
     int task;
-    unsigned read;
+    int read; ///< a place in `reads`
   };
   std::vector<Frame> stack;
 };
