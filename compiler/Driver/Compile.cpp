@@ -201,6 +201,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   options.policy = request.policy;
   options.budgetBytes = request.budgetBytes;
   options.hostBytes = request.hostBytes;
+  options.keepAllFirst = request.keepAllFirst;
   options.times = request.times;
   if (!request.device.empty())
     options.device = request.device;

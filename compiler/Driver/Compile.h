@@ -40,6 +40,8 @@ struct CompileRequest {
   int64_t budgetBytes = -1;
   /// Bytes of host memory that a plan may park values in; negative: no limit.
   int64_t hostBytes = -1;
+  /// Keep all where that fits, though another plan is faster.
+  bool keepAllFirst = false;
   /// Folder for the IR after each pass that changed it; empty = none.
   std::string dump;
   /// Begin with this phase (flag name of compiler/Pipeline), on IR that

@@ -84,6 +84,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     // judged when it has been.
     pm.addPass(createTarnPlanSchedule(
         {options.policy == "offload-all" ? -1 : options.budgetBytes,
+         options.keepAllFirst,
          options.budgetBytes >= 0 && options.policy == "keep-all"
              ? "auto"
              : options.policy,

@@ -41,6 +41,8 @@ struct PipelineOptions {
   int64_t budgetBytes = -1;
   /// Bytes of host memory that a plan may park values in; negative: no limit.
   int64_t hostBytes = -1;
+  /// Keep all where that fits, though another plan is faster.
+  bool keepAllFirst = false;
   /// The device that times are estimated for.
   std::string device = "cpu";
   /// A file with measured times of kernels; empty = none.

@@ -9,6 +9,7 @@
 #include "runtime/Checkpoint.h"
 
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -93,6 +94,45 @@ void Collector::addStates(const Program &program) {
   }
 }
 
+/// What a kernel makes in its prologue, as the plan has noted it.
+static void addPrologue(graph::ClusterOp cluster, Step &step) {
+  auto noted = cluster ? cluster->getAttrOfType<ArrayAttr>("tarn.prologue")
+                       : ArrayAttr();
+  for (Attribute entry : noted ? noted.getValue() : ArrayRef<Attribute>()) {
+    auto from = cast<DictionaryAttr>(entry);
+    Location at = from.getAs<LocationAttr>("place");
+    step.prologue.push_back({from.getAs<StringAttr>("op").str(),
+                             Program::layerOf(at), placeOf(at),
+                             from.getAs<IntegerAttr>("bytes").getInt()});
+  }
+}
+
+/// A result of a kernel: its place in the model, its program, the number.
+using ResultKey = std::tuple<const void *, const void *, int64_t>;
+
+/// Kernels that make a value in their prologues, by the result that it is of
+/// its own kernel.
+static std::map<ResultKey, std::vector<std::string>>
+madeInPrologues(const Program &program) {
+  std::map<ResultKey, std::vector<std::string>> kernels;
+  for (const ProgramStep &step : program.steps) {
+    graph::ClusterOp cluster = step.cluster;
+    auto noted = cluster ? cluster->getAttrOfType<ArrayAttr>("tarn.prologue")
+                         : ArrayAttr();
+    for (Attribute entry : noted ? noted.getValue() : ArrayRef<Attribute>()) {
+      auto from = cast<DictionaryAttr>(entry);
+      std::vector<std::string> &names =
+          kernels[{from.get("maker").getAsOpaquePointer(),
+                   from.get("kernel").getAsOpaquePointer(),
+                   from.getAs<IntegerAttr>("result").getInt()}];
+      tile::KernelOp kernel = step.kernel;
+      if (!llvm::is_contained(names, kernel.getName()))
+        names.push_back(kernel.getName().str());
+    }
+  }
+  return kernels;
+}
+
 void Collector::addSteps(const Program &program, const Roles &roles,
                          Function &function) {
   // Copies run beside the launches in two queues; a wait stalls for what is
@@ -115,6 +155,7 @@ void Collector::addSteps(const Program &program, const Roles &roles,
       step.seconds = found->second.seconds;
       step.measured = found->second.measured;
       error = found->second.error;
+      addPrologue(from.cluster, step);
     } else if (auto copy = dyn_cast<step::CopyOp>(from.op)) {
       step.kernel = step.op = "copy";
       step.seconds = costs.copySeconds(copy.getTo().getBytes());
@@ -184,6 +225,8 @@ void Collector::explain(const Program &program, const Roles &roles,
 
 void Collector::addTensors(const Program &program, const Roles &roles,
                            Function &function) {
+  std::map<ResultKey, std::vector<std::string>> prologues =
+      madeInPrologues(program);
   for (auto [i, value] : llvm::enumerate(program.values)) {
     Tensor tensor;
     tensor.role = roles.roles[i];
@@ -217,6 +260,19 @@ void Collector::addTensors(const Program &program, const Roles &roles,
             tensor.name += " #" + std::to_string(n + 1);
     }
     explain(program, roles, function, int64_t(i), tensor);
+    if (value.maker >= 0 && program.steps[value.maker].cluster) {
+      const ProgramStep &maker = program.steps[value.maker];
+      graph::ClusterOp cluster = maker.cluster;
+      auto made = prologues.find(
+          {LocationAttr(cluster.getLoc()).getAsOpaquePointer(),
+           cluster->getAttr("kernel").getAsOpaquePointer(),
+           std::find(maker.writes.begin(), maker.writes.end(), int64_t(i)) -
+               maker.writes.begin()});
+      if (made != prologues.end())
+        tensor.why +=
+            (tensor.why.empty() ? "" : "; ") +
+            ("recomputed in the prologue of " + llvm::join(made->second, ", "));
+    }
     function.tensors.push_back(std::move(tensor));
   }
 }
@@ -307,6 +363,7 @@ void Collector::addLadder() {
     if (auto name = from.getAs<StringAttr>("name"))
       rung.name = name.str();
     rung.arenaBytes = integer(from, "arena_bytes");
+    rung.prologues = integer(from, "prologues");
     rung.totalBytes = report.otherBytes + std::max(rung.arenaBytes, floor);
     if (auto seconds = from.getAs<FloatAttr>("seconds"))
       rung.seconds = seconds.getValueAsDouble();

@@ -29,6 +29,13 @@ struct Place {
   int64_t line = 0, column = 0;
 };
 
+/// A value that a kernel makes in its prologue instead of reading it.
+struct Made {
+  std::string op, layer; ///< as of a tensor
+  Place place;
+  int64_t bytes = 0; ///< that it takes where it lies in memory
+};
+
 /// A launch, copy, fill, start of a copy or wait for one.
 struct Step {
   std::string kernel; ///< the kernel's symbol; `copy`, `fill`
@@ -42,6 +49,7 @@ struct Step {
   double seconds = 0; ///< of one launch
   double beside = 0;  ///< of a copy that runs beside the launches
   bool measured = false;
+  std::vector<Made> prologue;
 };
 
 /// A value that the plan placed.
@@ -100,6 +108,8 @@ struct Rung {
   /// (pinned); seconds that the copies add to the step.
   int64_t offloadedBytes = 0, hostBytes = 0;
   double copySeconds = 0;
+  /// Launches of kernels that make some of their inputs in their prologues.
+  int64_t prologues = 0;
 };
 
 /// A way to need less, or to be faster.

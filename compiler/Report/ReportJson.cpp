@@ -13,6 +13,23 @@ static Json placeJson(const Place &place) {
          std::to_string(place.column);
 }
 
+static Json madeJson(const Made &made) {
+  Json out = Json::object();
+  out.set("op", made.op);
+  out.set("layer", made.layer);
+  out.set("place", placeJson(made.place));
+  out.set("bytes", made.bytes);
+  return out;
+}
+
+template <typename T, typename F>
+static Json listJson(const std::vector<T> &items, F one) {
+  Json out = Json::array();
+  for (const T &item : items)
+    out.push(one(item));
+  return out;
+}
+
 static Json stepJson(const Step &step) {
   Json out = Json::object();
   out.set("kernel", step.kernel);
@@ -27,6 +44,8 @@ static Json stepJson(const Step &step) {
     out.set("beside_seconds", step.beside);
   if (step.measured)
     out.set("measured", true);
+  if (!step.prologue.empty())
+    out.set("prologue", listJson(step.prologue, madeJson));
   return out;
 }
 
@@ -55,14 +74,6 @@ static Json tensorJson(const Tensor &tensor) {
     out.set("again_seconds", tensor.againSeconds);
     out.set("again_kernels", tensor.againKernels);
   }
-  return out;
-}
-
-template <typename T, typename F>
-static Json listJson(const std::vector<T> &items, F one) {
-  Json out = Json::array();
-  for (const T &item : items)
-    out.push(one(item));
   return out;
 }
 
@@ -136,6 +147,8 @@ static Json rungJson(const Rung &rung) {
   out.set("offloaded_bytes", rung.offloadedBytes);
   out.set("host_bytes", rung.hostBytes);
   out.set("copy_seconds", rung.copySeconds);
+  if (rung.prologues)
+    out.set("prologues", rung.prologues);
   return out;
 }
 

@@ -123,6 +123,13 @@ void Reader::step(const Json &from, Step &step) {
     read(from, "beside_seconds", step.beside);
   if (from.find("measured"))
     read(from, "measured", step.measured);
+  if (from.find("prologue"))
+    list(from, "prologue", step.prologue, [&](const Json &json, Made &made) {
+      read(json, "op", made.op);
+      read(json, "layer", made.layer);
+      read(json, "bytes", made.bytes);
+      place(json, made.place);
+    });
 }
 
 void Reader::tensor(const Json &from, Tensor &tensor) {
@@ -190,6 +197,8 @@ void Reader::lists(const Json &from, Report &report) {
     read(json, "offloaded_bytes", rung.offloadedBytes);
     read(json, "host_bytes", rung.hostBytes);
     read(json, "copy_seconds", rung.copySeconds);
+    if (json.find("prologues"))
+      read(json, "prologues", rung.prologues);
   });
   list(from, "advice", report.advice, [&](const Json &json, Advice &advice) {
     read(json, "what", advice.what);

@@ -25,8 +25,10 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
 
     Example: see test/passes/Fuse/fuse-clusters.mlir.
 
-    Limits: a product takes no ops in front of it but free ones; a kernel holds
-    256 ops; ops with programs of their own, and opaque ones, are alone.
+    Limits: an op is the work of one kernel. Where several kernels read what
+    cheap ops make, whether they make it themselves is the plan's to decide
+    (tarn-plan-schedule). A kernel holds 256 ops; ops with programs of their
+    own, and opaque ones, are alone.
 
     Numerics: exact.
   }];

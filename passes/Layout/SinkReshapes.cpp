@@ -209,8 +209,46 @@ struct SinkBelowBroadcast : OpRewritePattern<BroadcastOp> {
   }
 };
 
-/// reshape(broadcast x) -> broadcast(x or reshape x), where each group of the
-/// reshape is new, or one dim of x, or dims of x side by side.
+/// The dims and the shape of x for a broadcast of it straight to `to`, where
+/// each group of the reshape is new, or one dim of x, or dims of x side by
+/// side.
+static std::optional<std::pair<SmallVector<int64_t>, SmallVector<int64_t>>>
+foldBroadcast(BroadcastOp broadcast, ArrayRef<int64_t> to) {
+  ArrayRef<int64_t> from = tensorType(broadcast.getResult()).getShape();
+  ArrayRef<int64_t> old = broadcast.getDims();
+  SmallVector<int64_t> dims, shape;
+  for (const DimGroup &group : groupDims(from, to)) {
+    int64_t kept = llvm::count_if(old, [&](int64_t d) {
+      return d >= group.outerBegin && d < group.outerEnd;
+    });
+    if (kept == 0)
+      continue;
+    int64_t others = 1;
+    for (int64_t d = group.outerBegin; d != group.outerEnd; ++d)
+      if (!llvm::is_contained(old, d))
+        others *= from[d];
+    if (others != 1)
+      return std::nullopt;
+    for (int64_t d = group.innerBegin; d != group.innerEnd; ++d) {
+      dims.push_back(d);
+      shape.push_back(to[d]);
+    }
+  }
+  return std::pair(dims, shape);
+}
+
+/// The dim along which an iota counts when its shape is `to`.
+static std::optional<int64_t> foldIota(IotaOp iota, ArrayRef<int64_t> to) {
+  for (const DimGroup &group :
+       groupDims(tensorType(iota.getResult()).getShape(), to))
+    if (group.outerBegin == int64_t(iota.getDim()) &&
+        group.outerEnd == group.outerBegin + 1 &&
+        group.innerEnd == group.innerBegin + 1)
+      return group.innerBegin;
+  return std::nullopt;
+}
+
+/// reshape(broadcast x) -> broadcast(x or reshape x).
 struct FoldIntoBroadcast : OpRewritePattern<ReshapeOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ReshapeOp op,
@@ -218,35 +256,14 @@ struct FoldIntoBroadcast : OpRewritePattern<ReshapeOp> {
     auto broadcast = op.getX().getDefiningOp<BroadcastOp>();
     if (!broadcast)
       return rewriter.notifyMatchFailure(op, "no broadcast above");
-    ArrayRef<int64_t> from = tensorType(op.getX()).getShape();
     ArrayRef<int64_t> to = tensorType(op.getResult()).getShape();
     // Only towards fewer dims: the other way is what sinking undoes.
-    if (to.size() >= from.size())
+    if (int64_t(to.size()) >= tensorType(op.getX()).getRank())
       return rewriter.notifyMatchFailure(op, "has no fewer dims");
-    ArrayRef<int64_t> old = broadcast.getDims();
-    SmallVector<int64_t> dims, shape;
-    for (const DimGroup &group : groupDims(from, to)) {
-      int64_t kept = llvm::count_if(old, [&](int64_t d) {
-        return d >= group.outerBegin && d < group.outerEnd;
-      });
-      if (kept == 0)
-        continue;
-      int64_t others = 1;
-      for (int64_t d = group.outerBegin; d != group.outerEnd; ++d)
-        if (!llvm::is_contained(old, d))
-          others *= from[d];
-      if (others != 1)
-        return rewriter.notifyMatchFailure(op, "a group is new in part");
-      for (int64_t d = group.innerBegin; d != group.innerEnd; ++d) {
-        dims.push_back(d);
-        shape.push_back(to[d]);
-      }
-    }
-    // More dims only where x keeps its own: SinkBelowBroadcast goes the other
-    // way.
-    if (to.size() >= from.size() &&
-        ArrayRef<int64_t>(shape) != tensorType(broadcast.getX()).getShape())
-      return rewriter.notifyMatchFailure(op, "would split dims of x");
+    auto folded = foldBroadcast(broadcast, to);
+    if (!folded)
+      return rewriter.notifyMatchFailure(op, "a group is new in part");
+    auto &[dims, shape] = *folded;
     Value x = reshaped(rewriter, op.getLoc(), broadcast.getX(), shape);
     rewriter.replaceOpWithNewOp<BroadcastOp>(op, op.getResult().getType(), x,
                                              dims);
@@ -264,17 +281,52 @@ struct FoldIntoIota : OpRewritePattern<ReshapeOp> {
       return rewriter.notifyMatchFailure(op, "no iota above");
     if (tensorType(op.getResult()).getRank() >= tensorType(op.getX()).getRank())
       return rewriter.notifyMatchFailure(op, "has no fewer dims");
-    for (const DimGroup &group :
-         groupDims(tensorType(op.getX()).getShape(),
-                   tensorType(op.getResult()).getShape()))
-      if (group.outerBegin == int64_t(iota.getDim()) &&
-          group.outerEnd == group.outerBegin + 1 &&
-          group.innerEnd == group.innerBegin + 1) {
-        rewriter.replaceOpWithNewOp<IotaOp>(op, op.getResult().getType(),
-                                            group.innerBegin);
-        return success();
-      }
+    if (auto dim = foldIota(iota, tensorType(op.getResult()).getShape())) {
+      rewriter.replaceOpWithNewOp<IotaOp>(op, op.getResult().getType(), *dim);
+      return success();
+    }
     return rewriter.notifyMatchFailure(op, "the counted dim is merged");
+  }
+};
+
+/// Whether a value is made from constants, counted dims and repeated values, by
+/// elementwise ops, and could be so in another shape.
+static bool isGenerated(Value value, ArrayRef<int64_t> to, int depth = 8) {
+  Operation *op = value.getDefiningOp();
+  if (!op || depth == 0)
+    return false;
+  if (auto constant = dyn_cast<ConstantOp>(op))
+    return constant.getValue().isSplat();
+  if (auto iota = dyn_cast<IotaOp>(op))
+    return foldIota(iota, to).has_value();
+  if (auto broadcast = dyn_cast<BroadcastOp>(op))
+    return foldBroadcast(broadcast, to).has_value();
+  return isPlainElementwise(op) &&
+         llvm::all_of(op->getOperands(),
+                      [&](Value x) { return isGenerated(x, to, depth - 1); });
+}
+
+/// reshape(neg(iota)) -> neg(iota): another shape costs what is generated
+/// nothing, and its readers need no memory to see it in theirs.
+struct FoldIntoGenerated : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReshapeOp op,
+                                PatternRewriter &rewriter) const override {
+    Operation *source = op.getX().getDefiningOp();
+    ArrayRef<int64_t> to = tensorType(op.getResult()).getShape();
+    if (!source || !isPlainElementwise(source))
+      return rewriter.notifyMatchFailure(op, "no elementwise op above");
+    if (int64_t(to.size()) >= tensorType(op.getX()).getRank())
+      return rewriter.notifyMatchFailure(op, "has no fewer dims");
+    if (!isGenerated(op.getX(), to))
+      return rewriter.notifyMatchFailure(op, "is not generated");
+    OperationState state(source->getLoc(), source->getName());
+    for (Value operand : source->getOperands())
+      state.operands.push_back(reshaped(rewriter, op.getLoc(), operand, to));
+    state.attributes = source->getAttrs();
+    state.types.push_back(op.getResult().getType());
+    rewriter.replaceOp(op, rewriter.create(state));
+    return success();
   }
 };
 
@@ -284,7 +336,8 @@ struct SinkReshapes : tarn::impl::TarnSinkReshapesBase<SinkReshapes> {
     RewritePatternSet patterns(&getContext());
     patterns.add<SinkBelowElementwise, SinkBelowReduce<ReduceSumOp>,
                  SinkBelowReduce<ReduceMaxOp>, SinkBelowBroadcast,
-                 FoldIntoBroadcast, FoldIntoIota>(&getContext());
+                 FoldIntoBroadcast, FoldIntoIota, FoldIntoGenerated>(
+        &getContext());
     GreedyRewriteConfig config;
     config.setMaxIterations(GreedyRewriteConfig::kNoLimit);
     if (failed(

@@ -22,28 +22,33 @@ Value tarn::throughReshapes(Value value) {
 }
 
 SmallVector<std::pair<unsigned, unsigned>>
-tarn::sharedBuffers(graph::ClusterOp cluster) {
+tarn::sharedBuffers(tile::KernelOp kernel, ValueRange inputs) {
   SmallVector<std::pair<unsigned, unsigned>> pairs;
-  auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
-  auto kernel =
-      SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol);
   if (!kernel)
     return pairs;
-  unsigned inputs = cluster.getInputs().size();
-  for (unsigned output = 0; output != cluster.getNumResults(); ++output)
-    for (unsigned input = 0; input != inputs; ++input) {
+  unsigned count = inputs.size();
+  for (unsigned output = 0; output + count != kernel.getNumBuffers(); ++output)
+    for (unsigned input = 0; input != count; ++input) {
       // A value may come in several times; each must be read in place.
-      Value root = throughReshapes(cluster.getInputs()[input]);
+      Value root = throughReshapes(inputs[input]);
       bool good = true, isFirst = true;
-      for (unsigned other = 0; other != inputs && good; ++other)
-        if (throughReshapes(cluster.getInputs()[other]) == root) {
+      for (unsigned other = 0; other != count && good; ++other)
+        if (throughReshapes(inputs[other]) == root) {
           isFirst &= other >= input;
-          good = tile::mayShareBytes(kernel, other, inputs + output);
+          good = tile::mayShareBytes(kernel, other, count + output);
         }
       if (good && isFirst)
         pairs.push_back({input, output});
     }
   return pairs;
+}
+
+SmallVector<std::pair<unsigned, unsigned>>
+tarn::sharedBuffers(graph::ClusterOp cluster) {
+  auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
+  return sharedBuffers(
+      SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol),
+      cluster.getInputs());
 }
 
 /// Whether all that a kernel does gives the same bits again.
@@ -57,7 +62,8 @@ static bool mayRepeat(graph::ClusterOp cluster) {
 
 KernelGraph::KernelGraph(func::FuncOp function,
                          llvm::function_ref<double(graph::ClusterOp)> secondsOf,
-                         llvm::function_ref<bool(Value)> isOutside)
+                         llvm::function_ref<bool(Value)> isOutside,
+                         ArrayRef<Variant> variants)
     : function(function) {
   llvm::SmallDenseSet<Value> returned;
   for (Value operand : returnOf(function).getOperands())
@@ -92,37 +98,88 @@ KernelGraph::KernelGraph(func::FuncOp function,
     taskIndex[cluster] = tasks.addTask(std::move(task));
     kernels.push_back(cluster);
   }
-  keepStatesReadable(isOutside);
+  SmallVector<std::pair<size_t, Value>> written = statesWritten(isOutside);
+  addForms(variants, written);
+  keepStatesReadable(written);
+}
+
+/// Whether a value is among inputs, in any shape.
+static bool reads(ValueRange inputs, Value value) {
+  return llvm::any_of(
+      inputs, [&](Value input) { return throughReshapes(input) == value; });
+}
+
+void KernelGraph::addForms(ArrayRef<Variant> variants,
+                           ArrayRef<std::pair<size_t, Value>> written) {
+  forms.resize(kernels.size());
+  for (const Variant &variant : variants) {
+    size_t index = size_t(taskOf(variant.reader));
+    // The old state is not there any more.
+    if (llvm::any_of(written, [&](const std::pair<size_t, Value> &state) {
+          return state.first < index && reads(variant.inputs, state.second);
+        }))
+      continue;
+    schedule::Task &task = tasks.tasks[index];
+    schedule::Form form;
+    form.seconds = variant.seconds;
+    for (OpResult value : variant.without)
+      form.without.push_back(*indexOf(value));
+    llvm::sort(form.without);
+    llvm::SetVector<int> reads;
+    for (Value input : variant.inputs)
+      if (std::optional<int> value = indexOf(input))
+        reads.insert(*value);
+    form.reads.assign(reads.begin(), reads.end());
+    for (auto [input, output] : sharedBuffers(variant.kernel, variant.inputs)) {
+      std::optional<int> read = indexOf(variant.inputs[input]);
+      int made = task.makes[output];
+      if (read && tasks.values[size_t(*read)].bytes > 0 &&
+          tasks.values[size_t(made)].bytes > 0)
+        form.shares.push_back({*read, made});
+    }
+    task.forms.push_back(std::move(form));
+    forms[index].push_back(variant);
+  }
+}
+
+SmallVector<std::pair<size_t, Value>>
+KernelGraph::statesWritten(llvm::function_ref<bool(Value)> isOutside) {
+  SmallVector<std::pair<size_t, Value>> written;
+  for (auto [i, operand] : llvm::enumerate(returnOf(function).getOperands())) {
+    Value made = throughReshapes(operand);
+    std::optional<int> index = indexOf(made);
+    std::optional<unsigned> argument = findArgument(
+        function, resultRole(function, i), resultName(function, i));
+    if (index && argument && isStateRole(resultRole(function, i)) &&
+        isOutside(made))
+      written.push_back({size_t(tasks.values[size_t(*index)].maker),
+                         function.getArgument(*argument)});
+  }
+  return written;
 }
 
 /// A kernel that writes a state over the old one runs after all others that
 /// read the old one, each time that they run.
 void KernelGraph::keepStatesReadable(
-    llvm::function_ref<bool(Value)> isOutside) {
-  func::ReturnOp ret = returnOf(function);
-  for (auto [i, operand] : llvm::enumerate(ret.getOperands())) {
-    Value made = throughReshapes(operand);
-    std::optional<int> index = indexOf(made);
-    std::optional<unsigned> argument = findArgument(
-        function, resultRole(function, i), resultName(function, i));
-    if (!index || !argument || !isStateRole(resultRole(function, i)) ||
-        !isOutside(made))
-      continue;
-    int writer = tasks.values[size_t(*index)].maker;
+    ArrayRef<std::pair<size_t, Value>> written) {
+  for (auto [writer, state] : written)
     for (size_t reader = 0; reader != kernels.size(); ++reader) {
-      if (int(reader) == writer ||
-          llvm::none_of(kernels[reader].getInputs(), [&](Value input) {
-            return throughReshapes(input) == function.getArgument(*argument);
-          }))
+      // In any form.
+      bool readsIt = reads(kernels[reader].getInputs(), state) ||
+                     llvm::any_of(forms[reader], [&](const Variant &variant) {
+                       return reads(variant.inputs, state);
+                     });
+      if (reader == writer || !readsIt)
         continue;
       int token = tasks.addValue(0);
       values.push_back({});
       tasks.values[size_t(token)].maker = int(reader);
       tasks.tasks[reader].makes.push_back(token);
-      tasks.tasks[size_t(writer)].reads.push_back(token);
-      tasks.tasks[size_t(writer)].retires.push_back(int(reader));
+      tasks.tasks[writer].reads.push_back(token);
+      for (schedule::Form &form : tasks.tasks[writer].forms)
+        form.reads.push_back(token);
+      tasks.tasks[writer].retires.push_back(int(reader));
     }
-  }
 }
 
 std::optional<int> KernelGraph::indexOf(Value value) const {
@@ -213,22 +270,32 @@ void KernelGraph::apply(const schedule::Timeline &timeline) {
   std::vector<int> lifeOf(values.size(), -1);
   size_t source = 0, life = 0;
   CopyEmitter copies(b, timeline, madeBy);
-  for (auto [run, task] : llvm::enumerate(timeline.runs)) {
+  for (size_t run = 0; run != timeline.runs.size(); ++run) {
     copies.emit(int(run));
     while (timeline.lives[life].copy >= 0)
       ++life; // copies bring these
+    int task = timeline.runs[run], form = timeline.forms[run];
     graph::ClusterOp kernel = kernels[size_t(task)];
     const schedule::Task &t = tasks.tasks[size_t(task)];
+    const Variant *variant =
+        form < 0 ? nullptr : &forms[size_t(task)][size_t(form)];
     llvm::SmallDenseMap<int, int> sources;
-    for (int read : t.reads)
+    for (int read : t.readsOf(form))
       sources[read] = timeline.sources[source++];
     SmallVector<Value> operands;
-    for (Value input : kernel.getInputs()) {
+    auto addOperand = [&](Value input) {
       std::optional<int> index = indexOf(input);
       operands.push_back(provide(input, index ? sources.at(*index) : -1));
+    };
+    graph::ClusterOp copy;
+    if (variant) {
+      llvm::for_each(variant->inputs, addOperand);
+      copy = variant->create(b, operands);
+    } else {
+      llvm::for_each(kernel.getInputs(), addOperand);
+      copy = cast<graph::ClusterOp>(b.clone(*kernel));
+      copy->setOperands(operands);
     }
-    auto copy = cast<graph::ClusterOp>(b.clone(*kernel));
-    copy->setOperands(operands);
     for (auto [i, made] : llvm::enumerate(t.makes)) {
       // What is returned is made once.
       if (lifeOf[size_t(made)] < 0)

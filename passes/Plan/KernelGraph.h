@@ -6,6 +6,7 @@
 
 #include "dialects/Tarn/TarnOps.h"
 #include "passes/Plan/Schedule/Timeline.h"
+#include "passes/Plan/Variants.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
@@ -21,15 +22,20 @@ mlir::Value throughReshapes(mlir::Value value);
 /// order.
 llvm::SmallVector<std::pair<unsigned, unsigned>>
 sharedBuffers(graph::ClusterOp cluster);
+/// The same for a program that reads `inputs`.
+llvm::SmallVector<std::pair<unsigned, unsigned>>
+sharedBuffers(tile::KernelOp kernel, mlir::ValueRange inputs);
 
 /// A function of kernels as a graph of tasks, and back. A task is a kernel; a
 /// value is a result of one. What lies outside of the arena has no bytes.
 class KernelGraph {
 public:
-  /// `isOutside`: whether a result is made where the caller wants it.
+  /// `isOutside`: whether a result is made where the caller wants it. The
+  /// variants are forms of their readers' tasks.
   KernelGraph(mlir::func::FuncOp function,
               llvm::function_ref<double(graph::ClusterOp)> secondsOf,
-              llvm::function_ref<bool(mlir::Value)> isOutside);
+              llvm::function_ref<bool(mlir::Value)> isOutside,
+              llvm::ArrayRef<Variant> variants);
 
   const schedule::Graph &graph() const { return tasks; }
   /// Values may wait in host memory.
@@ -47,11 +53,18 @@ public:
   void apply(const schedule::Timeline &timeline);
 
 private:
-  void keepStatesReadable(llvm::function_ref<bool(mlir::Value)> isOutside);
+  /// Kernels that write a state over the old one, and the old one.
+  llvm::SmallVector<std::pair<size_t, mlir::Value>>
+  statesWritten(llvm::function_ref<bool(mlir::Value)> isOutside);
+  void addForms(llvm::ArrayRef<Variant> variants,
+                llvm::ArrayRef<std::pair<size_t, mlir::Value>> written);
+  void
+  keepStatesReadable(llvm::ArrayRef<std::pair<size_t, mlir::Value>> written);
 
   mlir::func::FuncOp function;
   schedule::Graph tasks;
   std::vector<graph::ClusterOp> kernels;
+  std::vector<std::vector<Variant>> forms; ///< of each kernel
   std::vector<mlir::Value> values;
   llvm::DenseMap<mlir::Operation *, int> taskIndex;
   llvm::DenseMap<mlir::Value, int> valueIndex;

@@ -43,6 +43,15 @@ def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
     ladder, a lower bound on the bytes and one on the seconds of the chosen rung
     are noted in the module's `tarn.plan`.
 
+    A kernel may make what it reads itself: for a value that cheap ops (see the
+    interface Recomputable) make from others, each reader has a variant with
+    those ops in its prologue, also in front of a product. Its time is that of
+    its own tile program; its blocks are the same, so no sum changes its order.
+    Where the value is not kept, its readers run as variants, and it needs
+    neither bytes nor another run of its maker; one that nobody reads any more
+    is not made. A variant that is modelled faster is used in any budget that is
+    given; without one the step is that of `keep-all`.
+
     `keep-all` only orders, `sqrt` keeps what crosses about sqrt(n) segments
     (arXiv 1604.06174), `recompute-all` keeps nothing of the forward pass.
 
@@ -50,14 +59,25 @@ def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
 
     Example: see test/passes/Plan/plan-schedule.mlir.
 
-    Limits: functions of kind eval and generate stay as they are.
+    Limits: functions of kind eval and generate stay as they are. A prologue
+    holds the ops of one kernel, or of two; it does not look through reshapes.
+    Where making a value once more is faster than in the prologues of all who
+    read it then, it has no variants. A kernel still stores a result that only
+    variants would read.
 
-    Numerics: exact (the same kernels on the same values, and copies).
+    Numerics: exact (the same ops on the same values, sums in the same order, and
+    copies).
   }];
-  let dependentDialects = ["::tarn::step::StepDialect"];
+  let dependentDialects = ["::tarn::step::StepDialect",
+                           "::tarn::tile::TileDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
   let options = [
     Option<"budgetBytes", "budget-bytes", "int64_t", /*default=*/"-1",
            "bytes that all memory spaces may take; negative: no limit">,
+    Option<"keepAllFirst", "keep-all-first", "bool", /*default=*/"false",
+           "take keep-all where it fits, though another plan is faster">,
     Option<"policy", "policy", "std::string", /*default=*/"\"auto\"",
            "auto, keep-all, sqrt or recompute-all">,
     Option<"device", "device", "std::string", /*default=*/"\"cpu\"",

@@ -15,6 +15,7 @@
 #include "passes/Plan/KernelGraph.h"
 #include "passes/Plan/Policies.h"
 #include "passes/Plan/Schedule/Ladder.h"
+#include "passes/Plan/Variants.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -46,6 +47,8 @@ struct Choice {
   /// arena), what copies cost.
   int64_t offloadedBytes = 0, hostBytes = -1;
   double copySeconds = 0;
+  /// Launches of kernels that make some of their inputs themselves.
+  int64_t prologues = 0;
 };
 
 /// The schedules of one function.
@@ -54,9 +57,15 @@ public:
   Scheduler(func::FuncOp function, const StateLayout &state,
             const CostModel &costs, int64_t turns, int64_t hostBytes)
       : function(function), state(state), costs(costs), turns(turns),
-        hostBytes(hostBytes) {}
+        hostBytes(hostBytes),
+        materializer(function->getParentOfType<ModuleOp>()) {}
+  ~Scheduler() { eraseUnused(); }
 
-  LogicalResult prepare();
+  /// `withVariants`: kernels may make some of their inputs themselves.
+  LogicalResult prepare(bool withVariants);
+  ArrayRef<Variant> forms() const {
+    return variants ? variants->all() : ArrayRef<Variant>();
+  }
   /// Everything kept, in the order that keeps least alive.
   Choice keepAll();
   Choice byPolicy(StringRef policy);
@@ -80,13 +89,17 @@ public:
 
 private:
   Choice measure(std::string name, const schedule::Plan &plan);
-  std::unique_ptr<KernelGraph> graphOf(func::FuncOp target);
-  double secondsOf(graph::ClusterOp cluster);
+  std::unique_ptr<KernelGraph> graphOf(func::FuncOp target,
+                                       ArrayRef<Variant> forms);
+  double secondsOf(tile::KernelOp kernel);
+  void eraseUnused();
 
   func::FuncOp function;
   const StateLayout &state;
   const CostModel &costs;
   int64_t turns, hostBytes;
+  Materializer materializer;
+  std::optional<Variants> variants;
   std::unique_ptr<KernelGraph> graph;
   /// Results of kernels, in order: whether each lies outside of the arena.
   std::vector<char> isOutside;
@@ -95,25 +108,26 @@ private:
 
 } // namespace
 
-double Scheduler::secondsOf(graph::ClusterOp cluster) {
-  auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
-  auto kernel =
-      SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol);
+double Scheduler::secondsOf(tile::KernelOp kernel) {
   auto [found, isNew] = known.try_emplace(kernel, 0);
   if (isNew)
     found->second = costs.seconds(kernel);
   return found->second;
 }
 
-std::unique_ptr<KernelGraph> Scheduler::graphOf(func::FuncOp target) {
+std::unique_ptr<KernelGraph> Scheduler::graphOf(func::FuncOp target,
+                                                ArrayRef<Variant> forms) {
   llvm::DenseMap<Value, bool> outside;
   size_t number = 0;
   for (auto cluster : target.getBody().front().getOps<graph::ClusterOp>())
     for (Value result : cluster.getResults())
       outside[result] = isOutside[number++];
   return std::make_unique<KernelGraph>(
-      target, [&](graph::ClusterOp cluster) { return secondsOf(cluster); },
-      [&](Value value) { return outside.lookup(value); });
+      target,
+      [&](graph::ClusterOp cluster) {
+        return secondsOf(materializer.kernelOf(cluster));
+      },
+      [&](Value value) { return outside.lookup(value); }, forms);
 }
 
 /// The device's way to host memory.
@@ -129,7 +143,7 @@ static schedule::Link linkOf(const CostModel &costs, int64_t hostBytes) {
   return link;
 }
 
-LogicalResult Scheduler::prepare() {
+LogicalResult Scheduler::prepare(bool withVariants) {
   OpBuilder b(function);
   FunctionPlan plan(function, state, b, turns);
   if (failed(plan.plan()))
@@ -137,9 +151,31 @@ LogicalResult Scheduler::prepare() {
   for (auto cluster : function.getBody().front().getOps<graph::ClusterOp>())
     for (Value result : cluster.getResults())
       isOutside.push_back(!plan.isInArena(result));
-  graph = graphOf(function);
+  if (withVariants)
+    variants.emplace(
+        function, materializer,
+        [&](tile::KernelOp kernel) { return secondsOf(kernel); },
+        [&](Value value) { return !plan.isInArena(value); });
+  graph = graphOf(function, forms());
   graph->setLink(linkOf(costs, hostBytes));
   return success();
+}
+
+/// Programs that nothing launches: of variants, or of kernels all of which are
+/// variants now.
+void Scheduler::eraseUnused() {
+  if (!variants)
+    return;
+  auto module = function->getParentOfType<ModuleOp>();
+  llvm::SmallDenseSet<Operation *> used;
+  module.walk([&](graph::ClusterOp cluster) {
+    if (cluster->hasAttr("kernel"))
+      used.insert(materializer.kernelOf(cluster));
+  });
+  for (auto kernel :
+       llvm::make_early_inc_range(module.getOps<tile::KernelOp>()))
+    if (!used.contains(kernel))
+      materializer.erase(kernel);
 }
 
 /// The arena of a timeline, packed as FunctionPlan packs it.
@@ -174,19 +210,23 @@ static int64_t packedHostBytes(const schedule::Graph &graph,
 
 Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
   schedule::Player player(graph->graph());
-  const schedule::Timeline &timeline = player.play(plan);
   Choice choice;
   choice.name = std::move(name);
-  choice.plan = plan;
+  choice.plan = schedule::withoutUnread(graph->graph(), plan);
+  const schedule::Timeline &timeline = player.play(choice.plan);
   choice.liveBytes = timeline.peak;
-  choice.repeats =
-      int64_t(timeline.runs.size()) - int64_t(graph->graph().tasks.size());
+  std::vector<char> hasRun(graph->graph().tasks.size(), 0);
+  for (auto [task, form] : llvm::zip(timeline.runs, timeline.forms)) {
+    choice.repeats += hasRun[size_t(task)];
+    hasRun[size_t(task)] = 1;
+    choice.prologues += form >= 0;
+  }
   choice.offloadedBytes = timeline.parkedBytes;
   choice.copySeconds = timeline.stall;
   // Sums do not depend on the order: what only orders takes the same time.
   double once = graph->graph().totalSeconds();
   choice.seconds = once + choice.copySeconds;
-  if (choice.repeats) {
+  if (choice.repeats || choice.prologues) {
     choice.seconds = timeline.seconds;
     choice.againSeconds =
         std::max(timeline.seconds - timeline.stall - once, 0.0);
@@ -235,7 +275,7 @@ SmallVector<Choice> Scheduler::ladder() {
     if (hostBytes < 0 || packHost(choice) <= hostBytes)
       choices.push_back(std::move(choice));
   }
-  // Without a budget the step is the one of `keep-all`.
+  // Of equals `keep-all`, which is the step without a budget.
   auto key = [](const Choice &choice) {
     return std::tuple(choice.seconds, choice.name != "keep-all",
                       choice.liveBytes, choice.name);
@@ -255,11 +295,13 @@ static std::string secondsText(double seconds) {
 LogicalResult Scheduler::explainPeak(const Choice &choice,
                                      InFlightDiagnostic &error) {
   OpBuilder b(function);
-  auto copy = cast<func::FuncOp>(b.clone(*function));
+  IRMapping mapping;
+  auto copy = cast<func::FuncOp>(b.clone(*function, mapping));
   copy.setName((function.getName() + ".planned").str());
   llvm::scope_exit erase([&] { copy.erase(); });
   schedule::Player player(graph->graph());
-  graphOf(copy)->apply(player.play(choice.plan));
+  graphOf(copy, Variants::inCopy(forms(), mapping))
+      ->apply(player.play(choice.plan));
   FunctionPlan plan(copy, state, b, turns);
   if (failed(plan.plan()))
     return failure();
@@ -284,7 +326,7 @@ LogicalResult Scheduler::explainPeak(const Choice &choice,
     for (Value value : line.values)
       if (auto maker = value.getDefiningOp<graph::ClusterOp>())
         if (makers.insert(maker).second)
-          seconds += secondsOf(maker);
+          seconds += secondsOf(materializer.kernelOf(maker));
     switch (line.kind) {
     case PeakLine::Kind::inUse:
       text += "this kernel uses them; smaller dimensions (--shape) or "
@@ -313,15 +355,23 @@ namespace {
 struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
   using Base::Base;
 
-  /// The fastest that fits; `others` are bytes that the budget holds beside the
-  /// arena, which is at least `floor`. What lives decides where it can.
+  /// The fastest that fits, without a budget `keep-all`; `others` are bytes
+  /// that the budget holds beside the arena, which is at least `floor`. What
+  /// lives decides where it can.
   Choice *fastest(Scheduler &scheduler, MutableArrayRef<Choice> choices,
                   int64_t others, int64_t floor) {
     auto fits = [&](int64_t arena) {
       return budgetBytes < 0 || others + std::max(arena, floor) <= budgetBytes;
     };
+    auto isGood = [&](Choice &choice) {
+      return fits(choice.liveBytes) && fits(scheduler.pack(choice));
+    };
+    if (budgetBytes < 0 || keepAllFirst)
+      for (Choice &choice : choices)
+        if (choice.name == "keep-all" && isGood(choice))
+          return &choice;
     for (Choice &choice : choices)
-      if (fits(choice.liveBytes) && fits(scheduler.pack(choice)))
+      if (isGood(choice))
         return &choice;
     return nullptr;
   }
@@ -401,6 +451,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
           {b.getNamedAttr("name", b.getStringAttr(choice->name)),
            b.getNamedAttr("arena_bytes",
                           b.getI64IntegerAttr(scheduler.pack(*choice))),
+           b.getNamedAttr("prologues", b.getI64IntegerAttr(choice->prologues)),
            b.getNamedAttr("repeats", b.getI64IntegerAttr(choice->repeats)),
            b.getNamedAttr("again_seconds",
                           b.getF64FloatAttr(choice->againSeconds)),
@@ -440,7 +491,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     }
     CostModel costs = found.take();
     Scheduler scheduler(function, state, costs, turns, hostBytes);
-    if (failed(scheduler.prepare()))
+    if (failed(scheduler.prepare(/*withVariants=*/policy == "auto")))
       return failure();
     SmallVector<Choice> choices;
     if (policy == "auto")

@@ -3,6 +3,7 @@
 #include "passes/Tile/Passes.h"
 
 #include "passes/Fuse/ClusterAnalysis.h"
+#include "passes/Tile/Materializer.h"
 #include "passes/Tile/Programs.h"
 #include "passes/Tile/TileSizes.h"
 
@@ -12,7 +13,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace tarn {
@@ -407,18 +407,6 @@ private:
   SmallVector<bool> isReduced;
 };
 
-/// Writes kernels into a module, equal ones once.
-class Materializer {
-public:
-  explicit Materializer(ModuleOp module) : module(module), symbols(module) {}
-  LogicalResult visit(graph::ClusterOp cluster);
-
-private:
-  ModuleOp module;
-  SymbolTable symbols;
-  llvm::StringMap<FlatSymbolRefAttr> known;
-};
-
 } // namespace
 
 /// A name that says what the kernel does: its anchor, or its last op.
@@ -520,6 +508,21 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
   }
   cluster->setAttr("kernel", symbol);
   return success();
+}
+
+tile::KernelOp Materializer::kernelOf(graph::ClusterOp cluster) {
+  return symbols.lookup<tile::KernelOp>(
+      cluster->getAttrOfType<FlatSymbolRefAttr>("kernel").getValue());
+}
+
+void Materializer::erase(tile::KernelOp kernel) {
+  auto symbol = FlatSymbolRefAttr::get(kernel);
+  for (auto &entry : known)
+    if (entry.second == symbol) {
+      known.erase(entry.first());
+      break;
+    }
+  symbols.erase(kernel);
 }
 
 namespace {

@@ -107,6 +107,8 @@ int tarn::cli::setUpPlan(const Invocation &in, PlanSetup &setup) {
     setup.request.budgetBytes = setup.budgetBytes;
   else
     setup.request.budgetBytes = -1;
+  // As compilation does: what fits is the same on every machine.
+  setup.request.keepAllFirst = setup.budgetFrom != "given";
   setup.request.forcedPrecision = in.plan.precision;
   setup.request.times = in.plan.times;
   if (!in.plan.times.empty()) {

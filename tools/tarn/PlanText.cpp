@@ -159,6 +159,31 @@ static void sayPeak(const Report &report) {
     say(i ? "" : "why", largest[i].second);
 }
 
+/// What kernels make in their prologues, by op and line, the largest first.
+static void sayPrologues(const Report &report) {
+  using Line = std::pair<std::string, std::string>;
+  std::map<Line, std::map<std::string, int64_t>> lines; ///< bytes by layer
+  for (const Function &function : report.functions)
+    for (const Step &step : function.steps)
+      for (const Made &made : step.prologue)
+        lines[{made.op, placeText(made.place)}][made.layer] = made.bytes;
+  std::vector<std::pair<int64_t, std::string>> largest;
+  for (const auto &[line, layers] : lines) {
+    int64_t size = 0;
+    for (const auto &[layer, one] : layers)
+      size += one;
+    largest.push_back({size, bytes(size) + " " + line.first + ", " +
+                                 std::to_string(layers.size()) +
+                                 (layers.size() == 1 ? " value " : " values ") +
+                                 line.second});
+  }
+  std::sort(largest.rbegin(), largest.rend());
+  for (size_t i = 0; i < largest.size() && i < 4; ++i)
+    say(i ? "" : "prologues", largest[i].second);
+  if (largest.size() > 4)
+    say("", "and of " + std::to_string(largest.size() - 4) + " more lines");
+}
+
 /// Plans that are worth a line: each smaller than all that are faster.
 static std::vector<Rung> frontier(const Report &report) {
   std::vector<Rung> rungs = report.rungs;
@@ -210,9 +235,14 @@ static void sayLadder(const Report &report) {
         for (const Rung &all : report.rungs)
           if (all.name == "keep-all")
             text += " (which needs " + bytes(all.totalBytes) + ")";
+      if (rung.prologues)
+        text += ", " + std::to_string(rung.prologues) +
+                (rung.prologues == 1 ? " kernel makes" : " kernels make") +
+                " inputs in their prologues";
       say("plan", text);
       sayParts(rung);
     }
+  sayPrologues(report);
   say("smallest", bytes(report.leastBytes) +
                       "; no plan of these kernels takes less than " +
                       bytes(report.boundBytes));

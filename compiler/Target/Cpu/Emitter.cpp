@@ -168,10 +168,12 @@ void Emitter::findStored() {
       Operation *acc = dot.getAcc().getDefiningOp();
       if (acc && isElementwise(acc) && !matchPattern(acc, m_Constant()))
         stored.insert(dot.getAcc());
-      // Operands computed here are read many times.
+      // A left operand computed here is read many times; a right one once, when
+      // it is packed.
       for (Value operand : {dot.getA(), dot.getB()})
         if (Operation *source = operand.getDefiningOp())
-          if (isElementwise(source))
+          if (isElementwise(source) &&
+              (operand == dot.getA() || !operand.hasOneUse()))
             stored.insert(operand);
     }
   });

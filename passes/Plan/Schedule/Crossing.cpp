@@ -8,6 +8,35 @@
 
 using namespace tarn::schedule;
 
+/// Values that all steps after `step` that read them can make themselves.
+static void findPrologues(const Graph &graph, const std::vector<int> &order,
+                          int step, Moment &moment) {
+  if (std::none_of(graph.tasks.begin(), graph.tasks.end(),
+                   [](const Task &task) { return !task.forms.empty(); }))
+    return;
+  moment.prologues.resize(graph.values.size());
+  std::vector<char> isImpossible(graph.values.size(), 0);
+  for (size_t i = size_t(step) + 1; i < order.size(); ++i) {
+    const Task &task = graph.tasks[size_t(order[i])];
+    for (int value : task.reads) {
+      int form = task.formWithout(value);
+      Prologues &all = moment.prologues[size_t(value)];
+      if (form < 0) {
+        isImpossible[size_t(value)] = 1;
+        continue;
+      }
+      all.exist = true;
+      all.seconds += task.secondsOf(form) - task.seconds;
+      for (int read : task.readsOf(form))
+        if (!std::count(task.reads.begin(), task.reads.end(), read))
+          all.reads.push_back(read);
+    }
+  }
+  for (size_t v = 0; v != graph.values.size(); ++v)
+    if (isImpossible[v] || graph.values[v].isResult || !moment.isMade[v])
+      moment.prologues[v].exist = false;
+}
+
 Moment tarn::schedule::momentAfter(const Graph &graph,
                                    const std::vector<int> &order, int step) {
   Moment moment;
@@ -31,6 +60,7 @@ Moment tarn::schedule::momentAfter(const Graph &graph,
   for (size_t v = 0; v != graph.values.size(); ++v)
     if (isWanted[v])
       moment.wanted.push_back(int(v));
+  findPrologues(graph, order, step, moment);
   return moment;
 }
 
@@ -48,7 +78,7 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
   // On the source's side: a value that is wanted, a task that runs again.
   Network network;
   std::vector<int> nodeOf(graph.values.size(), -1),
-      again(graph.tasks.size(), -1);
+      again(graph.tasks.size(), -1), prologue(graph.values.size(), -1);
   std::vector<int> work;
   auto want = [&](int value) {
     int &node = nodeOf[size_t(value)];
@@ -77,6 +107,17 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
       network.addEdge(node, Network::sink, keep);
       continue;
     }
+    if (!moment.prologues.empty() && moment.prologues[size_t(value)].exist) {
+      // Its readers make it themselves, and nothing runs again.
+      const Prologues &all = moment.prologues[size_t(value)];
+      int made = prologue[size_t(value)] = network.addNode();
+      network.addEdge(node, made, keep);
+      network.addEdge(made, Network::sink, scaled(std::max(all.seconds, 0.0)));
+      for (int read : all.reads)
+        if (!costsNothing(read))
+          network.addEdge(made, want(read), Network::unlimited);
+      continue;
+    }
     int &task = again[size_t(v.maker)];
     bool isNew = task < 0;
     if (isNew)
@@ -91,7 +132,7 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
     bool isFree =
         !moment.runsAgain.empty() && moment.runsAgain[size_t(v.maker)];
     network.addEdge(taskNode, Network::sink,
-                    isFree ? 1 : scaled(maker.seconds * weight));
+                    isFree ? 1 : scaled(maker.leastSeconds() * weight));
     for (int read : maker.reads)
       if (!costsNothing(read))
         network.addEdge(taskNode, want(read), Network::unlimited);
@@ -104,6 +145,12 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
     bool isWanted = network.isOnSourceSide(nodeOf[size_t(value)]);
     bool isAgain = maker >= 0 && again[size_t(maker)] >= 0 &&
                    network.isOnSourceSide(again[size_t(maker)]);
+    if (int made = prologue[size_t(value)]; made >= 0) {
+      isAgain = network.isOnSourceSide(made);
+      if (isAgain)
+        crossing.seconds +=
+            std::max(moment.prologues[size_t(value)].seconds, 0.0);
+    }
     if (isWanted && (!isAgain || !graph.mayDrop(value))) {
       crossing.live.push_back(value);
       crossing.bytes += graph.values[size_t(value)].bytes;
@@ -111,7 +158,7 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
   }
   for (size_t t = 0; t != again.size(); ++t)
     if (again[t] >= 0 && network.isOnSourceSide(again[t]))
-      crossing.seconds += graph.tasks[t].seconds;
+      crossing.seconds += graph.tasks[t].leastSeconds();
   std::sort(crossing.live.begin(), crossing.live.end());
   return crossing;
 }

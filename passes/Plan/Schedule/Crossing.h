@@ -18,6 +18,13 @@
 
 namespace tarn::schedule {
 
+/// What it takes to have a value made in the prologues of who reads it later.
+struct Prologues {
+  bool exist = false;
+  double seconds = 0;
+  std::vector<int> reads; ///< may hold a value more than once
+};
+
 /// A moment, as the values that exist then and those that are wanted later.
 struct Moment {
   /// By value: made by then, so that it may live.
@@ -29,6 +36,8 @@ struct Moment {
   /// By task: it runs again later anyway, so that one more reason costs
   /// nothing. May be empty.
   std::vector<char> runsAgain;
+  /// By value: where all later readers can make it themselves. May be empty.
+  std::vector<Prologues> prologues;
 };
 
 /// The moment after step `step` of an order.

@@ -15,6 +15,33 @@ int Graph::addTask(Task task) {
   return index;
 }
 
+int Task::formWithout(int value, int form) const {
+  if (forms.empty())
+    return -1;
+  std::vector<int> without;
+  if (form >= 0)
+    without = forms[size_t(form)].without;
+  without.insert(std::lower_bound(without.begin(), without.end(), value),
+                 value);
+  for (size_t i = 0; i != forms.size(); ++i)
+    if (forms[i].without == without)
+      return int(i);
+  return -1;
+}
+
+bool Task::mayDoWithout(int value) const {
+  return std::any_of(forms.begin(), forms.end(), [&](const Form &form) {
+    return std::binary_search(form.without.begin(), form.without.end(), value);
+  });
+}
+
+double Task::leastSeconds() const {
+  double least = seconds;
+  for (const Form &form : forms)
+    least = std::min(least, form.seconds);
+  return least;
+}
+
 double Graph::totalSeconds() const {
   double seconds = 0;
   for (const Task &task : tasks)
@@ -58,6 +85,23 @@ std::string Graph::check() const {
       if (!std::count(task.reads.begin(), task.reads.end(), read) ||
           !std::count(task.makes.begin(), task.makes.end(), made))
         return name + " shares what it does not read and make";
+    for (const Form &form : task.forms) {
+      if (!(form.seconds >= 0) || !std::isfinite(form.seconds) ||
+          form.workspace < 0 || form.workspace > int64_t(1) << 61)
+        return name + " has a form of no sensible cost";
+      if (form.without.empty() ||
+          !std::is_sorted(form.without.begin(), form.without.end()))
+        return name + " has a form that is its own";
+      for (int value : form.reads)
+        if (value < 0 || value >= int(values.size()) ||
+            values[size_t(value)].maker >= int(t) ||
+            std::count(form.without.begin(), form.without.end(), value))
+          return name + " has a form that reads what it should not";
+      for (auto [read, made] : form.shares)
+        if (!std::count(form.reads.begin(), form.reads.end(), read) ||
+            !std::count(task.makes.begin(), task.makes.end(), made))
+          return name + " has a form that shares what it does not touch";
+    }
     for (int other : task.retires)
       if (other < 0 || other >= int(t))
         return name + " retires what comes later";

@@ -25,6 +25,17 @@ struct Value {
   bool isResult = false;
 };
 
+/// Another kernel for a task: it makes some of the values that the task reads
+/// in its own prologue, from others.
+struct Form {
+  /// What it does not read, in order.
+  std::vector<int> without;
+  double seconds = 0;
+  int64_t workspace = 0;
+  std::vector<int> reads;
+  std::vector<std::pair<int, int>> shares;
+};
+
 /// A kernel.
 struct Task {
   double seconds = 0;
@@ -37,6 +48,29 @@ struct Task {
   std::vector<std::pair<int, int>> shares;
   /// Tasks that may not run once this one has: it writes over what they read.
   std::vector<int> retires;
+  /// It runs in one of these where what that one makes itself is not there.
+  std::vector<Form> forms = {};
+
+  /// What form `form` reads, and what may lie over it; -1 = the task as it is.
+  const std::vector<int> &readsOf(int form) const {
+    return form < 0 ? reads : forms[size_t(form)].reads;
+  }
+  const std::vector<std::pair<int, int>> &sharesOf(int form) const {
+    return form < 0 ? shares : forms[size_t(form)].shares;
+  }
+  double secondsOf(int form) const {
+    return form < 0 ? seconds : forms[size_t(form)].seconds;
+  }
+  int64_t workspaceOf(int form) const {
+    return form < 0 ? workspace : forms[size_t(form)].workspace;
+  }
+  /// Whether some form makes `value` itself.
+  bool mayDoWithout(int value) const;
+  /// In its fastest form.
+  double leastSeconds() const;
+  /// The form that does without `value` besides what `form` does without; -1 if
+  /// there is none.
+  int formWithout(int value, int form = -1) const;
 };
 
 /// The way to host memory and back: two queues of copies, one a direction,

@@ -49,12 +49,45 @@ Rung tarn::schedule::keepAll(const Graph &graph) {
 
 namespace {
 
+/// Cuts for values that their later readers make themselves, where that takes
+/// at most `price` seconds a byte: behind the last reader that cannot.
+static Plan withPrologues(const Graph &graph, Plan plan, double price) {
+  std::vector<int> last(graph.values.size(), -1); ///< places in the order
+  std::vector<double> seconds(graph.values.size(), 0);
+  std::vector<char> isMade(graph.values.size(), 0);
+  for (size_t i = plan.order.size(); i-- > 0;) {
+    const Task &task = graph.tasks[size_t(plan.order[i])];
+    for (int value : task.reads) {
+      size_t v = size_t(value);
+      int form = task.formWithout(value);
+      if (last[v] >= 0)
+        continue;
+      double more = form < 0 ? INFINITY : task.secondsOf(form) - task.seconds;
+      if (seconds[v] + more > price * double(graph.values[v].bytes))
+        last[v] = int(i);
+      else {
+        seconds[v] += more;
+        isMade[v] = 1;
+      }
+    }
+    for (int value : task.makes)
+      if (last[size_t(value)] < 0)
+        last[size_t(value)] = int(i);
+  }
+  for (size_t v = 0; v != graph.values.size(); ++v)
+    if (isMade[v] && graph.mayDrop(int(v)) && !graph.values[v].isResult)
+      plan.cuts.insert({plan.order[size_t(last[v])], int(v)});
+  return plan;
+}
+
 class Climb {
 public:
   Climb(const Graph &graph, double polish)
       : graph(graph), polish(polish),
         least(std::max<int64_t>(leastBytes(graph), 1)), rungs{keepAll(graph)} {}
 
+  /// All that is made in prologues at no cost, and at any.
+  void addPrologues();
   /// One price after the other, where the ladder has its widest gaps.
   void samplePrices();
   /// Values in host memory, a few and many, and prices for what stays.
@@ -90,6 +123,20 @@ private:
 };
 
 } // namespace
+
+void Climb::addPrologues() {
+  if (std::none_of(graph.tasks.begin(), graph.tasks.end(),
+                   [](const Task &task) { return !task.forms.empty(); }))
+    return;
+  Search search(graph, INT64_MAX);
+  for (double price : {0.0, 1e300}) {
+    Rung rung = search.measure(withPrologues(graph, rungs.front().plan, price));
+    if (price == 0 && rung.seconds <= rungs.front().seconds &&
+        rung.peak <= rungs.front().peak)
+      rungs.front() = rung;
+    rungs.push_back(std::move(rung));
+  }
+}
 
 void Climb::sample(Search &search, const Rung &base, size_t most, double finest,
                    double speed) {
@@ -225,6 +272,7 @@ std::vector<Rung> tarn::schedule::climb(const Graph &graph, double polish,
   if (graph.tasks.empty())
     return {Rung{}};
   Climb climb(graph, polish);
+  climb.addPrologues();
   climb.samplePrices();
   climb.parkValues();
   climb.relieveTargets();

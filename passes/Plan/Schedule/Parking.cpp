@@ -81,7 +81,8 @@ struct Clock {
       for (;
            run != timeline.runs.size() && size_t(timeline.stepOf[run]) == step;
            ++run) {
-        now += graph.tasks[size_t(timeline.runs[run])].seconds;
+        now += graph.tasks[size_t(timeline.runs[run])].secondsOf(
+            timeline.forms[run]);
         bytes[step] = std::max(bytes[step], timeline.bytes[run]);
       }
       end[step] = now;
@@ -272,8 +273,10 @@ void Search::settle(Plan &plan, double speed) {
         int(c);
   size_t source = 0;
   for (size_t r = 0; r != timeline.runs.size(); ++r)
-    for (size_t i = 0; i != graph.tasks[size_t(timeline.runs[r])].reads.size();
-         ++i)
+    for (size_t reads = graph.tasks[size_t(timeline.runs[r])]
+                            .readsOf(timeline.forms[r])
+                            .size();
+         reads > 0; --reads)
       lastRead[size_t(timeline.sources[source++])] = int(r);
   struct Trip {
     size_t park;

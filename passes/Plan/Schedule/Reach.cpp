@@ -36,7 +36,8 @@ static std::vector<char> reach(const Graph &graph, int from, F next) {
 std::vector<char> tarn::schedule::before(const Graph &graph, int task) {
   return reach(graph, task, [&](const Task &later, auto visit) {
     for (int value : later.reads)
-      visit(graph.values[size_t(value)].maker);
+      if (!later.mayDoWithout(value))
+        visit(graph.values[size_t(value)].maker);
   });
 }
 
@@ -45,7 +46,8 @@ std::vector<char> tarn::schedule::behind(const Graph &graph,
   return reach(graph, task, [&](const Task &earlier, auto visit) {
     for (int value : earlier.makes)
       for (int reader : readers[size_t(value)])
-        visit(reader);
+        if (!graph.tasks[size_t(reader)].mayDoWithout(value))
+          visit(reader);
   });
 }
 

@@ -11,7 +11,7 @@ namespace tarn::schedule {
 using Readers = std::vector<std::vector<int>>;
 Readers readersOf(const Graph &graph);
 
-/// By task: whether it runs before `task` in every order.
+/// By task: whether it runs before `task` in every order, whatever forms run.
 std::vector<char> before(const Graph &graph, int task);
 /// By task: whether its first run is behind that of `task` in every order.
 std::vector<char> behind(const Graph &graph, const Readers &readers, int task);

@@ -43,19 +43,28 @@ Player::Player(const Graph &graph) : graph(graph) {
     reads.insert(reads.end(), task.reads.begin(), task.reads.end());
     makes.insert(makes.end(), task.makes.begin(), task.makes.end());
   }
-  firstRead.push_back(int(reads.size()));
   firstMade.push_back(int(makes.size()));
+  for (const Task &task : graph.tasks) {
+    firstForm.push_back(int(firstRead.size()));
+    for (const Form &form : task.forms) {
+      firstRead.push_back(int(reads.size()));
+      reads.insert(reads.end(), form.reads.begin(), form.reads.end());
+    }
+  }
+  firstRead.push_back(int(reads.size()));
 }
 
 /// Runs a task whose reads all live.
-void Player::launch(int task, int step) {
+void Player::launch(int task, int form, int step) {
+  size_t slot = slotOf(task, form);
   int run = int(timeline.runs.size());
   for (int other : graph.tasks[size_t(task)].retires)
     isRetired[size_t(other)] = 1;
   timeline.runs.push_back(task);
+  timeline.forms.push_back(form);
   timeline.stepOf.push_back(step);
-  timeline.seconds += graph.tasks[size_t(task)].seconds;
-  for (int i = firstRead[size_t(task)]; i != firstRead[size_t(task) + 1]; ++i) {
+  timeline.seconds += graph.tasks[size_t(task)].secondsOf(form);
+  for (int i = firstRead[slot]; i != firstRead[slot + 1]; ++i) {
     size_t value = size_t(reads[size_t(i)]);
     int life = lifeOf[value];
     Life &read = timeline.lives[size_t(life)];
@@ -119,29 +128,51 @@ void Player::fetchFor(const Plan &plan, int task) {
   }
 }
 
+/// The task in the form that does without what is not there and what it can
+/// make itself. What waits in host memory is copied back.
+Player::Frame Player::frameOf(int index) {
+  const Task &task = graph.tasks[size_t(index)];
+  int form = -1;
+  for (bool changed = !task.forms.empty(); changed;) {
+    changed = false;
+    for (int value : task.readsOf(form)) {
+      if (lifeOf[size_t(value)] >= 0 || sentBy[size_t(value)] >= 0)
+        continue;
+      int other = task.formWithout(value, form);
+      if (other < 0)
+        continue;
+      if (takenBy[size_t(value)] >= 0)
+        isUsed[size_t(takenBy[size_t(value)])] = 1;
+      form = other;
+      changed = true;
+      break;
+    }
+  }
+  return {index, form, firstRead[slotOf(index, form)]};
+}
+
 /// Runs a task, and before it whatever makes what it reads.
 bool Player::run(int task, int step, size_t limit) {
   stack.clear();
-  stack.push_back({task, firstRead[size_t(task)]});
+  stack.push_back(frameOf(task));
   while (!stack.empty()) {
     Frame &frame = stack.back();
     // A value that was there may not be lost again within the step, so one pass
     // over the reads is enough.
-    int end = firstRead[size_t(frame.task) + 1];
+    int end = firstRead[slotOf(frame.task, frame.form) + 1];
     while (frame.read != end && lifeOf[size_t(reads[size_t(frame.read)])] >= 0)
       ++frame.read;
     if (frame.read != end) {
       int value = reads[size_t(frame.read++)];
-      int maker = graph.values[size_t(value)].maker;
       if (sentBy[size_t(value)] >= 0)
         fetch(value);
       else
-        stack.push_back({maker, firstRead[size_t(maker)]});
+        stack.push_back(frameOf(graph.values[size_t(value)].maker));
       continue;
     }
     if (timeline.runs.size() >= limit || isRetired[size_t(frame.task)])
       return false;
-    launch(frame.task, step);
+    launch(frame.task, frame.form, step);
     stack.pop_back();
   }
   return true;
@@ -164,33 +195,35 @@ void Player::takeOver() {
   for (size_t r = 0; r != timeline.runs.size(); ++r) {
     size_t index = size_t(timeline.runs[r]);
     const Task &task = graph.tasks[index];
-    if (task.workspace) {
-      bytes[r] += task.workspace;
-      bytes[r + 1] -= task.workspace;
+    int form = timeline.forms[r];
+    size_t slot = slotOf(int(index), form);
+    if (int64_t workspace = task.workspaceOf(form)) {
+      bytes[r] += workspace;
+      bytes[r + 1] -= workspace;
     }
     while (timeline.lives[life].copy >= 0)
       ++life; // copies bring these
     size_t firstLife = life, firstSource = source;
     life += size_t(firstMade[index + 1] - firstMade[index]);
-    source += size_t(firstRead[index + 1] - firstRead[index]);
-    if (task.shares.empty())
+    source += size_t(firstRead[slot + 1] - firstRead[slot]);
+    const std::vector<int> &own = task.readsOf(form);
+    if (task.sharesOf(form).empty())
       continue;
     taken.clear();
     for (size_t m = firstLife; m != life; ++m) {
       Life &made = timeline.lives[m];
       int64_t size = graph.values[size_t(made.value)].bytes;
-      for (auto [read, into] : task.shares) {
+      for (auto [read, into] : task.sharesOf(form)) {
         if (into != made.value || made.over >= 0)
           continue;
-        for (size_t i = 0; i != task.reads.size(); ++i) {
+        for (size_t i = 0; i != own.size(); ++i) {
           int from = timeline.sources[firstSource + i];
           const Life &old = timeline.lives[size_t(from)];
           bool isNeeded = graph.values[size_t(read)].isResult &&
                           lifeOf[size_t(read)] == from;
           bool isBefore = old.first != int(r) || old.copy >= 0;
-          if (task.reads[i] == read && old.last == int(r) && isBefore &&
-              !old.isHeld && !isNeeded &&
-              graph.values[size_t(read)].bytes == size &&
+          if (own[i] == read && old.last == int(r) && isBefore && !old.isHeld &&
+              !isNeeded && graph.values[size_t(read)].bytes == size &&
               std::find(taken.begin(), taken.end(), from) == taken.end()) {
             made.over = from;
             taken.push_back(from);
@@ -206,6 +239,7 @@ void Player::takeOver() {
 
 void Player::begin(const Plan &plan) {
   timeline.runs.clear();
+  timeline.forms.clear();
   timeline.stepOf.clear();
   timeline.lives.clear();
   timeline.sources.clear();
@@ -356,7 +390,7 @@ void Player::finishCopies() {
     }
     if (r == runs)
       break;
-    now += graph.tasks[size_t(timeline.runs[r])].seconds;
+    now += graph.tasks[size_t(timeline.runs[r])].secondsOf(timeline.forms[r]);
   }
   timeline.seconds = now;
   timeline.stall = now - work;
@@ -378,4 +412,85 @@ void Player::prune(Plan &plan) {
   size_t i = 0, p = 0;
   plan.cuts.eraseIf([&](const Cut &) { return !isUsed[i++]; });
   std::erase_if(plan.parks, [&](const Park &) { return !isParkUsed[p++]; });
+}
+
+Plan tarn::schedule::withoutUnread(const Graph &graph, const Plan &plan) {
+  if (std::none_of(graph.tasks.begin(), graph.tasks.end(),
+                   [](const Task &task) { return !task.forms.empty(); }))
+    return plan;
+  Player player(graph);
+  const Timeline &timeline = player.play(plan);
+  if (!timeline.ended)
+    return plan;
+  size_t runs = timeline.runs.size();
+  auto valueOf = [&](size_t life) -> const Value & {
+    return graph.values[size_t(timeline.lives[life].value)];
+  };
+  std::vector<int> readers(timeline.lives.size(), 0);
+  for (int life : timeline.sources)
+    ++readers[size_t(life)];
+  for (const Copy &copy : timeline.copies)
+    ++readers[size_t(copy.life)];
+  // By run, from the last one on: whether what it makes is wanted.
+  std::vector<char> isGone(runs, 0);
+  size_t life = timeline.lives.size(), source = timeline.sources.size();
+  for (size_t r = runs; r-- > 0;) {
+    size_t task = size_t(timeline.runs[r]);
+    bool isWanted = false;
+    for (size_t i = 0; i != graph.tasks[task].makes.size(); ++i) {
+      --life;
+      isWanted |= readers[life] > 0 || valueOf(life).isResult;
+    }
+    while (life > 0 && timeline.lives[life - 1].copy >= 0)
+      --life; // copies brought these
+    source -= graph.tasks[task].readsOf(timeline.forms[r]).size();
+    if (isWanted)
+      continue;
+    isGone[r] = 1;
+    for (size_t i = 0; i != graph.tasks[task].readsOf(timeline.forms[r]).size();
+         ++i)
+      --readers[size_t(timeline.sources[source + i])];
+  }
+  // What is to happen behind a task that does not run happens behind the one
+  // before it; what is to happen before it, before the next one.
+  std::vector<char> isDropped(graph.tasks.size(), 0), hasRun(isDropped);
+  for (size_t r = 0; r != runs; ++r) {
+    size_t task = size_t(timeline.runs[r]);
+    if (!hasRun[task] && plan.order[size_t(timeline.stepOf[r])] == int(task))
+      isDropped[task] = isGone[r];
+    hasRun[task] = 1;
+  }
+  Plan kept;
+  std::vector<int> insteadOf(graph.tasks.size(), -1), next(insteadOf);
+  for (size_t i = plan.order.size(), behind = i; i-- > 0;) {
+    if (!isDropped[size_t(plan.order[i])])
+      behind = i;
+    if (behind != plan.order.size())
+      next[size_t(plan.order[i])] = plan.order[behind];
+  }
+  for (int task : plan.order) {
+    if (!isDropped[size_t(task)])
+      kept.order.push_back(task);
+    insteadOf[size_t(task)] = kept.order.empty() ? -1 : kept.order.back();
+  }
+  for (const Cut &cut : plan.cuts)
+    if (int task = insteadOf[size_t(cut.task)]; task >= 0)
+      kept.cuts.insert({task, cut.value});
+  for (const Cut &early : plan.early)
+    if (int task = insteadOf[size_t(early.task)];
+        task >= 0 &&
+        !isDropped[size_t(graph.values[size_t(early.value)].maker)])
+      kept.early.insert({task, early.value});
+  for (Park park : plan.parks) {
+    park.away = insteadOf[size_t(park.away)];
+    park.fetch = next[size_t(park.fetch)];
+    if (park.away >= 0 && park.fetch >= 0)
+      kept.parks.push_back(park);
+  }
+  double seconds = timeline.seconds;
+  int64_t peak = timeline.peak, hostPeak = timeline.hostPeak;
+  player.play(kept);
+  bool isBetter = timeline.ended && timeline.seconds <= seconds &&
+                  timeline.peak <= peak && timeline.hostPeak <= hostPeak;
+  return isBetter ? kept : plan;
 }

@@ -5,7 +5,9 @@
 // later has it made again, right before, from what is there (and what is not
 // there is made again too). What is made again stays until its next cut. Every
 // schedule that makes values again when they are read is a plan in this sense
-// (the zeros of the matrix S of Checkmate, arXiv 1910.02653).
+// (the zeros of the matrix S of Checkmate, arXiv 1910.02653). A task with a
+// form that makes such a value itself runs in that form, and the value stays
+// away.
 //
 // A park is a cut of a value that waits in host memory: who reads it later has
 // it copied back instead of made again. The copy out starts as soon as the
@@ -69,7 +71,8 @@ struct Park {
 };
 
 struct Plan {
-  /// Tasks in the order of their first runs.
+  /// Tasks in the order of their first runs. One that is missing runs when
+  /// somebody reads what it makes, if ever.
   std::vector<int> order;
   Cuts cuts;
   /// Pairs like cuts, to the contrary: the value is made again right behind the
@@ -108,6 +111,7 @@ struct HostLife {
 /// A plan played through.
 struct Timeline {
   std::vector<int> runs;   ///< the task of each run
+  std::vector<int> forms;  ///< the form that it runs in; -1: as it is
   std::vector<int> stepOf; ///< the place in the order that it runs for
   /// Given values; then, run after run, what copies back bring from the moment
   /// before it on, and what it makes.
@@ -128,6 +132,11 @@ struct Timeline {
   bool ended = true;
 };
 
+/// The same without first runs that nobody reads the results of: who would have
+/// read them makes them itself. The order then lacks their tasks. Not slower,
+/// and not larger.
+Plan withoutUnread(const Graph &graph, const Plan &plan);
+
 /// Plays plans through, one after the other, in the same memory.
 class Player {
 public:
@@ -139,9 +148,18 @@ public:
   void prune(Plan &plan);
 
 private:
+  struct Frame {
+    int task, form;
+    int read; ///< a place in `reads`
+  };
+  Frame frameOf(int task);
+  /// The place of a kernel in `firstRead`.
+  size_t slotOf(int task, int form) const {
+    return size_t(form < 0 ? task : firstForm[size_t(task)] + form);
+  }
   void begin(const Plan &plan);
   bool run(int task, int step, size_t limit);
-  void launch(int task, int step);
+  void launch(int task, int form, int step);
   void takeOver();
   const Timeline &abandon();
   void sendAway(const Plan &plan, int task);
@@ -151,9 +169,9 @@ private:
   void finishCopies();
 
   const Graph &graph;
-  /// What tasks read and make, one after the other: most of a search is spent
-  /// playing.
-  std::vector<int> firstRead, reads, firstMade, makes;
+  /// What tasks, then their forms, read, and what tasks make, one after the
+  /// other: most of a search is spent playing.
+  std::vector<int> firstForm, firstRead, reads, firstMade, makes;
   Timeline timeline;
   std::vector<int> lifeOf; ///< of each value, or -1
   /// Of each value the cut that took it last, as a place in the plan's cuts,
@@ -167,10 +185,6 @@ private:
   std::vector<int> parkedBy, sentBy, firstAway, nextAway, firstFetch, nextFetch;
   std::vector<char> isParkUsed;
   std::vector<int> taken;
-  struct Frame {
-    int task;
-    int read; ///< a place in `reads`
-  };
   std::vector<Frame> stack;
 };
 

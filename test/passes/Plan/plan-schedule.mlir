@@ -12,7 +12,7 @@
 
 // The ladder is noted.
 // KEEP: tarn.plan = {bound_bytes = {{[0-9]+}} : i64, bound_moments = {{[0-9]+}} : i64, bound_seconds = {{.*}} : f64, chosen = "keep-all"
-// KEEP-SAME: rungs = [{again_seconds = 0{{.*}} arena_bytes = {{[0-9]+}} : i64, {{.*}} name = "keep-all", offloaded_bytes = 0 : i64, repeats = 0 : i64
+// KEEP-SAME: rungs = [{again_seconds = 0{{.*}} arena_bytes = {{[0-9]+}} : i64, {{.*}} name = "keep-all", offloaded_bytes = 0 : i64, prologues = 0 : i64, repeats = 0 : i64
 // KEEP-LABEL: func.func @step
 // KEEP: kernel = @[[FIRST:k_[a-z_0-9]+]]}
 // KEEP-NOT: kernel = @[[FIRST]]}

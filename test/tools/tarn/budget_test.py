@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The budget is a contract: met to the byte or refused with the smallest that
-is; a larger one is never slower; what is computed again or waits in host memory
-changes no bit; without host memory the contract is the same.
+is; a larger one is never slower; what is computed again, in launches of its own
+or in the prologues of its readers, or waits in host memory changes no bit; without
+host memory the contract is the same.
 
 Usage: budget_test.py EXAMPLES CHECKER FOLDER
 """
@@ -44,6 +45,26 @@ def allocated(manifest):
             most("input_bytes") + most("output_bytes"))
 
 
+def check_prologues(name, rung, plan):
+    """The kernels that make inputs themselves are named, with what they make.
+    How many there are."""
+    said = rung.get("prologues", 0)
+    steps = [s for f in plan["functions"] for s in f["steps"] if "prologue" in s]
+    check(len(steps) == said, f"{name}: {len(steps)} of {said} prologues are named")
+    for step in steps:
+        check(all(made["op"] and made["place"] and made["bytes"] > 0
+                  for made in step["prologue"]), step)
+    # A value that lies in memory at other times says who makes it, too; some of
+    # them never lie there.
+    why = "recomputed in the prologue of "
+    told = [t["why"].split(why)[1].split("; ")[0].split(", ")
+            for f in plan["functions"] for t in f["tensors"] if why in t.get("why", "")]
+    kernels = {step["kernel"] for step in steps}
+    check(bool(told) == bool(said) and all(set(names) <= kernels and len(set(names)) == len(names)
+                       for names in told), f"{name}: {told} of {kernels}")
+    return said
+
+
 def hosted(manifest):
     """Pinned host memory that the runtime asks for."""
     return max(f.get("host_bytes", 0) for f in manifest["targets"][0]["functions"])
@@ -57,7 +78,8 @@ def run_case(name, host, example, hyper, shape, examples, checker):
         name = f"{name}-host-{host}"
     plan = json.loads(tarn("plan", *model, "--budget", "none", "--json").stdout)
     rungs = {r["name"]: r for r in plan["rungs"]}
-    check(plan["chosen"] == "keep-all" and plan["bound_bytes"] <= plan["least_bytes"], plan)
+    check(rungs[plan["chosen"]]["seconds"] <= rungs["keep-all"]["seconds"] and
+          plan["bound_bytes"] <= plan["least_bytes"], plan)
     keep = plan["other_bytes"] + rungs["keep-all"]["arena_bytes"]
     least = plan["least_bytes"]
     check(least < keep, f"{name}: {least} of {keep}")
@@ -66,13 +88,14 @@ def run_case(name, host, example, hyper, shape, examples, checker):
     check(host is not None or said.count("error: ") == 1 and f"({least} bytes)" in said and
           f"{example}.tarn:" in said, said)
 
-    # In the middle a plan that does both, if there is one.
+    # In the middle a plan that does both, if there is one; with little host memory
+    # one that uses it.
     mixed = [plan["other_bytes"] + r["arena_bytes"] for r in rungs.values()
-             if r["repeats"] and r["offloaded_bytes"] and r["seconds"] == min(
+             if (r["repeats"] or host) and r["offloaded_bytes"] and r["seconds"] == min(
                  o["seconds"] for o in rungs.values() if o["arena_bytes"] <= r["arena_bytes"])]
     middle = max((b for b in mixed if least < b < keep), default=(least + keep) // 2)
 
-    before, hashes, parked, both = None, set(), False, False
+    before, hashes, parked, both, prologues = None, set(), False, False, 0
     for budget in (least, middle, "none") if host is None else (middle,):
         art = f"{name}-{budget}.art"
         tarn("compile", *model, "--budget", budget, "-o", art, "-q")
@@ -95,12 +118,14 @@ def run_case(name, host, example, hyper, shape, examples, checker):
             check(host is None or rung["host_bytes"] <= host, f"{name}: {rung} of the host")
             both |= rung["repeats"] > 0 and rung["offloaded_bytes"] > 0
             parked |= rung["offloaded_bytes"] > 0
+            prologues += check_prologues(f"{name} in {budget}", rung, chosen)
             check(before is None or seconds <= before, f"{name}: slower in {budget}")
             check(all(rungs.get(r["name"], r) == r for r in chosen["rungs"]), f"{name}: the ladder knows the budget")
             before = seconds
         out = tarn("train", art, "text", "--steps", 8, "--out", f"run-{art}", "--json").stdout
         hashes.add(json.loads(out)["hash"])
     check(len(hashes) == 1, f"{name}: the budget changes bits: {hashes}")
+    check(prologues > 0, f"{name}: nothing is made in prologues")
     check(parked == (host != 0), f"{name}: in host memory: {parked}")
     return hashes, both
 

@@ -62,6 +62,49 @@ Link tarn::schedule::randomLink(unsigned seed) {
   return link;
 }
 
+Graph tarn::schedule::withForms(Graph graph, unsigned seed) {
+  std::mt19937 random(seed);
+  auto below = [&](int n) { return int(random() % unsigned(n)); };
+  for (Task &task : graph.tasks) {
+    // In turn, so that one form may do without two values.
+    std::vector<Form> forms;
+    for (int value : task.reads) {
+      int maker = graph.values[size_t(value)].maker;
+      if (maker < 0 || below(2))
+        continue;
+      const Task &making = graph.tasks[size_t(maker)];
+      auto inPrologue = [&](const Form &from) {
+        Form form = from;
+        form.without.push_back(value);
+        std::sort(form.without.begin(), form.without.end());
+        std::set<int> reads(from.reads.begin(), from.reads.end());
+        reads.erase(value);
+        reads.insert(making.reads.begin(), making.reads.end());
+        for (int other : making.makes)
+          if (other != value && below(2))
+            reads.insert(other);
+        for (int other : form.without)
+          reads.erase(other);
+        form.reads.assign(reads.begin(), reads.end());
+        form.seconds = std::max(0.0, from.seconds + below(5) - 1);
+        std::erase_if(form.shares, [&](std::pair<int, int> share) {
+          return !reads.count(share.first);
+        });
+        return form;
+      };
+      std::vector<Form> more{inPrologue(
+          {{}, task.seconds, task.workspace, task.reads, task.shares})};
+      for (const Form &form : forms)
+        more.push_back(inPrologue(form));
+      for (Form &form : more)
+        if (forms.size() < 3)
+          forms.push_back(std::move(form));
+    }
+    task.forms = std::move(forms);
+  }
+  return graph;
+}
+
 Graph tarn::schedule::transformer(int layers) {
   constexpr double seconds[10] = {1, 48, 20, 16, 1, 1, 64, 2, 64, 1};
   constexpr int bytes[10] = {16, 48, 16, 16, 16, 16, 64, 64, 16, 16};
@@ -152,18 +195,22 @@ int64_t tarn::schedule::bruteForcePeak(const Graph &graph) {
         push({live & ~(1u << v), done}, peak);
     for (size_t t = 0; t != tasks; ++t) {
       const Task &task = graph.tasks[t];
-      unsigned reads = maskOf(task.reads), makes = maskOf(task.makes);
-      if ((reads & ~live) || ((done >> t & 1) && !task.mayRepeat))
+      unsigned makes = maskOf(task.makes);
+      if ((done >> t & 1) && !task.mayRepeat)
         continue;
-      // What lives already is made a second time beside itself.
-      int64_t bytes =
-          bytesOf(live | makes) + bytesOf(live & makes) + task.workspace;
-      push({live | makes, done | 1u << t}, std::max(peak, bytes));
-      for (auto [from, into] : task.shares)
-        if (!(live >> into & 1) && graph.values[size_t(from)].bytes ==
-                                       graph.values[size_t(into)].bytes)
-          push({(live | makes) & ~(1u << from), done | 1u << t},
-               std::max(peak, bytes - graph.values[size_t(into)].bytes));
+      for (int form = -1; form != int(task.forms.size()); ++form) {
+        if (maskOf(task.readsOf(form)) & ~live)
+          continue;
+        // What lives already is made a second time beside itself.
+        int64_t bytes = bytesOf(live | makes) + bytesOf(live & makes) +
+                        task.workspaceOf(form);
+        push({live | makes, done | 1u << t}, std::max(peak, bytes));
+        for (auto [from, into] : task.sharesOf(form))
+          if (!(live >> into & 1) && graph.values[size_t(from)].bytes ==
+                                         graph.values[size_t(into)].bytes)
+            push({(live | makes) & ~(1u << from), done | 1u << t},
+                 std::max(peak, bytes - graph.values[size_t(into)].bytes));
+      }
     }
   }
   return -1;
@@ -224,7 +271,8 @@ static std::string replayCopies(const Graph &graph, const Timeline &timeline) {
         bytes += graph.values[size_t(copy.value)].bytes;
     hostPeak = std::max(hostPeak, bytes);
     if (moment != runs)
-      now += graph.tasks[size_t(timeline.runs[size_t(moment)])].seconds;
+      now += graph.tasks[size_t(timeline.runs[size_t(moment)])].secondsOf(
+          timeline.forms[size_t(moment)]);
   }
   for (const Copy &copy : timeline.copies)
     parked += copy.isOut ? graph.values[size_t(copy.value)].bytes : 0;
@@ -256,11 +304,14 @@ std::string tarn::schedule::replay(const Graph &graph,
     const Task &task = graph.tasks[size_t(index)];
     if (ran[size_t(index)]++ && !task.mayRepeat)
       return "task " + std::to_string(index) + " may run once";
-    seconds += task.seconds;
     for (; isBrought(); ++life)
       if (timeline.lives[life].first != int(r))
         return "something is copied back at another time";
-    for (int value : task.reads) {
+    int form = timeline.forms[r];
+    if (form >= int(task.forms.size()))
+      return "run " + std::to_string(r) + " has no such form";
+    seconds += task.secondsOf(form);
+    for (int value : task.readsOf(form)) {
       int from = timeline.sources[source++];
       const Life &read = timeline.lives[size_t(from)];
       bool isGiven = graph.values[size_t(value)].maker < 0;
@@ -280,7 +331,10 @@ std::string tarn::schedule::replay(const Graph &graph,
     }
   }
   for (size_t t = 0; t != ran.size(); ++t)
-    if (!ran[t])
+    if (!ran[t] && std::any_of(graph.tasks[t].makes.begin(),
+                               graph.tasks[t].makes.end(), [&](int value) {
+                                 return graph.values[size_t(value)].isResult;
+                               }))
       return "task " + std::to_string(t) + " does not run";
   if (std::abs(seconds + timeline.stall - timeline.seconds) > 1e-6 * seconds)
     return "the seconds are wrong";
@@ -306,7 +360,8 @@ std::string tarn::schedule::replay(const Graph &graph,
   }
   int64_t peak = 0;
   for (size_t r = 0; r != runs; ++r) {
-    int64_t bytes = graph.tasks[size_t(timeline.runs[r])].workspace;
+    int64_t bytes =
+        graph.tasks[size_t(timeline.runs[r])].workspaceOf(timeline.forms[r]);
     for (size_t i = 0; i != timeline.lives.size(); ++i) {
       const Life &each = timeline.lives[i];
       bool isTaken = over[i] >= 0 && each.last == int(r);

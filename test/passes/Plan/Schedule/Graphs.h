@@ -16,6 +16,10 @@ Graph randomGraph(unsigned seed, int mostValues);
 /// tasks.
 Link randomLink(unsigned seed);
 
+/// The same graph with tasks that can make some of what they read themselves,
+/// from what its makers read.
+Graph withForms(Graph graph, unsigned seed);
+
 /// The training step of a transformer: ten tasks a layer and their backward
 /// tasks.
 Graph transformer(int layers);
