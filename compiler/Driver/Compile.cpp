@@ -202,6 +202,7 @@ CompileStatus tarn::compile(const CompileRequest &request,
   options.budgetBytes = request.budgetBytes;
   options.hostBytes = request.hostBytes;
   options.keepAllFirst = request.keepAllFirst;
+  options.orSmallest = request.orSmallest;
   options.times = request.times;
   if (!request.device.empty())
     options.device = request.device;

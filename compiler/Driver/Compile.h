@@ -42,6 +42,9 @@ struct CompileRequest {
   int64_t hostBytes = -1;
   /// Keep all where that fits, though another plan is faster.
   bool keepAllFirst = false;
+  /// Go on with the smallest plan where none fits into the budget; the error is
+  /// told, and `leastBudget` is set.
+  bool orSmallest = false;
   /// Folder for the IR after each pass that changed it; empty = none.
   std::string dump;
   /// Begin with this phase (flag name of compiler/Pipeline), on IR that

@@ -88,7 +88,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
          options.budgetBytes >= 0 && options.policy == "keep-all"
              ? "auto"
              : options.policy,
-         options.device, options.times, options.hostBytes}));
+         options.device, options.times, options.hostBytes,
+         options.orSmallest}));
     if (options.policy == "offload-all")
       pm.addNestedPass<func::FuncOp>(createTarnPlanOffload());
     pm.addPass(createTarnPlanMemory());

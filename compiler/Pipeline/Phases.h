@@ -43,6 +43,8 @@ struct PipelineOptions {
   int64_t hostBytes = -1;
   /// Keep all where that fits, though another plan is faster.
   bool keepAllFirst = false;
+  /// Take the smallest plan where none fits, and say so.
+  bool orSmallest = false;
   /// The device that times are estimated for.
   std::string device = "cpu";
   /// A file with measured times of kernels; empty = none.

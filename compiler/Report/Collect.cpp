@@ -10,6 +10,7 @@
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -354,6 +355,20 @@ void Collector::addLadder() {
   report.leastBytes = integer(notes, "least_bytes");
   report.boundBytes = integer(notes, "bound_bytes");
   report.otherBytes = integer(notes, "other_bytes");
+  auto real = [](DictionaryAttr from, StringRef name) {
+    auto found = from.getAs<FloatAttr>(name);
+    return found ? found.getValueAsDouble() : 0.0;
+  };
+  report.planSeconds = real(notes, "plan_seconds");
+  report.boundSeconds = real(notes, "bound_seconds");
+  report.boundMethod = llvm::formatv("minimum cuts at {0} moments",
+                                     integer(notes, "bound_moments"));
+  if (auto repeats = notes.getAs<ArrayAttr>("repeats"))
+    for (Attribute entry : repeats) {
+      auto from = cast<DictionaryAttr>(entry);
+      report.repeats.push_back(
+          {integer(from, "count"), integer(from, "kernels")});
+    }
   // Other functions' arenas bound the total from below.
   int64_t floor = integer(notes, "floor_bytes");
   auto rungs = notes.getAs<ArrayAttr>("rungs");
@@ -365,17 +380,12 @@ void Collector::addLadder() {
     rung.arenaBytes = integer(from, "arena_bytes");
     rung.prologues = integer(from, "prologues");
     rung.totalBytes = report.otherBytes + std::max(rung.arenaBytes, floor);
-    if (auto seconds = from.getAs<FloatAttr>("seconds"))
-      rung.seconds = seconds.getValueAsDouble();
+    rung.seconds = real(from, "seconds");
     rung.repeats = integer(from, "repeats");
     rung.offloadedBytes = integer(from, "offloaded_bytes");
     rung.hostBytes = integer(from, "host_bytes");
-    auto real = [&](StringRef name) {
-      auto found = from.getAs<FloatAttr>(name);
-      return found ? found.getValueAsDouble() : 0.0;
-    };
-    rung.againSeconds = real("again_seconds");
-    rung.copySeconds = real("copy_seconds");
+    rung.againSeconds = real(from, "again_seconds");
+    rung.copySeconds = real(from, "copy_seconds");
     report.rungs.push_back(rung);
   }
 }

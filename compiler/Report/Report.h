@@ -112,6 +112,11 @@ struct Rung {
   int64_t prologues = 0;
 };
 
+/// `count` stretches of `kernels` kernels that are alike, as layers are.
+struct Alike {
+  int64_t count = 0, kernels = 0;
+};
+
 /// A way to need less, or to be faster.
 struct Advice {
   std::string what;   ///< `bf16`, `B=2`, `budget 3.2 GiB`
@@ -171,6 +176,11 @@ struct Report {
   std::string chosen;
   std::vector<Rung> rungs;
   int64_t leastBytes = 0, boundBytes = 0, otherBytes = 0;
+  /// Of the chosen rung, and what no plan of these kernels in as much memory
+  /// goes below; how that was found. 0 and empty without a ladder.
+  double planSeconds = 0, boundSeconds = 0;
+  std::string boundMethod;
+  std::vector<Alike> repeats;
   /// Estimated seconds of a training step, and how far off that may be.
   double seconds = 0, error = 0;
   /// `roofline`, or `measured, 12 of 14 kernels`.

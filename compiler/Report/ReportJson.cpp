@@ -136,6 +136,13 @@ static Json peakJson(const Report &report) {
   return out;
 }
 
+static Json alikeJson(const Alike &alike) {
+  Json out = Json::object();
+  out.set("count", alike.count);
+  out.set("kernels", alike.kernels);
+  return out;
+}
+
 static Json rungJson(const Rung &rung) {
   Json out = Json::object();
   out.set("name", rung.name);
@@ -205,6 +212,10 @@ Json tarn::report::toJson(const Report &report) {
   out.set("least_bytes", report.leastBytes);
   out.set("bound_bytes", report.boundBytes);
   out.set("other_bytes", report.otherBytes);
+  out.set("plan_seconds", report.planSeconds);
+  out.set("bound_seconds", report.boundSeconds);
+  out.set("bound_method", report.boundMethod);
+  out.set("repeats", listJson(report.repeats, alikeJson));
   out.set("rungs", listJson(report.rungs, rungJson));
   Json host = Json::object();
   host.set("bytes", report.hostBytes);

@@ -200,6 +200,10 @@ void Reader::lists(const Json &from, Report &report) {
     if (json.find("prologues"))
       read(json, "prologues", rung.prologues);
   });
+  list(from, "repeats", report.repeats, [&](const Json &json, Alike &alike) {
+    read(json, "count", alike.count);
+    read(json, "kernels", alike.kernels);
+  });
   list(from, "advice", report.advice, [&](const Json &json, Advice &advice) {
     read(json, "what", advice.what);
     read(json, "how", advice.how);
@@ -270,6 +274,9 @@ void Reader::report(const Json &from, Report &report) {
   read(from, "least_bytes", report.leastBytes);
   read(from, "bound_bytes", report.boundBytes);
   read(from, "other_bytes", report.otherBytes);
+  read(from, "plan_seconds", report.planSeconds);
+  read(from, "bound_seconds", report.boundSeconds);
+  read(from, "bound_method", report.boundMethod);
   Json host = object(from, "host");
   read(host, "bytes", report.hostBytes);
   read(host, "pinned_bytes", report.pinnedBytes);

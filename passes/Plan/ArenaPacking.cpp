@@ -42,13 +42,15 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
   std::vector<packing::Buffer> buffers = makeBuffers(values);
   // A node costs about as much as there are values.
   packing::Limits limits;
-  limits.nodes = 400'000 / (values.size() + 1);
+  // Of so many the greedy orders are near the bound, and a search is not cheap.
+  constexpr size_t many = 600;
+  limits.nodes = values.size() > many ? 0 : 400'000 / (values.size() + 1);
   limits.pairs = 4'000'000 + 4'000 * values.size();
   limits.slack = 1.0 / 4096;
   packing::Packing packed = packing::packSmallest(buffers, limits);
   if (values.size() <= packing::mostSearched &&
       double(packed.bytes) > 1.01 * double(packed.bound)) {
-    limits.nodes *= 10;
+    limits.nodes = 4'000'000 / (values.size() + 1);
     packed = packing::packSmallest(buffers, limits);
   }
   for (size_t i = 0; i != values.size(); ++i)

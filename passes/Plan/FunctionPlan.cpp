@@ -32,9 +32,19 @@ LogicalResult StateLayout::add(func::FuncOp function, StringRef role,
   return success();
 }
 
-tile::KernelOp FunctionPlan::kernelOf(graph::ClusterOp cluster) {
+KernelTable::KernelTable(func::FuncOp function) {
+  auto module = function->getParentOfType<ModuleOp>();
+  for (auto kernel : module.getOps<tile::KernelOp>())
+    kernels[kernel.getSymNameAttr()] = kernel;
+}
+
+tile::KernelOp KernelTable::of(graph::ClusterOp cluster) const {
   auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
-  return SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol);
+  return symbol ? kernels.lookup(symbol.getAttr()) : tile::KernelOp();
+}
+
+tile::KernelOp FunctionPlan::kernelOf(graph::ClusterOp cluster) {
+  return kernels.of(cluster);
 }
 
 bool FunctionPlan::accumulates(graph::ClusterOp cluster, unsigned output) {
@@ -149,14 +159,15 @@ void FunctionPlan::placeResults() {
     }
     results.push_back(result);
   }
+  ArgumentIndex arguments(function);
   for (Result &result : results) {
     auto cluster = result.root.getDefiningOp<graph::ClusterOp>();
     if (!cluster || homes.contains(result.root))
       continue;
     if (result.isState) {
       std::optional<unsigned> argument =
-          findArgument(function, resultRole(function, result.index),
-                       resultName(function, result.index));
+          arguments.find(resultRole(function, result.index),
+                         resultName(function, result.index));
       if (argument && !mayReplace(result.root, *argument))
         continue;
     }
@@ -181,7 +192,8 @@ void FunctionPlan::placeResults() {
 /// arena too, and nobody reads it later.
 Value FunctionPlan::replacedBy(graph::ClusterOp cluster, unsigned output,
                                llvm::SmallDenseSet<Value> &taken) {
-  for (auto [input, into] : sharedBuffers(cluster)) {
+  for (auto [input, into] :
+       sharedBuffers(kernelOf(cluster), cluster.getInputs())) {
     Value old = throughReshapes(cluster.getInputs()[input]);
     if (into == output &&
         isa_and_nonnull<graph::ClusterOp, step::MoveStartOp>(

@@ -21,6 +21,17 @@ inline int64_t bytesOf(mlir::Type type) {
 /// Rounded up to what every slice is aligned to.
 inline int64_t aligned(int64_t bytes) { return llvm::alignTo(bytes, 64); }
 
+/// The kernels of a function's module, by name.
+class KernelTable {
+public:
+  explicit KernelTable(mlir::func::FuncOp function);
+  /// Null where there is none.
+  tile::KernelOp of(graph::ClusterOp cluster) const;
+
+private:
+  llvm::DenseMap<mlir::StringAttr, tile::KernelOp> kernels;
+};
+
 /// The state of all functions: one place per role and name.
 class StateLayout {
 public:
@@ -80,7 +91,8 @@ public:
   /// A function that runs `turns` times in a repeat.
   FunctionPlan(mlir::func::FuncOp function, const StateLayout &state,
                mlir::OpBuilder &b, int64_t turns)
-      : turns(turns), function(function), state(state), b(b) {}
+      : turns(turns), function(function), state(state), b(b),
+        kernels(function) {}
 
   mlir::LogicalResult plan();
   /// Emits the steps at the builder's place.
@@ -152,6 +164,7 @@ private:
   mlir::func::FuncOp function;
   const StateLayout &state;
   mlir::OpBuilder &b;
+  KernelTable kernels;
   /// Kernels, moves to other spaces and waits, in the function's order.
   llvm::SmallVector<mlir::Operation *> schedule;
   llvm::DenseMap<mlir::Operation *, int64_t> stepOf;

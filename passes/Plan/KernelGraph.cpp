@@ -43,14 +43,6 @@ tarn::sharedBuffers(tile::KernelOp kernel, ValueRange inputs) {
   return pairs;
 }
 
-SmallVector<std::pair<unsigned, unsigned>>
-tarn::sharedBuffers(graph::ClusterOp cluster) {
-  auto symbol = cluster->getAttrOfType<FlatSymbolRefAttr>("kernel");
-  return sharedBuffers(
-      SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(cluster, symbol),
-      cluster.getInputs());
-}
-
 /// Whether all that a kernel does gives the same bits again.
 static bool mayRepeat(graph::ClusterOp cluster) {
   for (Operation &op : cluster.getBody().front())
@@ -65,6 +57,7 @@ KernelGraph::KernelGraph(func::FuncOp function,
                          llvm::function_ref<bool(Value)> isOutside,
                          ArrayRef<Variant> variants)
     : function(function) {
+  KernelTable table(function);
   llvm::SmallDenseSet<Value> returned;
   for (Value operand : returnOf(function).getOperands())
     returned.insert(throughReshapes(operand));
@@ -88,7 +81,8 @@ KernelGraph::KernelGraph(func::FuncOp function,
       values.push_back(result);
       valueIndex[result] = value;
     }
-    for (auto [input, output] : sharedBuffers(cluster)) {
+    for (auto [input, output] :
+         sharedBuffers(table.of(cluster), cluster.getInputs())) {
       std::optional<int> read = indexOf(cluster.getInputs()[input]);
       int made = task.makes[output];
       if (read && tasks.values[size_t(*read)].bytes > 0 &&
@@ -145,11 +139,12 @@ void KernelGraph::addForms(ArrayRef<Variant> variants,
 SmallVector<std::pair<size_t, Value>>
 KernelGraph::statesWritten(llvm::function_ref<bool(Value)> isOutside) {
   SmallVector<std::pair<size_t, Value>> written;
+  ArgumentIndex arguments(function);
   for (auto [i, operand] : llvm::enumerate(returnOf(function).getOperands())) {
     Value made = throughReshapes(operand);
     std::optional<int> index = indexOf(made);
-    std::optional<unsigned> argument = findArgument(
-        function, resultRole(function, i), resultName(function, i));
+    std::optional<unsigned> argument =
+        arguments.find(resultRole(function, i), resultName(function, i));
     if (index && argument && isStateRole(resultRole(function, i)) &&
         isOutside(made))
       written.push_back({size_t(tasks.values[size_t(*index)].maker),
@@ -162,14 +157,24 @@ KernelGraph::statesWritten(llvm::function_ref<bool(Value)> isOutside) {
 /// read the old one, each time that they run.
 void KernelGraph::keepStatesReadable(
     ArrayRef<std::pair<size_t, Value>> written) {
+  // Of each argument who reads it in any form, in order.
+  llvm::DenseMap<Value, SmallVector<size_t>> readers;
+  for (size_t reader = 0; reader != kernels.size(); ++reader) {
+    auto add = [&](ValueRange inputs) {
+      for (Value input : inputs)
+        if (Value from = throughReshapes(input); isa<BlockArgument>(from)) {
+          SmallVector<size_t> &list = readers[from];
+          if (list.empty() || list.back() != reader)
+            list.push_back(reader);
+        }
+    };
+    add(kernels[reader].getInputs());
+    for (const Variant &variant : forms[reader])
+      add(variant.inputs);
+  }
   for (auto [writer, state] : written)
-    for (size_t reader = 0; reader != kernels.size(); ++reader) {
-      // In any form.
-      bool readsIt = reads(kernels[reader].getInputs(), state) ||
-                     llvm::any_of(forms[reader], [&](const Variant &variant) {
-                       return reads(variant.inputs, state);
-                     });
-      if (reader == writer || !readsIt)
+    for (size_t reader : readers.lookup(state)) {
+      if (reader == writer)
         continue;
       int token = tasks.addValue(0);
       values.push_back({});

@@ -5,6 +5,7 @@
 #define PASSES_PLAN_KERNELGRAPH_H
 
 #include "dialects/Tarn/TarnOps.h"
+#include "dialects/Tile/TileOps.h"
 #include "passes/Plan/Schedule/Timeline.h"
 #include "passes/Plan/Variants.h"
 
@@ -17,12 +18,9 @@ namespace tarn {
 /// The value itself, without the reshapes that only rename it.
 mlir::Value throughReshapes(mlir::Value value);
 
-/// Pairs (input, output) of a kernel of which the output may be written over
-/// the input, if nobody reads the input later. For each output, the inputs in
-/// order.
-llvm::SmallVector<std::pair<unsigned, unsigned>>
-sharedBuffers(graph::ClusterOp cluster);
-/// The same for a program that reads `inputs`.
+/// Pairs (input, output) of a kernel that reads `inputs` of which the output
+/// may be written over the input, if nobody reads the input later. For each
+/// output, the inputs in order.
 llvm::SmallVector<std::pair<unsigned, unsigned>>
 sharedBuffers(tile::KernelOp kernel, mlir::ValueRange inputs);
 

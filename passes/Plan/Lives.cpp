@@ -43,11 +43,12 @@ void FunctionPlan::emitNames() {
     bind(home.name, home.role, wholeOf(home.slice, turns),
          home.slice.getStride() ? stacked(type, turns) : type, home.loc);
   }
+  ArgumentIndex arguments(function);
   for (const Result &result : results) {
     StringRef role = resultRole(function, result.index);
     StringRef name = resultName(function, result.index);
     // States that a function makes from nothing are named by its results.
-    if (!result.isState || !findArgument(function, role, name))
+    if (!result.isState || !arguments.find(role, name))
       bind(name, role, result.place, function.getResultTypes()[result.index],
            result.root.getLoc());
   }

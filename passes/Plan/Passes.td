@@ -85,7 +85,9 @@ def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
     Option<"times", "times", "std::string", /*default=*/"\"\"",
            "file with measured times of kernels; empty: none">,
     Option<"hostBytes", "host-bytes", "int64_t", /*default=*/"-1",
-           "host memory that values may be parked in; negative: no limit">
+           "host memory that values may be parked in; negative: no limit">,
+    Option<"orSmallest", "or-smallest", "bool", /*default=*/"false",
+           "take the smallest plan where none fits, and say so">
   ];
 }
 

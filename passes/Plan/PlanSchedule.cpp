@@ -15,6 +15,7 @@
 #include "passes/Plan/KernelGraph.h"
 #include "passes/Plan/Policies.h"
 #include "passes/Plan/Schedule/Ladder.h"
+#include "passes/Plan/Schedule/Repeats.h"
 #include "passes/Plan/Variants.h"
 #include "passes/Train/Roles.h"
 
@@ -80,6 +81,15 @@ public:
   int64_t leastBytes() { return schedule::leastBytes(graph->graph()); }
   schedule::SecondsBound leastSeconds(int64_t bytes) {
     return schedule::leastSeconds(graph->graph(), bytes);
+  }
+  /// Layers that are alike, by what their kernels read, make and take.
+  /// Only what a step has many of.
+  std::vector<schedule::Repeat> repeats() {
+    std::vector<schedule::Repeat> found = schedule::findRepeats(graph->graph());
+    llvm::erase_if(found, [&](const schedule::Repeat &repeat) {
+      return size_t(repeat.covered()) * 20 < graph->graph().tasks.size();
+    });
+    return found;
   }
   /// Adds notes on what lives at the fullest moment, and what would free it.
   /// Plans a copy.
@@ -431,8 +441,11 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
                                << int64_t(budgetBytes) << " bytes)";
     error.attachNote(nowhere) << "the smallest budget that it fits in is "
                               << bytesText(least) << " (" << least << " bytes)";
-    error.attachNote(nowhere) << "no plan of these kernels fits in less than "
-                              << bytesText(bound) << " (" << bound << " bytes)";
+    error.attachNote(nowhere)
+        << "no plan of these kernels fits in less than " << bytesText(bound)
+        << " (" << bound << " bytes), "
+        << llvm::formatv("{0:f1}", 100 * (double(least) / double(bound) - 1))
+        << " % below: the largest working set of one kernel";
     error.attachNote(nowhere)
         << "state, inputs, outputs and constants take " << bytesText(others);
     if (failed(scheduler.explainPeak(smallest, error)))
@@ -462,6 +475,11 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
            b.getNamedAttr("copy_seconds",
                           b.getF64FloatAttr(choice->copySeconds)),
            b.getNamedAttr("seconds", b.getF64FloatAttr(choice->seconds))}));
+    SmallVector<Attribute> alike;
+    for (const schedule::Repeat &repeat : scheduler.repeats())
+      alike.push_back(b.getDictionaryAttr(
+          {b.getNamedAttr("count", b.getI64IntegerAttr(repeat.count)),
+           b.getNamedAttr("kernels", b.getI64IntegerAttr(repeat.tasks))}));
     // Of the seconds that any plan in the same arena takes.
     schedule::SecondsBound seconds =
         scheduler.leastSeconds(scheduler.pack(chosen));
@@ -478,6 +496,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
                             b.getI64IntegerAttr(seconds.moments)),
              b.getNamedAttr("other_bytes", b.getI64IntegerAttr(others)),
              b.getNamedAttr("floor_bytes", b.getI64IntegerAttr(floor)),
+             b.getNamedAttr("repeats", b.getArrayAttr(alike)),
              b.getNamedAttr("rungs", b.getArrayAttr(table))}));
   }
 
@@ -502,8 +521,13 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     Choice &least = smallest(scheduler, choices);
     int64_t leastBudget = others + std::max(scheduler.pack(least), floor);
     int64_t bound = others + std::max(scheduler.leastBytes(), floor);
-    if (!best)
-      return refuse(scheduler, function, least, others, leastBudget, bound);
+    if (!best) {
+      LogicalResult refused =
+          refuse(scheduler, function, least, others, leastBudget, bound);
+      if (!orSmallest)
+        return refused;
+      best = &least;
+    }
     if (policy == "auto")
       note(scheduler, choices, *best, least, others, floor, leastBudget, bound);
     scheduler.apply(*best);

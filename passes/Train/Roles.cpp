@@ -54,6 +54,17 @@ std::optional<unsigned> tarn::findArgument(func::FuncOp function,
   return std::nullopt;
 }
 
+ArgumentIndex::ArgumentIndex(func::FuncOp function) {
+  for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i)
+    indices.insert({{argumentRole(function, i), argumentName(function, i)}, i});
+}
+
+std::optional<unsigned> ArgumentIndex::find(StringRef role,
+                                            StringRef name) const {
+  auto found = indices.find({role, name});
+  return found == indices.end() ? std::nullopt : std::optional(found->second);
+}
+
 static DictionaryAttr describe(MLIRContext *context, StringRef role,
                                StringRef name) {
   Builder builder(context);

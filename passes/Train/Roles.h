@@ -5,6 +5,8 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <map>
+
 namespace tarn {
 
 /// `tarn.role` of an argument ("input", "parameter", ...); empty if none.
@@ -31,6 +33,17 @@ std::optional<unsigned> findResult(mlir::func::FuncOp function,
 std::optional<unsigned> findArgument(mlir::func::FuncOp function,
                                      llvm::StringRef role,
                                      llvm::StringRef name);
+
+/// findArgument for all of a function's.
+class ArgumentIndex {
+public:
+  explicit ArgumentIndex(mlir::func::FuncOp function);
+  std::optional<unsigned> find(llvm::StringRef role,
+                               llvm::StringRef name) const;
+
+private:
+  std::map<std::pair<llvm::StringRef, llvm::StringRef>, unsigned> indices;
+};
 
 /// Adds an argument at the end.
 mlir::Value addArgument(mlir::func::FuncOp function, llvm::StringRef role,

@@ -11,7 +11,6 @@
 #include "tools/tarn/PlanRun.h"
 #include "tools/tarn/Terminal.h"
 
-#include <chrono>
 #include <cstdio>
 #include <optional>
 
@@ -118,9 +117,7 @@ static int obtainReport(const Invocation &in, report::Report &report) {
   PlanSetup setup;
   if (int code = setUpPlan(in, setup); code != success)
     return code;
-  auto began = std::chrono::steady_clock::now();
   PlanRun run = planOrSmallest(setup);
-  std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   if (run.status != CompileStatus::success)
     return exitCodeFor(run.status);
   report = std::move(run.report);
@@ -129,8 +126,11 @@ static int obtainReport(const Invocation &in, report::Report &report) {
     return code;
   if (in.output.quiet && in.plan.report.empty())
     return success; // nobody reads it
-  // Sizes are searched by planning some twenty times.
-  bool search = took.count() < 8 || !in.plan.fit.empty();
+  // Sizes are searched by planning some twenty times: not of a large model,
+  // unless somebody asks.
+  constexpr size_t few = 1000;
+  const report::Function *main = report::mainFunction(report);
+  bool search = !in.plan.fit.empty() || (main && main->steps.size() <= few);
   advise(setup, report, search, progress);
   return success;
 }

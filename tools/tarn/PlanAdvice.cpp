@@ -67,26 +67,6 @@ static void advisePrecision(const PlanSetup &setup,
   advice.push_back(half);
 }
 
-/// What the backward pass reads waits in host memory.
-static void adviseOffload(const PlanSetup &setup, const report::Report &report,
-                          std::vector<Advice> &advice) {
-  CompileRequest request = setup.request;
-  request.policy = "offload-all";
-  request.budgetBytes = -1;
-  PlanRun run = planOnce(setup, request, /*quiet=*/true);
-  if (run.status != CompileStatus::success || !run.report.hostBytes)
-    return;
-  Advice host;
-  host.what = "offload, " + formatBytes(uint64_t(run.report.hostBytes)) +
-              " of host memory";
-  host.how = "--policy offload-all";
-  host.bytes = run.report.peakBytes;
-  host.seconds = run.report.seconds;
-  host.fits = run.report.fits;
-  host.numerics = "exact";
-  advice.push_back(host);
-}
-
 /// Smaller dims; seconds are for as much work as before.
 static void adviseDims(const PlanSetup &setup, const report::Report &report,
                        bool progress, std::vector<Advice> &advice,
@@ -154,7 +134,6 @@ void tarn::cli::advise(const PlanSetup &setup, report::Report &report,
   if (report.fits)
     return adviseFaster(report, report.advice);
   adviseMemory(report, report.advice);
-  adviseOffload(setup, report, report.advice);
   advisePrecision(setup, report, report.advice);
   if (search)
     adviseDims(setup, report, progress, report.advice, report.largest);

@@ -197,8 +197,11 @@ PlanRun tarn::cli::planOnce(const PlanSetup &setup, CompileRequest request,
 }
 
 PlanRun tarn::cli::planOrSmallest(const PlanSetup &setup) {
-  PlanRun run = planOnce(setup, setup.request, /*quiet=*/false);
-  if (run.status == CompileStatus::success && !run.report.fits)
+  CompileRequest request = setup.request;
+  request.orSmallest = true;
+  PlanRun run = planOnce(setup, request, /*quiet=*/false);
+  if (run.status == CompileStatus::success && !run.leastBudget &&
+      !run.report.fits)
     printError("this plan takes " +
                    formatBytes(uint64_t(run.report.peakBytes)) + " (" +
                    std::to_string(run.report.peakBytes) +
@@ -207,13 +210,7 @@ PlanRun tarn::cli::planOrSmallest(const PlanSetup &setup) {
                setup.request.policy != "auto"
                    ? "--policy auto looks for plans that take less"
                    : "");
-  if (run.status == CompileStatus::success || !run.leastBudget)
-    return run;
-  CompileRequest smallest = setup.request;
-  smallest.budgetBytes = *run.leastBudget;
-  PlanRun second = planOnce(setup, smallest, /*quiet=*/true);
-  second.leastBudget = run.leastBudget;
-  return second;
+  return run;
 }
 
 rt::Result<report::Report> tarn::cli::readReport(const std::string &path) {

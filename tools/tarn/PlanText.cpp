@@ -243,9 +243,28 @@ static void sayLadder(const Report &report) {
       sayParts(rung);
     }
   sayPrologues(report);
-  say("smallest", bytes(report.leastBytes) +
-                      "; no plan of these kernels takes less than " +
-                      bytes(report.boundBytes));
+  auto gap = [](double found, double bound) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f%%",
+                  100 * std::max(found / std::max(bound, 1e-12) - 1, 0.0));
+    return std::string(text);
+  };
+  if (report.boundSeconds > 0)
+    say("gap", gap(report.planSeconds, report.boundSeconds) +
+                   "; no plan of these kernels in as much memory takes less "
+                   "than " +
+                   seconds(report.boundSeconds) + " (" + report.boundMethod +
+                   ")");
+  say("smallest",
+      bytes(report.leastBytes) + "; no plan of these kernels takes less than " +
+          bytes(report.boundBytes) + ", the largest working set (" +
+          gap(double(report.leastBytes), double(report.boundBytes)) + ")");
+  std::string alike;
+  for (const Alike &repeat : report.repeats)
+    alike += (alike.empty() ? "" : ", ") + std::to_string(repeat.count) +
+             " times " + std::to_string(repeat.kernels);
+  if (!alike.empty())
+    say("layers", alike + " kernels are alike");
   printLine("");
   printLine("    all memory   step time   plan");
   size_t every = (rungs.size() + 7) / 8;

@@ -26,7 +26,9 @@ function showHero() {
   const facts = [
     ['step time', seconds(plan.seconds), `± ${percent(plan.error)}, ${plan.times}`],
     ['plan', plan.chosen || '–', planCost()],
-    ['smallest budget', bytes(plan.least_bytes || peak), plan.bound_bytes ? `proven bound ${bytes(plan.bound_bytes)}` : ''],
+    ['smallest budget', bytes(plan.least_bytes || peak), plan.bound_bytes ? `proven bound ${bytes(plan.bound_bytes)}, gap ${percent(plan.least_bytes / plan.bound_bytes - 1)}` : ''],
+    ['gap of the plan', plan.bound_seconds ? percent(plan.plan_seconds / plan.bound_seconds - 1) : '–',
+      plan.bound_seconds ? `no plan in as much memory is faster than ${seconds(plan.bound_seconds)} (${plan.bound_method})` : ''],
     ['state', bytes(plan.peak.state_bytes), 'kept between steps'],
     ['arena', bytes(plan.peak.arena_bytes), `fullest at step ${plan.peak.step} of ${plan.peak.function}`],
     ['checkpoint', bytes(plan.host.checkpoint_bytes), plan.host.pinned_bytes ? `pinned host ${bytes(plan.host.pinned_bytes)}` : 'nothing pinned on the host']

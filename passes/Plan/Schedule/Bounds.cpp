@@ -34,22 +34,27 @@ static int64_t bytesOf(const Graph &graph, const Task &task, int form) {
   return bytes;
 }
 
-/// By task: whether it may never run, because whoever reads what it makes can
-/// make that itself, or may never run either.
+/// By task: whether it may never run, because whoever reads what it makes
+/// (there is somebody) can make that itself, or may never run either.
 static std::vector<char> mayBeMissing(const Graph &graph,
                                       const Readers &readers) {
   std::vector<char> missing(graph.tasks.size(), 0);
   for (size_t t = graph.tasks.size(); t-- > 0;) {
-    missing[t] = std::all_of(
-        graph.tasks[t].makes.begin(), graph.tasks[t].makes.end(),
-        [&](int value) {
-          const std::vector<int> &all = readers[size_t(value)];
-          return !graph.values[size_t(value)].isResult &&
-                 std::all_of(all.begin(), all.end(), [&](int reader) {
-                   return missing[size_t(reader)] ||
-                          graph.tasks[size_t(reader)].mayDoWithout(value);
-                 });
-        });
+    bool isRead =
+        std::any_of(graph.tasks[t].makes.begin(), graph.tasks[t].makes.end(),
+                    [&](int value) { return !readers[size_t(value)].empty(); });
+    missing[t] =
+        isRead &&
+        std::all_of(
+            graph.tasks[t].makes.begin(), graph.tasks[t].makes.end(),
+            [&](int value) {
+              const std::vector<int> &all = readers[size_t(value)];
+              return !graph.values[size_t(value)].isResult &&
+                     std::all_of(all.begin(), all.end(), [&](int reader) {
+                       return missing[size_t(reader)] ||
+                              graph.tasks[size_t(reader)].mayDoWithout(value);
+                     });
+            });
   }
   return missing;
 }

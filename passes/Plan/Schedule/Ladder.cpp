@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 
 using namespace tarn::schedule;
 
@@ -19,7 +20,7 @@ struct Effort {
   }
 };
 constexpr Effort forPrices{4000, 12'000'000}, forMoments{3000, 8'000'000},
-    forParks{3000, 8'000'000}, forTargets{4000, 8'000'000};
+    forParks{2000, 6'000'000}, forTargets{2500, 8'000'000};
 
 /// No rung that is both slower and larger than another, the fastest first; none
 /// that takes too much of the host.
@@ -96,6 +97,7 @@ public:
   void relieveTargets();
   /// In even steps, from the fastest plan known that fits.
   void polishTargets();
+  void polishFor(int64_t target, unsigned turn, int64_t effort);
   /// As small as can be, from several orders.
   void polishSmallest();
   std::vector<Rung> take(int64_t *effort) {
@@ -219,31 +221,51 @@ void Climb::polishTargets() {
   if (tasks > 2000)
     return;
   int count = int(std::clamp<int64_t>(6000 / tasks, 24, 128));
-  int64_t high = 0;
+  int64_t high = 0, large = 0, grain = 0;
   for (const Rung &rung : rungs)
     high = std::max(high, rung.peak);
+  // Peaks are sums of sizes: a target between two of them is as good as the
+  // lower one. Small values do not count.
+  for (const Value &value : graph.values)
+    large = std::max(large, value.bytes);
+  for (const Value &value : graph.values)
+    if (value.bytes > large / 50)
+      grain = std::gcd(grain, value.bytes);
+  grain = std::max<int64_t>(grain, 1);
   // Trials are cheap in small graphs, where one wrong value shows.
   int64_t effort = tasks <= 64 ? 10 * forTargets.most : forTargets.of(graph);
-  int64_t each =
-      int64_t(polish * double(std::min(effort / (count + 1), 16000 * tasks)));
+  std::vector<int64_t> targets;
   for (int i = 0; i <= count; ++i) {
     int64_t target = high - int64_t(double(high - least) * i / count);
-    const Rung *start = nullptr;
-    for (const Rung &rung : rungs)
-      if (rung.peak <= target && (!start || rung.seconds < start->seconds))
-        start = &rung;
-    std::vector<Rung> starts{start ? *start : smallest()};
-    if (tasks <= 64) {
-      Search search(graph, each);
-      starts.push_back(search.relieve(rungs.front().plan, target));
-      played += search.spent();
-    }
-    for (Rung &rung : starts) {
-      Search search(graph, each / int64_t(starts.size()));
-      search.polish(rung, target);
-      played += search.spent();
-      rungs.push_back(std::move(rung));
-    }
+    target = (target + grain - 1) / grain * grain;
+    if (targets.empty() || targets.back() != target)
+      targets.push_back(target);
+  }
+  int64_t each =
+      int64_t(polish * double(std::min(effort / int64_t(targets.size()),
+                                       (tasks <= 64 ? 48000 : 16000) * tasks)));
+  // The second time what was found for other targets is there to start from.
+  for (unsigned turn : {0u, 1u})
+    for (int64_t target : targets)
+      polishFor(target, turn, each / 2);
+}
+
+void Climb::polishFor(int64_t target, unsigned turn, int64_t effort) {
+  const Rung *start = nullptr;
+  for (const Rung &rung : rungs)
+    if (rung.peak <= target && (!start || rung.seconds < start->seconds))
+      start = &rung;
+  std::vector<Rung> starts{start ? *start : smallest()};
+  if (graph.tasks.size() <= 64) {
+    Search search(graph, effort);
+    starts.push_back(search.relieve(rungs.front().plan, target));
+    played += search.spent();
+  }
+  for (Rung &rung : starts) {
+    Search search(graph, effort / int64_t(starts.size()));
+    search.polish(rung, target, turn);
+    played += search.spent();
+    rungs.push_back(std::move(rung));
   }
 }
 
@@ -253,7 +275,7 @@ void Climb::polishSmallest() {
   int64_t tasks = int64_t(graph.tasks.size());
   int64_t each =
       int64_t(polish * double(std::min(forTargets.most / 4,
-                                       tasks * (tasks <= 64 ? 8000 : 2000))));
+                                       tasks * (tasks <= 300 ? 8000 : 2000))));
   std::vector<Rung> starts{smallest()};
   Search search(graph, INT64_MAX);
   for (const std::vector<int> &order :

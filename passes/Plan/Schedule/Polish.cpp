@@ -214,12 +214,12 @@ void Search::prune(Rung &rung) {
     rung = measure(rung.plan);
 }
 
-void Search::polish(Rung &rung, int64_t target) {
+void Search::polish(Rung &rung, int64_t target, unsigned turn) {
   target = std::max<int64_t>(target, 1);
   prune(rung);
   restore(rung, target);
   int64_t part = std::max<int64_t>(left / 3, 1);
-  for (unsigned seed : {1, 2, 3})
-    anneal(rung, target, seed, part);
+  for (unsigned seed : {1u, 2u, 3u})
+    anneal(rung, target, 3 * turn + seed, part);
   prune(rung);
 }

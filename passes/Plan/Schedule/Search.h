@@ -51,8 +51,8 @@ public:
   /// as fast; parks that leave no bytes free go.
   void settle(Plan &plan, double speed);
   /// Small changes, kept while they help: fewer bytes above the target, then
-  /// fewer seconds.
-  void polish(Rung &rung, int64_t target);
+  /// fewer seconds. Another turn tries others.
+  void polish(Rung &rung, int64_t target, unsigned turn = 0);
 
 private:
   const Timeline &play(const Plan &plan);

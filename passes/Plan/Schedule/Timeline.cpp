@@ -431,13 +431,21 @@ Plan tarn::schedule::withoutUnread(const Graph &graph, const Plan &plan) {
     ++readers[size_t(life)];
   for (const Copy &copy : timeline.copies)
     ++readers[size_t(copy.life)];
+  // What nobody reads in the first place runs for another reason.
+  std::vector<char> isRead(graph.values.size(), 0);
+  for (const Task &task : graph.tasks)
+    for (int value : task.reads)
+      isRead[size_t(value)] = 1;
   // By run, from the last one on: whether what it makes is wanted.
   std::vector<char> isGone(runs, 0);
   size_t life = timeline.lives.size(), source = timeline.sources.size();
   for (size_t r = runs; r-- > 0;) {
     size_t task = size_t(timeline.runs[r]);
-    bool isWanted = false;
-    for (size_t i = 0; i != graph.tasks[task].makes.size(); ++i) {
+    const std::vector<int> &makes = graph.tasks[task].makes;
+    bool isWanted = std::none_of(makes.begin(), makes.end(), [&](int value) {
+      return isRead[size_t(value)];
+    });
+    for (size_t i = 0; i != makes.size(); ++i) {
       --life;
       isWanted |= readers[life] > 0 || valueOf(life).isResult;
     }

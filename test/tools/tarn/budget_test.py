@@ -94,6 +94,9 @@ def run_case(name, host, example, hyper, shape, examples, checker):
              if (r["repeats"] or host) and r["offloaded_bytes"] and r["seconds"] == min(
                  o["seconds"] for o in rungs.values() if o["arena_bytes"] <= r["arena_bytes"])]
     middle = max((b for b in mixed if least < b < keep), default=(least + keep) // 2)
+    if host: # with little of it, the smallest that parks anything
+        middle = min(plan["other_bytes"] + r["arena_bytes"] for r in rungs.values()
+                     if r["offloaded_bytes"])
 
     before, hashes, parked, both, prologues = None, set(), False, False, 0
     for budget in (least, middle, "none") if host is None else (middle,):

@@ -1,6 +1,7 @@
 //===- ScheduleTest.cpp - plans against oracles ---------------------------===//
 
 #include "passes/Plan/Schedule/Ladder.h"
+#include "passes/Plan/Schedule/Repeats.h"
 #include "test/passes/Plan/Schedule/Graphs.h"
 
 #include <gtest/gtest.h>
@@ -241,6 +242,36 @@ TEST(Schedule, TransformersAreNearTheirBound) {
           << layers << " layers in " << percent << "%";
     }
   }
+}
+
+/// What a climb plays, in tasks: seconds that do not depend on the machine.
+/// Some 30 million a second are usual.
+TEST(Schedule, TheEffortIsBounded) {
+  struct Case {
+    int layers;
+    int64_t most;
+  };
+  for (auto [layers, most] :
+       {Case{12, 12'000'000}, Case{96, 30'000'000}, Case{1000, 40'000'000}})
+    for (bool withHost : {false, true}) {
+      Graph graph = transformer(layers);
+      if (withHost)
+        graph.link.outSeconds = graph.link.backSeconds = 0.5;
+      int64_t played = 0;
+      climb(graph, 1, &played);
+      EXPECT_GT(played, 20 * layers);
+      EXPECT_LE(played, most) << layers << " layers";
+    }
+}
+
+TEST(Schedule, LayersAreFound) {
+  std::vector<Repeat> repeats = findRepeats(transformer(12));
+  ASSERT_EQ(repeats.size(), 2u); // forward and backward
+  for (const Repeat &repeat : repeats) {
+    EXPECT_EQ(repeat.tasks, 10);
+    EXPECT_GE(repeat.count, 11); // the first and the last differ at their ends
+  }
+  EXPECT_TRUE(findRepeats(transformer(1)).empty());
 }
 
 TEST(Schedule, TheSamePlanEachTime) {
