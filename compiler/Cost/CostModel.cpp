@@ -20,7 +20,8 @@ CostModel::CostModel(Device device, std::string_view target, int64_t threads)
 }
 
 rt::Result<unsigned> CostModel::useTimes(KernelTimes measured,
-                                         llvm::ArrayRef<std::string> hashes) {
+                                         llvm::ArrayRef<std::string> hashes,
+                                         llvm::StringRef model) {
   auto differs = [](const std::string &what, const std::string &theirs,
                     const std::string &ours) {
     return rt::Status(rt::Code::Mismatch, "the times were measured with " +
@@ -39,12 +40,18 @@ rt::Result<unsigned> CostModel::useTimes(KernelTimes measured,
   unsigned found = 0;
   for (const std::string &hash : hashes)
     found += measured.kernels.count(hash);
-  if (!found)
-    return rt::Status(
-        rt::Code::Mismatch,
-        "the times are of another model: of `" + measured.model +
-            "`, and none of its " + std::to_string(measured.kernels.size()) +
-            " kernels is among the " + std::to_string(hashes.size()) + " here");
+  bool isOther = !model.empty() && measured.model != model;
+  if (!found || (isOther && 2 * found < measured.kernels.size())) {
+    std::string message =
+        "the times are of another model: of `" + measured.model + "`";
+    if (isOther)
+      message += ", this is `" + model.str() + "`";
+    return rt::Status(rt::Code::Mismatch,
+                      message + "; " + std::to_string(found) + " of its " +
+                          std::to_string(measured.kernels.size()) +
+                          " kernels are among the " +
+                          std::to_string(hashes.size()) + " here");
+  }
   times = std::move(measured);
   return found;
 }
@@ -54,7 +61,8 @@ rt::Result<unsigned> CostModel::useTimes(KernelTimes measured,
   std::vector<std::string> hashes;
   for (auto kernel : module.getOps<tile::KernelOp>())
     hashes.push_back(programHash(kernel));
-  return useTimes(std::move(measured), hashes);
+  return useTimes(std::move(measured), hashes,
+                  module.getSymName().value_or(""));
 }
 
 /// How many units a launch keeps busy on the average. The last round of blocks

@@ -39,10 +39,13 @@ public:
 
   /// Uses measured times for kernels that they have; the others stay with the
   /// roofline. `hashes` are those of the model's kernels; returns how many of
-  /// them were measured. Fails if none was, or if the times are of another
-  /// device or target, or with other threads.
+  /// them were measured. Fails if the times are of another device or target, or
+  /// with other threads, or of another model: none of them is about a kernel
+  /// here, or less than half of them while the models' names differ (every
+  /// model has the same small kernels of an optimizer).
   rt::Result<unsigned> useTimes(KernelTimes times,
-                                llvm::ArrayRef<std::string> hashes);
+                                llvm::ArrayRef<std::string> hashes,
+                                llvm::StringRef model = "");
   /// The same for the kernels of a module.
   rt::Result<unsigned> useTimes(KernelTimes times, mlir::ModuleOp module);
 

@@ -10,6 +10,7 @@
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -396,11 +397,16 @@ void Collector::addTimes() {
     return;
   report.seconds = main->seconds;
   report.error = main->error;
+  // Of the function that the seconds are about: no other is ever measured.
+  llvm::StringSet<> launched;
+  for (const Step &step : main->steps)
+    launched.insert(step.kernel);
   int64_t measured = 0, kernels = 0;
-  for (const auto &[kernel, estimate] : estimates) {
-    ++kernels;
-    measured += estimate.measured;
-  }
+  for (const auto &[kernel, estimate] : estimates)
+    if (launched.contains(cast<tile::KernelOp>(kernel).getName())) {
+      ++kernels;
+      measured += estimate.measured;
+    }
   report.times = measured ? "measured, " + std::to_string(measured) + " of " +
                                 std::to_string(kernels) + " kernels"
                           : "roofline";

@@ -97,7 +97,10 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
       ->each([&in](const std::string &) { in.model.policyGiven = true; });
   app->add_option("--budget,--memory-budget", raw.budget,
                   "bytes that all memory of a step may take, as 22GiB; auto "
-                  "(the default: what is free on the device) or none");
+                  "(the default: what is free on the device) or none")
+      ->check([](const std::string &text) {
+        return text.empty() ? "needs bytes such as 22GiB, auto or none" : "";
+      });
   app->add_option("--host-memory", raw.hostMemory,
                   "pinned host memory that a plan for a budget may park values "
                   "in, as 64GiB; 0: none");

@@ -124,8 +124,22 @@ TEST(CostModel, TimesOfSomethingElseAreErrors) {
     return model.useTimes(times, *text.module).status().message();
   };
   EXPECT_EQ(message(CostModel(device("cpu"), "cpu:x86-64-v4", 2)),
-            "the times are of another model: of `mine`, and none of its 1 "
-            "kernels is among the 1 here");
+            "the times are of another model: of `mine`; 0 of its 1 kernels "
+            "are among the 1 here");
+  // Small kernels are the same in every model.
+  auto named = [&](llvm::StringRef name) {
+    KernelTimes more = times;
+    more.kernels["fedcba9876543210"] = {"other", 0.125, 3};
+    more.kernels[programHash(text.kernel)] = {"common", 0.125, 3};
+    return CostModel(device("cpu"), "cpu:x86-64-v4", 2)
+        .useTimes(more, {programHash(text.kernel)}, name)
+        .status()
+        .message();
+  };
+  EXPECT_EQ(named("yours"),
+            "the times are of another model: of `mine`, this is `yours`; 1 of "
+            "its 3 kernels are among the 1 here");
+  EXPECT_EQ(named("mine"), "");
   EXPECT_EQ(message(CostModel(device("cpu"), "cpu:x86-64-v3", 2)),
             "the times were measured with target `cpu:x86-64-v4`, this is "
             "about `cpu:x86-64-v3`");

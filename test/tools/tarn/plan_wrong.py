@@ -11,6 +11,7 @@ import sys
 # Words of the command line, exit code, what the one error says.
 CASES = [
     (["--budget=0"], 2, "--budget: needs bytes"),
+    (["--budget", ""], 2, "--budget: needs bytes"),
     (["--budget=-3GiB"], 2, "--budget: needs bytes"),
     (["--budget=12 parsecs"], 2, "got `12 parsecs`"),
     (["--budget=22Gib"], 2, "got `22Gib`"),
@@ -70,11 +71,6 @@ def main(examples, folder):
     check(ran.returncode == 0, ran)
     with open("other.json", encoding="utf-8") as file:
         measured = json.load(file)
-    # The smallest kernels (of the optimizer's scalars) are the same everywhere.
-    for i, kernel in enumerate(measured["kernels"]):
-        kernel["program"] = f"{i:016x}"
-    with open("other.json", "w", encoding="utf-8") as file:
-        json.dump(measured, file)
     for words, code, says in CASES:
         if says.startswith("the times were measured with target") and measured["target"] == words[-1][9:]:
             continue
@@ -88,7 +84,8 @@ def main(examples, folder):
     ran = tarn("bench", *own, "--steps", 2, "--threads", 2, "--times", "own.json", "-q")
     check(ran.returncode == 0, ran)
     report = json.loads(tarn("plan", *own, "--times", "own.json", "--json").stdout)
-    check(report["times"].startswith("measured, "), report["times"])
+    count = len(json.load(open("own.json", encoding="utf-8"))["kernels"])
+    check(report["times"] == f"measured, {count} of {count} kernels", report["times"])
     check(json.loads(tarn("plan", *own, "--json").stdout)["times"] == "roofline", "roofline")
 
     # Conditions that hold say nothing.
