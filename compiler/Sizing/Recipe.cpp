@@ -17,9 +17,8 @@ const std::vector<Recipe> &tarn::knownRecipes() {
        4, 2, 2, 4, 4},
       // DeepSeek-AI, arXiv 2412.19437, section 3.3: e4m3 in tiles of 1 x 128,
       // e5m6 behind attention.
-      {"deepseek-v3-fp8",
-       "as deepseek-v3; factors saved in 8 bits, attention's in 12", 2, 4, 2, 2,
-       4, 4, 8, 12},
+      {"deepseek-v3-fp8", "deepseek-v3 with factors in 8 bits, attention in 12",
+       2, 4, 2, 2, 4, 4, 8, 12},
   };
   return recipes;
 }

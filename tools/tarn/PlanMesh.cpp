@@ -380,7 +380,11 @@ static rt::Json jsonOf(const std::vector<Row> &rows) {
 
 static void printTable(const Invocation &in, const Mesh &mesh, int64_t micro,
                        const std::vector<Row> &rows) {
-  std::printf("\n %g tokens", in.mesh.tokens);
+  char tokens[32];
+  std::snprintf(tokens, sizeof tokens, "%g", in.mesh.tokens);
+  std::string count = tokens;
+  std::erase(count, '+');
+  std::printf("\n %s tokens", count.c_str());
   if (mesh.pp > 1)
     std::printf(", %lld micro-batches a step: stages wait %.0f%% of the time",
                 (long long)micro,

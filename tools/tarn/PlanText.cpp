@@ -293,9 +293,9 @@ static void sayRest(const Report &report) {
       text = "no " + fit.dim + (fit.others.empty() ? "" : " at " + fit.others) +
              " fits";
     if (fit.next)
-      text += "; " + fit.dim + "=" + std::to_string(fit.next) + " " +
-              (fit.nextBytes ? "takes at least " + bytes(fit.nextBytes)
-                             : fit.reason);
+      text += "; " + fit.dim + "=" + std::to_string(fit.next) +
+              (fit.nextBytes ? " takes at least " + bytes(fit.nextBytes)
+                             : ": " + fit.reason);
     say("largest", text);
   }
   bool first = true;

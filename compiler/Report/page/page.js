@@ -22,7 +22,7 @@ function showHero() {
     [el('b', {}, 'driver, estimated'), ` ${bytes(driver)} ± ${percent(plan.device.driver_error)}`, el('br'), el('span', {}, plan.device.driver_source)]));
   const at = budget === null ? null : 100 * budget / whole;
   if (at !== null && at < 99.5) bar.append(el('span', { class: 'mark', style: `left:${at}%` }));
-  const budgetMark = at !== null && at > 8 && at < 90 ? el('span', { class: 'at', style: `left:${at}%` }, `budget ${bytes(budget)}`) : '';
+  const budgetMark = at !== null && at > 8 && at < 90 ? el('span', { class: 'at' + (at > 60 ? ' late' : ''), style: `left:${at}%` }, `budget ${bytes(budget)}`) : '';
   const facts = [
     ['step time', seconds(plan.seconds), `± ${percent(plan.error)}, ${plan.times}`],
     ['plan', plan.chosen || '–', planCost()],
@@ -112,7 +112,7 @@ function frontier() {
 function showCurve() {
   const card = $('curve');
   if (!plan.rungs.length) { card.hidden = true; return; }
-  const width = Math.max(card.clientWidth - 36, 320), height = 330, left = 56, right = 16, top = 14, bottom = 40;
+  const width = Math.max(card.clientWidth - 36, 320), height = 330, left = 66, right = 16, top = 14, bottom = 40;
   const best = frontier(), fastest = best[0].seconds;
   const xs = plan.rungs.map(r => r.total_bytes), budget = plan.budget_bytes;
   let low = Math.min(...xs, plan.bound_bytes || Infinity), high = Math.max(...xs);
@@ -132,7 +132,7 @@ function showCurve() {
     picture.append(svg('line', { class: 'gridline', x1: x(tick), x2: x(tick), y1: top, y2: height - bottom }),
       Object.assign(svg('text', { x: x(tick), y: height - bottom + 16, 'text-anchor': x(tick) > width - 40 ? 'end' : 'middle' }), { textContent: bytes(tick) }));
   picture.append(Object.assign(svg('text', { x: (left + width - right) / 2, y: height - 6, 'text-anchor': 'middle' }), { textContent: 'all memory' }),
-    Object.assign(svg('text', { x: 12, y: (height - bottom) / 2, 'text-anchor': 'middle', transform: `rotate(-90 12 ${(height - bottom) / 2})` }), { textContent: 'step time' }));
+    Object.assign(svg('text', { x: 10, y: (height - bottom) / 2, 'text-anchor': 'middle', transform: `rotate(-90 10 ${(height - bottom) / 2})` }), { textContent: 'step time' }));
   const mark = (value, color, text, below) => {
     if (!value || value < low || value > high) return;
     const late = x(value) > width - 120;
@@ -194,13 +194,14 @@ function showAdvice() {
   const rows = plan.advice.map(a => el('tr', {},
     el('td', {}, a.what), el('td', { class: 'r' }, el('b', {}, bytes(a.bytes))),
     el('td', { class: 'r' }, a.seconds && plan.seconds ? percent(a.seconds / plan.seconds - 1, true) : ''),
-    el('td', { class: a.fits ? 'good' : 'bad' }, a.fits ? 'fits' : 'too large'), el('td', { class: 'soft' }, a.numerics),
+    // What a larger budget buys needs one: nothing to say of each row.
+    plan.fits ? '' : el('td', { class: a.fits ? 'good' : 'bad' }, a.fits ? 'fits' : 'too large'), el('td', { class: 'soft' }, a.numerics),
     el('td', {}, el('code', {}, a.how))));
   const largest = plan.largest.map(f => el('p', {}, f.largest ? el('b', {}, `${f.dim}=${f.largest}`) : `no ${f.dim}`,
     ` is the largest that fits${f.others ? ' at ' + f.others : ''}` + (f.largest ? `, in ${bytes(f.bytes)}` : '') +
-    (f.next ? `; ${f.dim}=${f.next} ${f.next_bytes ? 'takes at least ' + bytes(f.next_bytes) : f.reason}` : '')));
+    (f.next ? `; ${f.dim}=${f.next}${f.next_bytes ? ' takes at least ' + bytes(f.next_bytes) : ': ' + f.reason}` : '')));
   card.replaceChildren(el('div', { class: 'cardhead' }, el('h2', {}, plan.fits ? 'What more memory would buy' : 'What would make it fit')),
-    ...largest, rows.length ? el('div', { style: 'overflow:auto' }, el('table', {}, el('tr', {}, ...['', 'all memory', 'time', '', 'numerics', 'how'].map((t, i) =>
+    ...largest, rows.length ? el('div', { style: 'overflow:auto' }, el('table', {}, el('tr', {}, ...['', 'all memory', 'time', ...(plan.fits ? [] : ['']), 'numerics', 'how'].map((t, i) =>
       el('th', { class: i === 1 || i === 2 ? 'r' : null }, t))), ...rows)) : '');
 }
 
@@ -208,11 +209,11 @@ function showFunctions() {
   const most = Math.max(...plan.functions.map(f => f.total_bytes), 1);
   const row = (name, kind, total, arena, time, onclick) => el('tr', { style: onclick ? 'cursor:pointer' : null, onclick: onclick || (() => {}) },
     el('td', {}, el('b', {}, name), ' ', el('span', { class: 'faint' }, kind)),
-    el('td', { style: 'width:32%' }, el('div', { class: 'row', style: 'display:block;padding:6px 0;cursor:inherit' }, el('div', { class: 't' }, el('i', { style: `width:${100 * total / most}%;background:var(--accent)` })))),
+    el('td', { class: 'share' }, el('div', { class: 'row', style: 'display:block;padding:6px 0;cursor:inherit' }, el('div', { class: 't' }, el('i', { style: `width:${100 * total / most}%;background:var(--accent)` })))),
     el('td', { class: 'r' }, bytes(total)), el('td', { class: 'r soft' }, arena), el('td', { class: 'r soft' }, time));
   const still = plan.peak.state_bytes + plan.peak.constant_bytes;
   $('functions').replaceChildren(el('div', { class: 'cardhead' }, el('h2', {}, 'All functions'), el('span', { class: 'faint' }, 'one state, one arena as large as any needs')),
-    el('div', { style: 'overflow:auto' }, el('table', {}, el('tr', {}, ...['', '', 'all memory', 'arena', 'time'].map((t, i) => el('th', { class: i > 1 ? 'r' : null }, t))),
+    el('div', { style: 'overflow:auto' }, el('table', {}, el('tr', {}, ...['', '', 'all memory', 'arena', 'time'].map((t, i) => el('th', { class: i > 1 ? 'r' : i ? 'share' : null }, t))),
       ...plan.functions.map(f => row(f.name, f.kind === f.name ? '' : f.kind, f.total_bytes, bytes(f.arena_bytes), seconds(f.seconds), () => { setFunction(f); $('mapcard').scrollIntoView({ behavior: 'smooth' }); })),
       row('load', `through ${bytes(plan.host.staging_bytes)} on the host`, still, '0 B', ''),
       row('save', 'straight from the state', still, '0 B', ''))));
@@ -247,8 +248,8 @@ function showSource() {
       el('span', { class: 'h' }, size ? el('i', { style: `width:${Math.max(100 * size / most, 1)}%` }) : ''),
       el('span', { class: 'v' }, size ? bytes(size) : '')];
   })));
-  const first = Math.min(...lines.keys());
-  card.querySelector('.code').scrollTop = Math.max(first - 4, 0) * 21;
+  const largest = [...lines].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0][0];
+  card.querySelector('.code').scrollTop = Math.max(largest - 12, 0) * 21;
 }
 
 function showNotes() {
