@@ -76,6 +76,7 @@ std::string ArtifactCache::pathFor(const CompileRequest &request) {
   add(hash, request.policy);
   add(hash, std::to_string(request.budgetBytes));
   add(hash, std::to_string(request.hostBytes));
+  add(hash, std::to_string(int(request.allowed)));
   add(hash, request.gradientOf);
   return folder + "/" + llvm::toHex(hash.final(), true) + ".art";
 }

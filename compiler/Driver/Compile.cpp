@@ -4,17 +4,16 @@
 
 #include "compiler/Driver/Registry.h"
 #include "compiler/Driver/Targets.h"
+#include "compiler/Driver/Variants.h"
 #include "compiler/Package/Package.h"
 #include "compiler/Pipeline/Phases.h"
-#include "compiler/Reference/VerifyNumerics.h"
 #include "dialects/Tile/TileOps.h"
 #include "frontends/HuggingFace/Import.h"
 #include "frontends/TarnLanguage/Import.h"
+#include "passes/Plan/FunctionPlan.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -31,17 +30,19 @@ namespace {
 class Stopwatch {
 public:
   explicit Stopwatch(CompileResult &result) : result(result) {}
+  /// Begins anew: the time until now is another's.
+  void restart() { begin = std::chrono::steady_clock::now(); }
   /// Ends the running step and gives it its name.
   void lap(StringRef name) {
     auto now = std::chrono::steady_clock::now();
-    std::chrono::duration<double> took = now - start;
+    std::chrono::duration<double> took = now - begin;
     result.seconds.emplace_back(name.str(), took.count());
-    start = now;
+    begin = now;
   }
 
 private:
   CompileResult &result;
-  std::chrono::steady_clock::time_point start =
+  std::chrono::steady_clock::time_point begin =
       std::chrono::steady_clock::now();
 };
 
@@ -135,6 +136,14 @@ static bool setPrecision(ModuleOp module, const CompileRequest &request) {
   return silent;
 }
 
+/// Says what would be met with more allowed.
+static void printOffers(ArrayRef<Offer> offers, llvm::raw_ostream &said) {
+  for (const Offer &offer : offers)
+    said << "help: --allow " << allowedWord(offer.allowed)
+         << " would fit: " << bytesText(offer.bytes) << " (" << offer.bytes
+         << " bytes), " << offer.text << "\n";
+}
+
 /// One error for all kernels that no code is generated for yet.
 static LogicalResult refuseOpaque(ModuleOp module) {
   tile::KernelOp first;
@@ -189,13 +198,6 @@ CompileStatus tarn::compile(const CompileRequest &request,
   result.precisionIsDefault = setPrecision(*module, request);
   watch.lap("import");
 
-  // Errors from here on carry the model's places.
-  bool reported = false, changedNumbers = false;
-  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
-    lang::renderDiagnostic(diagnostic, errorsOf(request));
-    return success();
-  });
   PipelineOptions options;
   options.gradientOf = request.gradientOf;
   options.policy = request.policy;
@@ -206,41 +208,33 @@ CompileStatus tarn::compile(const CompileRequest &request,
   options.times = request.times;
   if (!request.device.empty())
     options.device = request.device;
-  for (unsigned i = std::max(1u, unsigned(*first));
-       i != phaseCount && Phase(i) <= *last; ++i) {
-    if (Phase(i) == Phase::Package)
-      break;
-    PassManager pm(&context);
-    buildPhase(pm, Phase(i), options);
-    if (request.verifyEachNumerics) {
-      context.disableMultithreading();
-      pm.addInstrumentation(createVerifyNumerics(changedNumbers));
+  auto take = [&](PhasesOutcome &outcome) {
+    errorsOf(request) << outcome.said;
+    result.leastBudget = outcome.leastBudget;
+    llvm::append_range(result.seconds, outcome.seconds);
+    return outcome.status;
+  };
+  // Variants part after the phase train, and meet again before package.
+  bool isPlanned = *first <= Phase::Precision && *last >= Phase::Plan;
+  PhasesOutcome outcome = runPhases(request, *module, *first,
+                                    isPlanned ? Phase::Train : *last, options,
+                                    /*isFinal=*/true);
+  if (CompileStatus status = take(outcome); status != CompileStatus::success)
+    return status;
+  if (isPlanned) {
+    PlannedVariant planned =
+        planVariants(request, *module, options, request.allowed);
+    CompileStatus status = take(planned.outcome);
+    if (result.leastBudget && request.offers) {
+      result.offers = offersBeyond(request, *module, options);
+      printOffers(result.offers, errorsOf(request));
     }
-    if (!request.dump.empty()) {
-      if (std::error_code code =
-              llvm::sys::fs::create_directories(request.dump))
-        return fail(request, "cannot write into `" + request.dump +
-                                 "`: " + code.message());
-      context.disableMultithreading();
-      pm.enableIRPrintingToFileTree([](Pass *, Operation *) { return false; },
-                                    [](Pass *, Operation *) { return true; },
-                                    false, true, false, request.dump);
-    }
-    bool passed = succeeded(pm.run(*module));
-    if (changedNumbers)
-      return CompileStatus::internalError;
-    if (auto least =
-            (*module)->getAttrOfType<IntegerAttr>("tarn.budget_missed"))
-      result.leastBudget = least.getInt();
-    if (!passed)
-      // Phases up to train judge the model; what fails later is ours.
-      return (Phase(i) <= Phase::Precision || result.leastBudget ||
-              (*module)->hasAttr("tarn.bad_option")) &&
-                     reported
-                 ? CompileStatus::userError
-                 : CompileStatus::internalError;
-    watch.lap(phaseFlag(Phase(i)));
+    if (status != CompileStatus::success)
+      return status;
+    module = std::move(planned.module);
+    result.numerics = numericsOf(*module);
   }
+  watch.restart();
   result.precision = precisionOf(*module);
   if (*last != Phase::Package && request.visit) {
     request.visit(*module);
@@ -254,6 +248,10 @@ CompileStatus tarn::compile(const CompileRequest &request,
     stream << "\n";
     return CompileStatus::success;
   }
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    lang::renderDiagnostic(diagnostic, errorsOf(request));
+    return success();
+  });
   if (failed(refuseOpaque(*module)))
     return CompileStatus::userError;
   PackageResult packaged;

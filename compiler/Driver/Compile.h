@@ -23,6 +23,9 @@
 
 namespace tarn {
 
+/// What the planner may do beyond exact choices; each takes in those before.
+enum class Allowed { exact, rounding, meaning };
+
 /// What to compile, and how.
 struct CompileRequest {
   /// Path of the .tarn file, or of a Hugging Face config.json.
@@ -45,6 +48,10 @@ struct CompileRequest {
   /// Go on with the smallest plan where none fits into the budget; the error is
   /// told, and `leastBudget` is set.
   bool orSmallest = false;
+  Allowed allowed = Allowed::exact;
+  /// Say, where the budget is missed, that it is met with more allowed, if it
+  /// is (which takes more plans).
+  bool offers = true;
   /// Folder for the IR after each pass that changed it; empty = none.
   std::string dump;
   /// Begin with this phase (flag name of compiler/Pipeline), on IR that
@@ -72,6 +79,24 @@ struct CompileRequest {
   std::string gradientOf;
 };
 
+/// A choice that is not exact.
+struct NumericsNote {
+  std::string numericsClass; ///< `rounding`, `meaning`
+  std::string function;
+  std::string text; ///< `loss in 8 chunks, logits -2.01 GiB`
+  std::string file; ///< of the model; empty if there is none
+  int64_t line = 0, column = 0;
+  int64_t bytes = 0; ///< that its values take less
+};
+
+/// A plan that fits, were more allowed.
+struct Offer {
+  Allowed allowed = Allowed::rounding;
+  std::string text; ///< `loss in 8 chunks`
+  int64_t bytes = 0;
+  double seconds = 0;
+};
+
 /// What came out.
 struct CompileResult {
   /// The artifact's bytes; empty when stopped before package.
@@ -88,6 +113,9 @@ struct CompileResult {
   bool precisionIsDefault = false;
   /// Where the budget was missed: the smallest that is met.
   std::optional<int64_t> leastBudget;
+  std::vector<Offer> offers;
+  /// Choices that are not exact.
+  std::vector<NumericsNote> numerics;
   /// What the artifact says of itself; empty when stopped before package.
   rt::Manifest manifest;
 };

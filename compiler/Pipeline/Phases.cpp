@@ -62,6 +62,10 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     return;
   case Phase::Precision:
     pm.addNestedPass<func::FuncOp>(createTarnMixedPrecision());
+    if (options.narrow) {
+      pm.addNestedPass<func::FuncOp>(createTarnNarrowSaved());
+      pm.addPass(createCSEPass());
+    }
     return;
   case Phase::Layout:
     pm.addPass(graph::createDecompose());
@@ -70,6 +74,11 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     // Reshapes that met are one now, or none; equal ops have one shape.
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
+    if (options.chunks > 1) {
+      pm.addNestedPass<func::FuncOp>(
+          createTarnChunkRows(TarnChunkRowsOptions{options.chunks}));
+      pm.addPass(createCSEPass());
+    }
     return;
   case Phase::Fuse:
     pm.addNestedPass<func::FuncOp>(createTarnFuseClusters());
@@ -88,8 +97,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
          options.budgetBytes >= 0 && options.policy == "keep-all"
              ? "auto"
              : options.policy,
-         options.device, options.times, options.hostBytes,
-         options.orSmallest}));
+         options.device, options.times, options.hostBytes, options.orSmallest,
+         options.beatSeconds, options.beatBytes}));
     if (options.policy == "offload-all")
       pm.addNestedPass<func::FuncOp>(createTarnPlanOffload());
     pm.addPass(createTarnPlanMemory());

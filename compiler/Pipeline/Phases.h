@@ -49,6 +49,15 @@ struct PipelineOptions {
   std::string device = "cpu";
   /// A file with measured times of kernels; empty = none.
   std::string times;
+  /// Parts that the rows of the loss are cut in (changes rounding); 1 = whole.
+  int64_t chunks = 1;
+  /// Keep what waits for the backward pass in bf16 (changes rounding).
+  bool narrow = false;
+  /// A step that takes as long or longer is of no use, however it is planned;
+  /// 0: every one is.
+  double beatSeconds = 0;
+  /// The same for bytes of all memory spaces.
+  int64_t beatBytes = 0;
 };
 
 /// Adds the passes of a phase between import and package to `pm`, which runs on

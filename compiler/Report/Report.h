@@ -124,7 +124,16 @@ struct Advice {
   int64_t bytes = 0;  ///< the peak with it
   double seconds = 0; ///< of a step with it, per example where that changes
   bool fits = false;
-  std::string numerics; ///< `exact`, `precision`, `meaning`
+  std::string numerics; ///< `exact`, `rounding`, `precision`, `meaning`
+};
+
+/// A choice that is not exact.
+struct Choice {
+  std::string numerics; ///< `rounding`, `meaning`
+  std::string text;     ///< `loss in 8 chunks, logits -2.01 GiB`
+  std::string function;
+  Place place;
+  int64_t bytes = 0; ///< that its values take less
 };
 
 /// The largest size that fits.
@@ -189,6 +198,7 @@ struct Report {
   int64_t hostBytes = 0, pinnedBytes = 0, checkpointBytes = 0;
   /// Host memory that loading a checkpoint reads through.
   int64_t stagingBytes = 0;
+  std::vector<Choice> numerics;
   std::vector<Advice> advice;
   std::vector<Fit> largest;
   std::vector<std::string> notes;

@@ -170,6 +170,16 @@ static Json adviceJson(const Advice &advice) {
   return out;
 }
 
+static Json choiceJson(const Choice &choice) {
+  Json out = Json::object();
+  out.set("class", choice.numerics);
+  out.set("text", choice.text);
+  out.set("function", choice.function);
+  out.set("place", placeJson(choice.place));
+  out.set("bytes", choice.bytes);
+  return out;
+}
+
 static Json fitJson(const Fit &fit) {
   Json out = Json::object();
   out.set("dim", fit.dim);
@@ -223,6 +233,7 @@ Json tarn::report::toJson(const Report &report) {
   host.set("checkpoint_bytes", report.checkpointBytes);
   host.set("staging_bytes", report.stagingBytes);
   out.set("host", std::move(host));
+  out.set("numerics", listJson(report.numerics, choiceJson));
   out.set("advice", listJson(report.advice, adviceJson));
   out.set("largest", listJson(report.largest, fitJson));
   out.set("notes",

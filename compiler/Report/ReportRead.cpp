@@ -204,6 +204,14 @@ void Reader::lists(const Json &from, Report &report) {
     read(json, "count", alike.count);
     read(json, "kernels", alike.kernels);
   });
+  list(from, "numerics", report.numerics,
+       [&](const Json &json, Choice &choice) {
+         read(json, "class", choice.numerics);
+         read(json, "text", choice.text);
+         read(json, "function", choice.function);
+         read(json, "bytes", choice.bytes);
+         place(json, choice.place);
+       });
   list(from, "advice", report.advice, [&](const Json &json, Advice &advice) {
     read(json, "what", advice.what);
     read(json, "how", advice.how);

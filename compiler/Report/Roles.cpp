@@ -2,6 +2,7 @@
 
 #include "compiler/Report/Roles.h"
 
+#include "passes/Layout/InPlace.h"
 #include "passes/Plan/ForwardPass.h"
 
 #include <set>
@@ -88,8 +89,9 @@ void Roles::findForwardInGraph() {
 
 static Value rootOf(Value value) {
   for (;;) {
-    if (auto reshape = value.getDefiningOp<graph::ReshapeOp>())
-      value = reshape.getX();
+    if (Operation *op = value.getDefiningOp();
+        op && (isa<graph::ReshapeOp>(op) || isInPlace(op)))
+      value = op->getOperand(0);
     else if (auto move = value.getDefiningOp<step::MoveStartOp>())
       value = move.getValue();
     else

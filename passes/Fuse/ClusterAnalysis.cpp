@@ -2,6 +2,8 @@
 
 #include "passes/Fuse/ClusterAnalysis.h"
 
+#include "passes/Layout/InPlace.h"
+
 #include "mlir/IR/AffineExpr.h"
 
 using namespace mlir;
@@ -30,6 +32,8 @@ StringRef tarn::clusterKindName(ClusterKind kind) {
 }
 
 bool tarn::isAlias(Operation *op) {
+  if (isInPlace(op))
+    return true;
   auto indexed = dyn_cast<IndexedOp>(op);
   return indexed && indexed.getTileKind() == TileKind::view &&
          indexed.getIndexingMaps().empty();

@@ -46,8 +46,8 @@ struct ClusterInfo {
 /// that needs them.
 bool isFree(mlir::Operation *op);
 
-/// Ops that are no kernel's work: reshapes (an alias) and constants of several
-/// values (in the artifact).
+/// Ops that are no kernel's work: reshapes and parts in place (aliases), and
+/// constants of several values (in the artifact).
 bool isAlias(mlir::Operation *op);
 
 /// Analyses `ops` (of one block, in program order, with the free ops between

@@ -10,6 +10,7 @@
 #include "passes/Fuse/Passes.h"
 
 #include "passes/Fuse/ClusterAnalysis.h"
+#include "passes/Layout/InPlace.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -245,6 +246,12 @@ bool Fuser::join(Operation *op, const Uses &uses) {
     SmallVector<Operation *> ops{op};
     for (Cluster *cluster : chosen)
       llvm::append_range(ops, cluster->ops);
+    if (llvm::any_of(ops, [&](Operation *other) {
+          return partOf(other) != partOf(op);
+        })) {
+      reason = "it works on another part of the rows";
+      return false;
+    }
     if (ops.size() > mostOps) {
       reason = "a kernel of more than 256 ops";
       return false;
@@ -369,7 +376,7 @@ void Fuser::replace() {
     for (auto [input, argument] : llvm::zip(inputs, body->getArguments()))
       inner.map(input, argument);
     for (Operation *op : ops)
-      b.clone(*op, inner);
+      dropPart(b.clone(*op, inner));
     SmallVector<Value> yielded;
     for (Value output : outputs)
       yielded.push_back(inner.lookup(output));

@@ -12,7 +12,8 @@ def TarnSinkReshapes : Pass<"tarn-sink-reshapes"> {
     sides are the same loop nest. Elementwise ops, reductions, broadcasts and
     iotas that see a reshaped operand are rewritten over the operand's own
     shape, and the reshape moves below them, until it meets an op that needs
-    the shape (attention, gather) or the end.
+    the shape (attention, gather) or the end. What is made from positions,
+    numbers and repeated values alone is made in the reshape's shape.
 
     When: phase layout, after composites are decomposed.
 
@@ -29,6 +30,44 @@ def TarnSinkReshapes : Pass<"tarn-sink-reshapes"> {
 
     Numerics: exact.
   }];
+}
+
+def TarnChunkRows : Pass<"tarn-chunk-rows", "::mlir::func::FuncOp"> {
+  let summary = "Run the largest rows of a step a part at a time";
+  let description = [{
+    What: a product of which the result has more per row than it reads, and is
+    among the largest of the function (logits), is found with all ops that work
+    on its rows: forward, and backward up to the gradients of both factors. They
+    are written once for each of `chunks` parts of the rows. What leaves as rows
+    is put together; what leaves as a sum over rows (the loss, the gradient of
+    the weight) is added up, part after part. Only one part of the large values
+    exists at a time. Parts are a multiple of 64 rows where there are enough;
+    the last may be smaller. What the loops are is asked of IndexedOp and
+    Shardable; no rule names an op.
+
+    When: phase layout, after tarn-sink-reshapes and CSE, where the user allows
+    to change rounding.
+
+    Remarks with `explain`: why rows stay whole, at the op that is in the way.
+
+    Example: see test/passes/Layout/chunk-rows.mlir.
+
+    Limits: a large value that is a result of the function, that another op than
+    one that works row by row reads, or that waits for a sum over all rows (as
+    in a contrastive loss) keeps all rows whole.
+
+    Numerics: rounding (sums over rows are added up in parts).
+  }];
+  let dependentDialects = ["::tarn::graph::TarnDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::tarn::tile::TileDialect"];
+  let options = [
+    Option<"chunks", "chunks", "int64_t", /*default=*/"8",
+           "parts that rows are cut in; 1 leaves them whole">,
+    Option<"explain", "explain", "bool", /*default=*/"false",
+           "report rows that stay whole as a remark">
+  ];
 }
 
 #endif // PASSES_LAYOUT_PASSES_TD

@@ -3,6 +3,7 @@
 #include "passes/Plan/ForwardPass.h"
 
 #include "dialects/Tarn/TarnOps.h"
+#include "passes/Layout/InPlace.h"
 #include "passes/Train/Roles.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -69,8 +70,8 @@ SmallVector<Value> ForwardPass::saved() const {
   SmallVector<Value> values;
   std::function<bool(Value)> isRead = [&](Value value) {
     return llvm::any_of(value.getUsers(), [&](Operation *user) {
-      if (auto reshape = dyn_cast<graph::ReshapeOp>(user))
-        return isRead(reshape.getResult());
+      if (isa<graph::ReshapeOp>(user) || isInPlace(user))
+        return isRead(user->getResult(0));
       return !place.contains(user);
     });
   };

@@ -73,6 +73,10 @@ void FunctionPlan::numberSteps() {
     stepOf[cluster] = length++;
     for (Value input : cluster.getInputs())
       lastRead[throughReshapes(input)] = stepOf[cluster];
+    // What is put together lives until its last part is there.
+    for (Value output : cluster.getResults())
+      if (Value owner = throughReshapes(output); owner != output)
+        lastRead[owner] = stepOf[cluster];
   }
 }
 
@@ -94,7 +98,8 @@ bool FunctionPlan::mayReplace(Value root, unsigned argument) {
   tile::KernelOp kernel = kernelOf(cluster);
   for (auto [i, input] : llvm::enumerate(cluster.getInputs()))
     if (throughReshapes(input) == old &&
-        !tile::mayShareBytes(kernel, i, cluster.getInputs().size() + output))
+        (bytesOf(input.getType()) != bytesOf(old.getType()) ||
+         !tile::mayShareBytes(kernel, i, cluster.getInputs().size() + output)))
       return false;
   return true;
 }
@@ -162,7 +167,8 @@ void FunctionPlan::placeResults() {
   ArgumentIndex arguments(function);
   for (Result &result : results) {
     auto cluster = result.root.getDefiningOp<graph::ClusterOp>();
-    if (!cluster || homes.contains(result.root))
+    if (!cluster || homes.contains(result.root) ||
+        bytesOf(result.root.getType()) != result.place.getBytes())
       continue;
     if (result.isState) {
       std::optional<unsigned> argument =
@@ -252,8 +258,12 @@ void FunctionPlan::placeActivations() {
         home->second.first = first;
         continue;
       }
-      add(output, first, std::max(step, lastReadOf(output).value_or(step)),
-          Space::Arena, replacedBy(cluster, i, taken));
+      Value owner = throughReshapes(output);
+      int64_t last = std::max(step, lastReadOf(owner).value_or(step));
+      if (owner == output)
+        add(output, first, last, Space::Arena, replacedBy(cluster, i, taken));
+      else if (!groupOf.contains(owner)) // the first part of it
+        add(owner, first, last, Space::Arena);
     }
   }
   arenaBytes = packArena(arena);
@@ -271,7 +281,8 @@ void FunctionPlan::placeActivations() {
 LogicalResult FunctionPlan::verifyKernels() {
   for (Operation &op : function.getBody().front()) {
     bool good = isa<graph::ReshapeOp, graph::ConstantOp, func::ReturnOp,
-                    step::MoveStartOp, step::WaitOp>(op);
+                    step::MoveStartOp, step::WaitOp>(op) ||
+                isInPlace(&op);
     if (auto cluster = dyn_cast<graph::ClusterOp>(op))
       good = cluster->hasAttr("kernel");
     if (!good)
@@ -293,7 +304,13 @@ LogicalResult FunctionPlan::plan() {
 }
 
 SliceAttr FunctionPlan::placeOf(Value value) {
-  return homes.find(throughReshapes(value))->second.slice;
+  Alias owner = ownerOf(value);
+  SliceAttr whole = homes.find(owner.of)->second.slice;
+  int64_t bytes = bytesOf(value.getType());
+  if (owner.offset == 0 && whole.getBytes() == bytes)
+    return whole;
+  return slice(whole.getSpace(), whole.getOffset() + owner.offset, bytes,
+               whole.getStride());
 }
 
 void FunctionPlan::emitLaunch(graph::ClusterOp cluster) {
@@ -332,8 +349,9 @@ void FunctionPlan::emitSteps() {
   }
   for (const Result &result : results)
     if (result.copy >= 0)
-      step::CopyOp::create(b, result.root.getLoc(), result.place,
-                           placeOf(result.root));
+      step::CopyOp::create(
+          b, result.root.getLoc(), result.place,
+          placeOf(returnOf(function).getOperand(result.index)));
 }
 
 FailureOr<StateLayout> tarn::layoutStates(ModuleOp module) {

@@ -6,6 +6,7 @@
 #include "dialects/Step/StepOps.h"
 #include "dialects/Tarn/TarnOps.h"
 #include "dialects/Tile/TileOps.h"
+#include "passes/Layout/InPlace.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
@@ -110,7 +111,7 @@ public:
   /// Whether a kernel's result lies in the arena, not where the caller wants
   /// it.
   bool isInArena(mlir::Value value) const {
-    auto home = homes.find(value);
+    auto home = homes.find(ownerOf(value).of);
     return home != homes.end() && home->second.arena;
   }
   /// What lives in the arena at its fullest step.
@@ -131,7 +132,7 @@ private:
   };
   struct Result {
     unsigned index;
-    mlir::Value root;
+    mlir::Value root; ///< that the bytes belong to
     step::SliceAttr place;
     /// Made where it is wanted; else a copy at the end, at step `copy` (-1: it
     /// is there already).

@@ -5,20 +5,21 @@
 
 #include "dialects/Tile/Analysis.h"
 #include "dialects/Tile/TileOps.h"
+#include "passes/Layout/InPlace.h"
 #include "passes/Plan/FunctionPlan.h"
 #include "passes/Plan/Offload.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace tarn;
 
-Value tarn::throughReshapes(Value value) {
-  while (auto reshape = value.getDefiningOp<graph::ReshapeOp>())
-    value = reshape.getX();
-  return value;
+Value tarn::throughReshapes(Value value) { return ownerOf(value).of; }
+
+/// Whether an op only names bytes that belong to other values.
+static bool isName(Operation *op) {
+  return op && (isa<graph::ReshapeOp>(op) || isInPlace(op));
 }
 
 SmallVector<std::pair<unsigned, unsigned>>
@@ -26,12 +27,18 @@ tarn::sharedBuffers(tile::KernelOp kernel, ValueRange inputs) {
   SmallVector<std::pair<unsigned, unsigned>> pairs;
   if (!kernel)
     return pairs;
+  // Parts of values stay where they are.
+  auto isWhole = [](Value value) {
+    Value owner = throughReshapes(value);
+    return !isName(owner.getDefiningOp()) &&
+           bytesOf(owner.getType()) == bytesOf(value.getType());
+  };
   unsigned count = inputs.size();
   for (unsigned output = 0; output + count != kernel.getNumBuffers(); ++output)
     for (unsigned input = 0; input != count; ++input) {
       // A value may come in several times; each must be read in place.
       Value root = throughReshapes(inputs[input]);
-      bool good = true, isFirst = true;
+      bool good = isWhole(inputs[input]), isFirst = true;
       for (unsigned other = 0; other != count && good; ++other)
         if (throughReshapes(inputs[other]) == root) {
           isFirst &= other >= input;
@@ -67,26 +74,25 @@ KernelGraph::KernelGraph(func::FuncOp function,
     task.mayRepeat = mayRepeat(cluster);
     llvm::SetVector<int> reads;
     for (Value input : cluster.getInputs())
-      if (std::optional<int> value = indexOf(input))
-        reads.insert(*value);
+      collectReads(input, reads);
+    for (Value result : cluster.getResults())
+      if (std::optional<int> first = indexOf(result))
+        reads.insert(*first); // the rest of the parts is written beside it
     task.reads.assign(reads.begin(), reads.end());
     for (Value result : cluster.getResults()) {
-      bool isResult = returned.contains(result);
-      int value = tasks.addValue(
-          isOutside(result) ? 0 : aligned(bytesOf(result.getType())));
+      bool isResult = returned.contains(throughReshapes(result));
+      int value = addResult(result, task, isOutside(result));
       tasks.values[size_t(value)].isResult = isResult;
       // What the caller sees is made once.
       task.mayRepeat &= !isResult;
-      task.makes.push_back(value);
-      values.push_back(result);
-      valueIndex[result] = value;
     }
     for (auto [input, output] :
          sharedBuffers(table.of(cluster), cluster.getInputs())) {
       std::optional<int> read = indexOf(cluster.getInputs()[input]);
       int made = task.makes[output];
       if (read && tasks.values[size_t(*read)].bytes > 0 &&
-          tasks.values[size_t(made)].bytes > 0)
+          tasks.values[size_t(made)].bytes > 0 &&
+          !tasks.values[size_t(made)].isShared)
         task.shares.push_back({*read, made});
     }
     taskIndex[cluster] = tasks.addTask(std::move(task));
@@ -121,14 +127,18 @@ void KernelGraph::addForms(ArrayRef<Variant> variants,
     llvm::sort(form.without);
     llvm::SetVector<int> reads;
     for (Value input : variant.inputs)
-      if (std::optional<int> value = indexOf(input))
-        reads.insert(*value);
+      collectReads(input, reads);
+    for (int made : task.makes)
+      if (std::optional<int> first = indexOf(values[size_t(made)]);
+          *first != made)
+        reads.insert(*first);
     form.reads.assign(reads.begin(), reads.end());
     for (auto [input, output] : sharedBuffers(variant.kernel, variant.inputs)) {
       std::optional<int> read = indexOf(variant.inputs[input]);
       int made = task.makes[output];
       if (read && tasks.values[size_t(*read)].bytes > 0 &&
-          tasks.values[size_t(made)].bytes > 0)
+          tasks.values[size_t(made)].bytes > 0 &&
+          !tasks.values[size_t(made)].isShared)
         form.shares.push_back({*read, made});
     }
     task.forms.push_back(std::move(form));
@@ -151,6 +161,39 @@ KernelGraph::statesWritten(llvm::function_ref<bool(Value)> isOutside) {
                          function.getArgument(*argument)});
   }
   return written;
+}
+
+/// Adds a value that the task makes.
+int KernelGraph::addResult(Value result, schedule::Task &task, bool isOutside) {
+  Value owner = throughReshapes(result);
+  bool isLater = firstPart.contains(owner);
+  int value = tasks.addValue(
+      isOutside || isLater ? 0 : aligned(bytesOf(owner.getType())));
+  task.makes.push_back(value);
+  values.push_back(result);
+  valueIndex[result] = value;
+  if (owner != result) {
+    // A part is made once: the others would be lost with it.
+    task.mayRepeat = false;
+    tasks.values[size_t(value)].isShared = true;
+    firstPart.try_emplace(owner, value);
+  }
+  return value;
+}
+
+/// The values that reading `value` takes: all parts of what is put together.
+void KernelGraph::collectReads(Value value, llvm::SetVector<int> &reads) const {
+  Operation *op = value.getDefiningOp();
+  if (isName(op)) {
+    for (Value operand : op->getOperands())
+      collectReads(operand, reads);
+    return;
+  }
+  if (auto found = valueIndex.find(value); found != valueIndex.end()) {
+    reads.insert(found->second);
+    if (std::optional<int> first = indexOf(value))
+      reads.insert(*first);
+  }
 }
 
 /// A kernel that writes a state over the old one runs after all others that
@@ -188,9 +231,11 @@ void KernelGraph::keepStatesReadable(
 }
 
 std::optional<int> KernelGraph::indexOf(Value value) const {
-  auto found = valueIndex.find(throughReshapes(value));
-  return found == valueIndex.end() ? std::nullopt
-                                   : std::optional(found->second);
+  Value owner = throughReshapes(value);
+  for (const auto *index : {&firstPart, &valueIndex})
+    if (auto found = index->find(owner); found != index->end())
+      return found->second;
+  return std::nullopt;
 }
 
 namespace {
@@ -254,25 +299,39 @@ private:
 void KernelGraph::apply(const schedule::Timeline &timeline) {
   Operation *end = returnOf(function);
   OpBuilder b(end);
-  // The value of each life, and reshapes of it, made where they are read.
+  // The value of each life, and other names for it, made where they are read.
   std::vector<Value> madeBy(timeline.lives.size());
   llvm::DenseMap<std::pair<int, Operation *>, Value> renamed;
-  std::function<Value(Value, int)> provide = [&](Value value,
-                                                 int life) -> Value {
-    auto reshape = value.getDefiningOp<graph::ReshapeOp>();
-    if (!reshape)
-      return life < 0 ? value : madeBy[size_t(life)];
-    Value &known = renamed[{life, reshape}];
-    if (!known) {
-      Value from = provide(reshape.getX(), life);
-      Operation *copy = b.clone(*reshape);
-      copy->setOperand(0, from);
-      // `known` may have moved.
-      return renamed[{life, reshape}] = copy->getResult(0);
-    }
-    return known;
-  };
   std::vector<int> lifeOf(values.size(), -1);
+  using Sources = llvm::SmallDenseMap<int, int>;
+  auto lifeFor = [&](Value value, const Sources &sources) {
+    auto index = valueIndex.find(value);
+    if (index == valueIndex.end())
+      return -1;
+    auto read = sources.find(index->second);
+    return read == sources.end() ? lifeOf[size_t(index->second)] : read->second;
+  };
+  std::function<Value(Value, const Sources &)> provide =
+      [&](Value value, const Sources &sources) -> Value {
+    Operation *name = value.getDefiningOp();
+    if (!isName(name)) {
+      int life = lifeFor(value, sources);
+      return life < 0 ? value : madeBy[size_t(life)];
+    }
+    // All parts of what is put together are made once: one tells for all.
+    Value below = value;
+    while (isName(below.getDefiningOp()))
+      below = below.getDefiningOp()->getOperand(0);
+    std::pair<int, Operation *> key{lifeFor(below, sources), name};
+    if (Value known = renamed.lookup(key))
+      return known;
+    SmallVector<Value> operands;
+    for (Value operand : name->getOperands())
+      operands.push_back(provide(operand, sources));
+    Operation *copy = b.clone(*name);
+    copy->setOperands(operands);
+    return renamed[key] = copy->getResult(0);
+  };
   size_t source = 0, life = 0;
   CopyEmitter copies(b, timeline, madeBy);
   for (size_t run = 0; run != timeline.runs.size(); ++run) {
@@ -284,13 +343,12 @@ void KernelGraph::apply(const schedule::Timeline &timeline) {
     const schedule::Task &t = tasks.tasks[size_t(task)];
     const Variant *variant =
         form < 0 ? nullptr : &forms[size_t(task)][size_t(form)];
-    llvm::SmallDenseMap<int, int> sources;
+    Sources sources;
     for (int read : t.readsOf(form))
       sources[read] = timeline.sources[source++];
     SmallVector<Value> operands;
     auto addOperand = [&](Value input) {
-      std::optional<int> index = indexOf(input);
-      operands.push_back(provide(input, index ? sources.at(*index) : -1));
+      operands.push_back(provide(input, sources));
     };
     graph::ClusterOp copy;
     if (variant) {
@@ -311,10 +369,8 @@ void KernelGraph::apply(const schedule::Timeline &timeline) {
     }
   }
   copies.emit(int(timeline.runs.size()));
-  for (OpOperand &operand : end->getOpOperands()) {
-    std::optional<int> index = indexOf(operand.get());
-    operand.set(provide(operand.get(), index ? lifeOf[size_t(*index)] : -1));
-  }
+  for (OpOperand &operand : end->getOpOperands())
+    operand.set(provide(operand.get(), Sources()));
   // Nobody reads the originals any more.
   for (graph::ClusterOp kernel : llvm::reverse(kernels)) {
     kernel->dropAllUses();
@@ -322,7 +378,7 @@ void KernelGraph::apply(const schedule::Timeline &timeline) {
   }
   for (Operation &op :
        llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-    if (isa<graph::ReshapeOp>(op) && op.use_empty())
+    if (isName(&op) && op.use_empty())
       op.erase();
   kernels.clear();
 }

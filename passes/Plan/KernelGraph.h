@@ -12,10 +12,12 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace tarn {
 
-/// The value itself, without the reshapes that only rename it.
+/// The value that the bytes of `value` belong to: without what is only another
+/// name for them (reshapes, parts in place).
 mlir::Value throughReshapes(mlir::Value value);
 
 /// Pairs (input, output) of a kernel that reads `inputs` of which the output
@@ -51,6 +53,8 @@ public:
   void apply(const schedule::Timeline &timeline);
 
 private:
+  int addResult(mlir::Value result, schedule::Task &task, bool isOutside);
+  void collectReads(mlir::Value value, llvm::SetVector<int> &reads) const;
   /// Kernels that write a state over the old one, and the old one.
   llvm::SmallVector<std::pair<size_t, mlir::Value>>
   statesWritten(llvm::function_ref<bool(mlir::Value)> isOutside);
@@ -65,7 +69,12 @@ private:
   std::vector<std::vector<Variant>> forms; ///< of each kernel
   std::vector<mlir::Value> values;
   llvm::DenseMap<mlir::Operation *, int> taskIndex;
+  /// Of results of kernels. What is put together in place has the bytes of all
+  /// its parts in the one that is made first, which lives while any of them is
+  /// read; the others have none.
   llvm::DenseMap<mlir::Value, int> valueIndex;
+  /// Of what is put together: the part that is made first.
+  llvm::DenseMap<mlir::Value, int> firstPart;
 };
 
 } // namespace tarn

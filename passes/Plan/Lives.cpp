@@ -71,6 +71,9 @@ std::string FunctionPlan::nameOf(Value value, unsigned number) {
       where = move.getSpace() == Space::Host ? ".host" : ".back";
     value = throughReshapes(move.getValue());
   }
+  // What is put together is known by its first part.
+  while (value.getDefiningOp() && isInPlace(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
   auto cluster = value.getDefiningOp<graph::ClusterOp>();
   StringRef kernel =
       cluster ? cluster->getAttrOfType<FlatSymbolRefAttr>("kernel").getValue()

@@ -49,8 +49,9 @@ std::optional<OffloadPlan> tarn::planOffload(Value value, Operation *reader,
   SmallVector<Operation *> readers;
   collectReaders(value, readers);
   for (Operation *op : readers) {
-    if (isa<step::MoveStartOp>(op))
-      return std::nullopt; // it is offloaded already
+    // It is offloaded already, or parts of it have names.
+    if (isa<step::MoveStartOp>(op) || isInPlace(op))
+      return std::nullopt;
     if (op->isBeforeInBlock(reader) && last->isBeforeInBlock(op))
       last = op;
   }

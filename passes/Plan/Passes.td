@@ -87,7 +87,11 @@ def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
     Option<"hostBytes", "host-bytes", "int64_t", /*default=*/"-1",
            "host memory that values may be parked in; negative: no limit">,
     Option<"orSmallest", "or-smallest", "bool", /*default=*/"false",
-           "take the smallest plan where none fits, and say so">
+           "take the smallest plan where none fits, and say so">,
+    Option<"beatSeconds", "beat-seconds", "double", /*default=*/"0",
+           "give up where every plan takes as long or longer; 0: never">,
+    Option<"beatBytes", "beat-bytes", "int64_t", /*default=*/"0",
+           "give up where every plan takes as much or more; 0: never">
   ];
 }
 

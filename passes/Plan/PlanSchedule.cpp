@@ -76,6 +76,15 @@ public:
   /// them are ever near a budget.
   int64_t pack(Choice &choice);
   int64_t packHost(Choice &choice);
+  /// More than any schedule needs.
+  int64_t allBytes() const {
+    int64_t bytes = 0;
+    for (const schedule::Value &value : graph->graph().values)
+      bytes += value.bytes;
+    for (const schedule::Task &task : graph->graph().tasks)
+      bytes += task.workspace;
+    return bytes;
+  }
   /// No schedule of these kernels needs less arena, or takes less time in
   /// `bytes` of it.
   int64_t leastBytes() { return schedule::leastBytes(graph->graph()); }
@@ -165,7 +174,9 @@ LogicalResult Scheduler::prepare(bool withVariants) {
     variants.emplace(
         function, materializer,
         [&](tile::KernelOp kernel) { return secondsOf(kernel); },
-        [&](Value value) { return !plan.isInArena(value); });
+        [&](Value value) {
+          return !plan.isInArena(value) || throughReshapes(value) != value;
+        });
   graph = graphOf(function, forms());
   graph->setLink(linkOf(costs, hostBytes));
   return success();
@@ -500,6 +511,21 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
              b.getNamedAttr("rungs", b.getArrayAttr(table))}));
   }
 
+  /// Seconds of what runs once beside the repeated part of a step.
+  double secondsBeside(const CostModel &costs) {
+    double seconds = 0;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr("tarn.micro"))
+        for (auto cluster :
+             function.getBody().front().getOps<graph::ClusterOp>())
+          if (auto kernel =
+                  SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(
+                      cluster,
+                      cluster->getAttrOfType<FlatSymbolRefAttr>("kernel")))
+            seconds += costs.seconds(kernel);
+    return seconds;
+  }
+
   LogicalResult choose(func::FuncOp function, const StateLayout &state,
                        int64_t turns, int64_t others, int64_t floor) {
     rt::Result<CostModel> found = findCostModel(device, times, getOperation());
@@ -512,6 +538,23 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     Scheduler scheduler(function, state, costs, turns, hostBytes);
     if (failed(scheduler.prepare(/*withVariants=*/policy == "auto")))
       return failure();
+    Builder b(&getContext());
+    double beside = secondsBeside(costs);
+    auto isBeaten = [&] {
+      int64_t leastBytes = others + std::max(scheduler.leastBytes(), floor);
+      if ((beatBytes > 0 && leastBytes >= beatBytes) ||
+          (beatSeconds > 0 && budgetBytes >= 0 && leastBytes > budgetBytes))
+        return true;
+      int64_t room =
+          budgetBytes < 0 ? scheduler.allBytes() : budgetBytes - others;
+      return beatSeconds > 0 &&
+             beside + double(turns) * scheduler.leastSeconds(room).seconds >=
+                 beatSeconds;
+    };
+    if ((beatSeconds > 0 || beatBytes > 0) && isBeaten()) {
+      getOperation()->setAttr("tarn.plan_beaten", b.getUnitAttr());
+      return failure();
+    }
     SmallVector<Choice> choices;
     if (policy == "auto")
       choices = scheduler.ladder();
@@ -530,6 +573,12 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     }
     if (policy == "auto")
       note(scheduler, choices, *best, least, others, floor, leastBudget, bound);
+    getOperation()->setAttr(
+        "tarn.plan_seconds",
+        b.getF64FloatAttr(beside + double(turns) * best->seconds));
+    getOperation()->setAttr(
+        "tarn.plan_bytes",
+        b.getI64IntegerAttr(others + std::max(scheduler.pack(*best), floor)));
     scheduler.apply(*best);
     return success();
   }

@@ -3,6 +3,7 @@
 #include "passes/Plan/Policies.h"
 
 #include "dialects/Step/StepOps.h"
+#include "passes/Layout/InPlace.h"
 #include "passes/Plan/ForwardPass.h"
 #include "passes/Plan/FunctionPlan.h"
 #include "passes/Plan/Schedule/Orders.h"
@@ -97,8 +98,8 @@ schedule::Plan tarn::recomputeSegments(const KernelGraph &graph,
       std::optional<int64_t> place = forward.placeOf(user);
       if (!place)
         return false;
-      if (auto reshape = dyn_cast<graph::ReshapeOp>(user))
-        return crosses(reshape.getResult(), own);
+      if (isa<graph::ReshapeOp>(user) || isInPlace(user))
+        return crosses(user->getResult(0), own);
       return segments[*place] != own;
     });
   };

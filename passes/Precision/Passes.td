@@ -27,4 +27,28 @@ def TarnMixedPrecision : Pass<"tarn-mixed-precision", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::tarn::graph::TarnDialect"];
 }
 
+def TarnNarrowSaved : Pass<"tarn-narrow-saved", "::mlir::func::FuncOp"> {
+  let summary = "Keep what the backward pass reads in bf16";
+  let description = [{
+    What: in functions of kind train and micro, each f32 value that the forward
+    pass makes and the backward pass reads (itself or through views) is rounded
+    to bf16 where it is made; the backward pass reads the short form and widens
+    it, each reader for itself (tarn-fuse-clusters sees to that). Readers in the
+    forward pass, and metrics, keep the f32 value. What is forward is asked of
+    the roles of results: what the loss waits for; what is backward, too: what
+    a state waits for and the loss does not.
+
+    When: phase precision, after tarn-mixed-precision, where the user allows to
+    change rounding.
+
+    Example: see test/passes/Precision/narrow-saved.mlir.
+
+    Limits: parameters, state, integers, bits and what has less than 1/32 of the
+    elements of the largest saved value (statistics of rows) stay as they are.
+
+    Numerics: precision.
+  }];
+  let dependentDialects = ["::tarn::graph::TarnDialect"];
+}
+
 #endif // PASSES_PRECISION_PASSES_TD

@@ -30,6 +30,10 @@ CompileRequest tarn::cli::requestFor(const ModelOptions &options) {
   request.policy = options.policy;
   request.budgetBytes = options.budgetBytes;
   request.hostBytes = options.hostBytes;
+  for (const std::string &word : options.allow)
+    request.allowed =
+        std::max(request.allowed,
+                 word == "meaning" ? Allowed::meaning : Allowed::rounding);
   request.gradientOf = options.gradientOf;
   request.dump = options.dump;
   request.verifyEachNumerics = options.verifyEachNumerics;

@@ -104,6 +104,13 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
   app->add_option("--host-memory", raw.hostMemory,
                   "pinned host memory that a plan for a budget may park values "
                   "in, as 64GiB; 0: none");
+  app->add_option(
+         "--allow", in.model.allow,
+         "beyond exact choices: rounding (the loss in chunks, saved values "
+         "in bf16), meaning (takes in rounding)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"rounding", "meaning"}))
+      ->allow_extra_args(false);
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
   app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
                 "evaluate before and after each pass and compare");

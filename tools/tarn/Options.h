@@ -42,6 +42,9 @@ struct ModelOptions {
   std::string budget;
   /// Bytes of host memory that a plan may park values in; negative: no limit.
   int64_t hostBytes = -1;
+  /// What the planner may do beyond exact choices: `rounding`, `meaning` (which
+  /// takes in rounding).
+  std::vector<std::string> allow;
   /// Folder for the IR after each pass; empty = none.
   std::string dump;
   /// Evaluate the module before and after each pass and compare.

@@ -131,7 +131,7 @@ static int obtainReport(const Invocation &in, report::Report &report) {
   constexpr size_t few = 1000;
   const report::Function *main = report::mainFunction(report);
   bool search = !in.plan.fit.empty() || (main && main->steps.size() <= few);
-  advise(setup, report, search, progress);
+  advise(setup, report, run.offers, search, progress);
   return success;
 }
 

@@ -127,13 +127,26 @@ static void adviseFaster(const report::Report &report,
     }
 }
 
+/// Choices that are not exact; planned where the budget was missed.
+static void adviseAllowing(const std::vector<Offer> &offers,
+                           std::vector<Advice> &advice) {
+  for (const Offer &offer : offers) {
+    std::string word =
+        offer.allowed == Allowed::meaning ? "meaning" : "rounding";
+    advice.push_back({offer.text, "--allow " + word, offer.bytes, offer.seconds,
+                      true, word});
+  }
+}
+
 void tarn::cli::advise(const PlanSetup &setup, report::Report &report,
-                       bool search, bool progress) {
+                       const std::vector<Offer> &offers, bool search,
+                       bool progress) {
   if (report.rungs.empty())
     return;
   if (report.fits)
     return adviseFaster(report, report.advice);
   adviseMemory(report, report.advice);
+  adviseAllowing(offers, report.advice);
   advisePrecision(setup, report, report.advice);
   if (search)
     adviseDims(setup, report, progress, report.advice, report.largest);
@@ -142,8 +155,9 @@ void tarn::cli::advise(const PlanSetup &setup, report::Report &report,
                            "when --fit names a dimension");
   auto rank = [](const Advice &advice) {
     int numerics = advice.numerics == "exact"       ? 0
-                   : advice.numerics == "precision" ? 1
-                                                    : 2;
+                   : advice.numerics == "rounding"  ? 1
+                   : advice.numerics == "precision" ? 2
+                                                    : 3;
     return std::tuple(!advice.fits, numerics, advice.seconds);
   };
   std::sort(

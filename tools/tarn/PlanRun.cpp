@@ -154,8 +154,10 @@ PlanRun tarn::cli::planOnce(const PlanSetup &setup, CompileRequest request,
                             bool quiet) {
   PlanRun run;
   llvm::raw_string_ostream said(run.errors);
-  if (quiet)
+  if (quiet) {
     request.errors = &said;
+    request.offers = false;
+  }
   bool knownDevice = true;
   request.visit = [&](mlir::ModuleOp module) {
     rt::Result<CostModel> costs =
@@ -174,7 +176,14 @@ PlanRun tarn::cli::planOnce(const PlanSetup &setup, CompileRequest request,
   if (run.status == CompileStatus::success && !knownDevice)
     run.status = CompileStatus::userError;
   run.leastBudget = result.leastBudget;
+  run.offers = std::move(result.offers);
   report::Report &report = run.report;
+  for (const NumericsNote &note : result.numerics)
+    report.numerics.push_back({note.numericsClass,
+                               note.text,
+                               note.function,
+                               {note.file, note.line, note.column},
+                               note.bytes});
   report.path = request.model;
   size_t slash = request.model.rfind('/');
   report.model = slash == std::string::npos ? request.model

@@ -34,6 +34,8 @@ struct PlanRun {
   std::string errors;
   /// Where the budget was missed.
   std::optional<int64_t> leastBudget;
+  /// What more would be met by, there.
+  std::vector<Offer> offers;
 };
 
 /// Plans `request` (usually that of the setup, changed). Messages go to stderr,
@@ -51,8 +53,8 @@ report::Fit fitDim(const PlanSetup &setup, const report::Report &report,
 
 /// Adds what would make it fit, or faster; with `search` also which sizes would
 /// (planned again and again, so it takes a while).
-void advise(const PlanSetup &setup, report::Report &report, bool search,
-            bool progress);
+void advise(const PlanSetup &setup, report::Report &report,
+            const std::vector<Offer> &offers, bool search, bool progress);
 
 /// Whether the model is a stored report (`tarn plan --json`).
 bool isReportFile(const std::string &path);

@@ -284,6 +284,26 @@ static void sayLadder(const Report &report) {
   printLine("");
 }
 
+/// Choices that are not exact, those of the training step first.
+static void sayNumerics(const Report &report) {
+  const Function *main = mainFunction(report);
+  std::string text, others;
+  for (const Choice &choice : report.numerics) {
+    bool isMain = main && (choice.function == main->name ||
+                           choice.function == main->name + "_micro");
+    if (!isMain) {
+      if (others.find(choice.function) == std::string::npos)
+        others += (others.empty() ? "" : ", ") + choice.function;
+      continue;
+    }
+    text += choice.numerics + ": " + choice.text + " " +
+            placeText(choice.place) + "; ";
+  }
+  if (!report.numerics.empty())
+    say("numerics", text + (others.empty() ? "" : "likewise " + others + "; ") +
+                        "the rest exact");
+}
+
 static void sayRest(const Report &report) {
   for (const Fit &fit : report.largest) {
     std::string text = fit.dim + "=" + std::to_string(fit.largest) +
@@ -298,6 +318,7 @@ static void sayRest(const Report &report) {
                              : ": " + fit.reason);
     say("largest", text);
   }
+  sayNumerics(report);
   bool first = true;
   for (const Advice &advice : report.advice) {
     char share[48];

@@ -254,7 +254,9 @@ function showSource() {
 
 function showNotes() {
   const device = plan.device;
+  const numerics = plan.numerics.map(c => el('li', {}, el('b', {}, c.class), ` in ${c.function}: ${c.text} `, el('code', {}, placeText(c.place))));
   $('notes').replaceChildren(el('h2', {}, 'Where the figures are from'), el('ul', {},
+    ...(numerics.length ? numerics : [el('li', {}, 'Numerics: every choice of this plan is exact.')]),
     el('li', {}, 'Bytes, offsets and steps are those of the compiled artifact: exact.'),
     el('li', {}, `Seconds: ${plan.times === 'roofline' ? 'a roofline of the kernels’ operations and bytes; nothing was measured for this plan' : plan.times + ', the others by roofline'}; ± ${percent(plan.error)}.`),
     el('li', {}, `Memory of ${device.name}: ${bytes(device.memory_bytes)} (${device.memory_source}).`),

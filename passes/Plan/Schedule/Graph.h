@@ -23,6 +23,8 @@ struct Value {
   int maker = -1;
   /// Lives to the end.
   bool isResult = false;
+  /// Whether other values have bytes in it: it stays where it is.
+  bool isShared = false;
 };
 
 /// Another kernel for a task: it makes some of the values that the task reads
@@ -113,7 +115,8 @@ struct Graph {
   /// Whether a value may wait in host memory.
   bool mayPark(int value) const {
     const Value &v = values[size_t(value)];
-    return link.exists() && v.maker >= 0 && v.bytes > 0 && !v.isResult;
+    return link.exists() && v.maker >= 0 && v.bytes > 0 && !v.isResult &&
+           !v.isShared;
   }
   double totalSeconds() const;
 };

@@ -1,0 +1,115 @@
+//===- InPlace.cpp - parts of values that are no copies -------------------===//
+
+#include "passes/Layout/InPlace.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace tarn;
+
+static constexpr llvm::StringLiteral mark = "tarn.in_place";
+/// What every slice of memory starts at a multiple of.
+static constexpr int64_t alignment = 64;
+
+static int64_t bytesOf(RankedTensorType type) {
+  return type.getNumElements() *
+         int64_t(llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+}
+
+/// Bytes of one position along `dim`, where those before it are 1.
+static std::optional<int64_t> rowBytes(RankedTensorType type, int64_t dim) {
+  for (int64_t d = 0; d != dim; ++d)
+    if (type.getDimSize(d) != 1)
+      return std::nullopt;
+  return bytesOf(type) / type.getDimSize(dim);
+}
+
+/// The one dim along which a slice leaves something out; nothing if there are
+/// several.
+static std::optional<int64_t> slicedDim(graph::SliceOp slice) {
+  auto from = graph::tensorType(slice.getX());
+  std::optional<int64_t> dim;
+  for (int64_t d = 0; d != from.getRank(); ++d)
+    if (slice.getSizes()[d] != from.getDimSize(d)) {
+      if (dim)
+        return std::nullopt;
+      dim = d;
+    }
+  return dim;
+}
+
+static std::optional<int64_t> sliceOffset(graph::SliceOp slice) {
+  std::optional<int64_t> dim = slicedDim(slice);
+  if (!dim)
+    return std::nullopt;
+  std::optional<int64_t> row = rowBytes(graph::tensorType(slice.getX()), *dim);
+  if (!row)
+    return std::nullopt;
+  return slice.getOffsets()[*dim] * *row;
+}
+
+bool tarn::markInPlace(Operation *op) {
+  if (auto slice = dyn_cast<graph::SliceOp>(op)) {
+    std::optional<int64_t> offset = sliceOffset(slice);
+    if (!offset || *offset % alignment != 0)
+      return false;
+  } else if (auto concat = dyn_cast<graph::ConcatOp>(op)) {
+    llvm::SmallDenseSet<Value> seen;
+    for (Value part : concat.getInputs()) {
+      auto type = graph::tensorType(part);
+      std::optional<int64_t> row = rowBytes(type, concat.getDim());
+      bool isLast = part == concat.getInputs().back();
+      Operation *maker = part.getDefiningOp();
+      if (!row || (!isLast && bytesOf(type) % alignment != 0) ||
+          !seen.insert(part).second || !maker ||
+          isa<graph::ReshapeOp, graph::ConstantOp>(maker) || isInPlace(maker))
+        return false;
+    }
+  } else {
+    return false;
+  }
+  op->setAttr(mark, UnitAttr::get(op->getContext()));
+  return true;
+}
+
+bool tarn::isInPlace(Operation *op) { return op->hasAttr(mark); }
+
+static constexpr llvm::StringLiteral partMark = "tarn.part";
+
+void tarn::setPart(Operation *op, int64_t part) {
+  op->setAttr(partMark, Builder(op->getContext()).getI64IntegerAttr(part));
+}
+
+int64_t tarn::partOf(Operation *op) {
+  auto part = op->getAttrOfType<IntegerAttr>(partMark);
+  return part ? part.getInt() : -1;
+}
+
+void tarn::dropPart(Operation *op) { op->removeAttr(partMark); }
+
+std::optional<Alias> tarn::aliasOf(Value value) {
+  if (Operation *op = value.getDefiningOp()) {
+    if (auto reshape = dyn_cast<graph::ReshapeOp>(op))
+      return Alias{reshape.getX(), 0};
+    if (auto slice = dyn_cast<graph::SliceOp>(op); slice && isInPlace(op))
+      return Alias{slice.getX(), *sliceOffset(slice)};
+  }
+  for (Operation *user : value.getUsers())
+    if (auto concat = dyn_cast<graph::ConcatOp>(user);
+        concat && isInPlace(user)) {
+      int64_t offset = 0;
+      for (Value part : concat.getInputs()) {
+        if (part == value)
+          return Alias{concat.getResult(), offset};
+        offset += bytesOf(graph::tensorType(part));
+      }
+    }
+  return std::nullopt;
+}
+
+Alias tarn::ownerOf(Value value) {
+  Alias owner{value, 0};
+  while (std::optional<Alias> next = aliasOf(owner.of))
+    owner = {next->of, owner.offset + next->offset};
+  return owner;
+}
