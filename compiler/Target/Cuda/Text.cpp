@@ -25,8 +25,11 @@ void Text::at(Location location) {
   FileLineColLoc position = filePosition(location);
   if (!lines || !position || position.getLine() == 0)
     return;
-  std::string file;
-  for (char c : position.getFilename().getValue()) {
+  // NVRTC writes the working folder into line tables in front of names that do
+  // not begin with a slash: then equal text would not be equal code.
+  StringRef name = position.getFilename().getValue();
+  std::string file = name.starts_with("/") ? "" : "/";
+  for (char c : name) {
     if (c == '"' || c == '\\')
       file += '\\';
     file += c;
