@@ -130,6 +130,19 @@ Estimate CostModel::estimate(const KernelCost &cost,
   return result;
 }
 
+double CostModel::roofSeconds(const KernelCost &cost) const {
+  double compute = double(cost.vectorOps) / target().vector.peak.value +
+                   double(cost.specialOps) / target().special.peak.value;
+  for (unsigned type = 0; type != dotTypeCount; ++type)
+    if (cost.dotFlops[type])
+      compute +=
+          double(cost.dotFlops[type]) / target().dot(DotType(type)).peak.value;
+  double bytes = double(cost.bytes());
+  bool cached = info.cacheBytes.value > 0 && bytes <= info.cacheBytes.value / 4;
+  return std::max(compute,
+                  bytes / (cached ? info.cache : info.memory).peak.value);
+}
+
 Estimate CostModel::estimate(tile::KernelOp kernel) const {
   return estimate(costOf(kernel), hasTimes() ? programHash(kernel) : "");
 }

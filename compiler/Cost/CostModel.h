@@ -58,6 +58,10 @@ public:
   /// The same from counts and hash, for kernels that are compiled already.
   Estimate estimate(const KernelCost &cost, llvm::StringRef hash) const;
 
+  /// Seconds that the work takes at the device's peaks: no kernel is faster.
+  /// The roof that shares are of.
+  double roofSeconds(const KernelCost &cost) const;
+
   /// Seconds of a copy (fill) of `bytes` within the device's memory.
   double copySeconds(int64_t bytes) const;
   double fillSeconds(int64_t bytes) const;

@@ -3,10 +3,10 @@
 #include "compiler/Driver/Compile.h"
 
 #include "compiler/Driver/Registry.h"
-#include "compiler/Driver/Targets.h"
 #include "compiler/Driver/Variants.h"
 #include "compiler/Package/Package.h"
 #include "compiler/Pipeline/Phases.h"
+#include "compiler/Target/Targets.h"
 #include "dialects/Tile/TileOps.h"
 #include "frontends/HuggingFace/Import.h"
 #include "frontends/TarnLanguage/Import.h"
@@ -14,6 +14,7 @@
 #include "passes/Train/Roles.h"
 
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -36,14 +37,22 @@ public:
   void lap(StringRef name) {
     auto now = std::chrono::steady_clock::now();
     std::chrono::duration<double> took = now - begin;
-    result.seconds.emplace_back(name.str(), took.count());
+    add(name, took.count());
     begin = now;
   }
+  /// Steps of one name add up.
+  void add(StringRef name, double seconds) {
+    for (auto &[known, sum] : result.seconds)
+      if (known == name) {
+        sum += seconds;
+        return;
+      }
+    result.seconds.emplace_back(name.str(), seconds);
+  }
+}
 
-private:
-  CompileResult &result;
-  std::chrono::steady_clock::time_point begin =
-      std::chrono::steady_clock::now();
+private : CompileResult &result;
+std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
 };
 
 } // namespace
@@ -113,9 +122,10 @@ static std::string precisionOf(ModuleOp module) {
   return "fp32";
 }
 
-/// Training steps take the precision of the request where they say none, or
-/// always. Returns whether one said none.
-static bool setPrecision(ModuleOp module, const CompileRequest &request) {
+/// Training steps take the precision `ifSilent` where they say none, or always
+/// `forced`; both may be empty. Returns whether one said none.
+static bool setPrecision(ModuleOp module, const std::string &forced,
+                         const std::string &ifSilent) {
   bool silent = false;
   Builder b(module.getContext());
   for (auto function : module.getOps<func::FuncOp>()) {
@@ -124,9 +134,9 @@ static bool setPrecision(ModuleOp module, const CompileRequest &request) {
       continue;
     bool says = options.contains("precision");
     silent |= !says;
-    std::string precision = request.forcedPrecision;
+    std::string precision = forced;
     if (precision.empty() && !says)
-      precision = request.defaultPrecision;
+      precision = ifSilent;
     if (precision.empty())
       continue;
     NamedAttrList changed(options);
@@ -165,100 +175,275 @@ static LogicalResult refuseOpaque(ModuleOp module) {
   return error;
 }
 
-CompileStatus tarn::compile(const CompileRequest &request,
-                            CompileResult &result) {
-  Stopwatch watch(result);
-  std::optional<Phase> first = Phase::Graph, last = Phase::Package;
+static DialectRegistry registryOfTarn() {
+  DialectRegistry registry;
+  registerDialects(registry);
+  return registry;
+}
+
+namespace {
+
+/// The targets that share kernels and plan, and their module.
+struct Branch {
+  std::vector<Target> targets;
+  CompileRequest request;      ///< with the targets' own budget and dump
+  OwningOpRef<ModuleOp> owned; ///< where it is a copy
+  ModuleOp module;
+  PipelineOptions options;
+};
+
+class Compilation {
+public:
+  Compilation(const CompileRequest &request, CompileResult &result)
+      : request(request), result(result), watch(result),
+        context(registryOfTarn()) {}
+  CompileStatus run();
+
+private:
+  CompileStatus resolve();
+  void branchOff(ModuleOp module);
+  CompileStatus take(const PhasesOutcome &outcome);
+  CompileStatus plan(Branch &branch);
+  CompileStatus makeCudaCode(Branch &branch);
+  CompileStatus package();
+
+  const CompileRequest &request;
+  CompileResult &result;
+  Stopwatch watch;
+  MLIRContext context; // outlives the modules
+  Phase first = Phase::Graph, last = Phase::Package;
+  std::vector<Target> targets;
+  std::vector<Branch> branches;
+  /// Of `branches`, where it is for a GPU.
+  std::vector<std::optional<size_t>> cudaOf;
+};
+
+} // namespace
+
+/// What request and command line say, before anything is read.
+CompileStatus Compilation::resolve() {
+  std::optional<Phase> from = first, to = last;
   if (!request.from.empty())
-    first = phaseFromFlag(request.from);
+    from = phaseFromFlag(request.from);
   if (!request.to.empty())
-    last = phaseFromFlag(request.to);
-  if (!first || !last)
+    to = phaseFromFlag(request.to);
+  if (!from || !to)
     return fail(request,
-                "unknown phase `" + (first ? request.to : request.from) + "`",
+                "unknown phase `" + (from ? request.to : request.from) + "`",
                 "phases are " + phaseFlags());
+  first = *from;
+  last = *to;
   if (!request.from.empty() && !StringRef(request.model).ends_with(".mlir"))
     return fail(request,
                 "`--from " + request.from + "` takes IR, not a model's text",
                 "tarn compile MODEL --to PHASE prints it");
-  PackageOptions package;
   std::string error, help;
-  if (!resolveTargets(request.targets, package.levels, error, help))
+  if (!resolveTargets(request.targets, targets, error, help))
     return fail(request, error, help);
+  return CompileStatus::success;
+}
 
-  DialectRegistry registry;
-  registerDialects(registry);
-  MLIRContext context(registry);
+/// One branch for all CPUs, one for each kind of GPU. The first takes the
+/// module, the others copies of it.
+void Compilation::branchOff(ModuleOp module) {
+  for (const Target &target : targets) {
+    auto shared = llvm::find_if(branches, [&](const Branch &branch) {
+      return target.kind == Target::Kind::cpu &&
+             branch.targets.front().kind == Target::Kind::cpu;
+    });
+    if (shared != branches.end()) {
+      shared->targets.push_back(target);
+      continue;
+    }
+    Branch branch;
+    branch.targets = {target};
+    branch.request = request;
+    PipelineOptions &options = branch.options;
+    options.gradientOf = request.gradientOf;
+    options.policy = request.policy;
+    options.hostBytes = request.hostBytes;
+    options.keepAllFirst = request.keepAllFirst;
+    options.orSmallest = request.orSmallest;
+    options.times = request.times;
+    options.explainFusion = request.explainFusion;
+    options.budgetBytes = request.budgetBytes;
+    if (request.budgetBytes < 0 && request.deviceBudget)
+      options.budgetBytes = target.memoryBytes;
+    branch.request.budgetBytes = options.budgetBytes;
+    options.device = target.device;
+    if (!request.device.empty())
+      options.device = request.device;
+    if (target.kind == Target::Kind::cuda)
+      options.target = target.name();
+    branch.module = module;
+    if (!branches.empty()) {
+      branch.owned = module.clone();
+      branch.module = *branch.owned;
+    }
+    branches.push_back(std::move(branch));
+  }
+  if (branches.size() == 1 || request.dump.empty())
+    return;
+  for (Branch &branch : branches) {
+    llvm::SmallString<128> folder(request.dump);
+    llvm::sys::path::append(folder, branch.targets.front().isa);
+    branch.request.dump = folder.str();
+  }
+}
+
+/// What came of phases: messages, seconds.
+CompileStatus Compilation::take(const PhasesOutcome &outcome) {
+  errorsOf(request) << outcome.said;
+  if (outcome.leastBudget)
+    result.leastBudget = outcome.leastBudget;
+  for (const auto &[name, seconds] : outcome.seconds)
+    watch.add(name, seconds);
+  watch.restart();
+  return outcome.status;
+}
+
+/// From where the targets part up to package. Variants of the step meet again
+/// in here.
+CompileStatus Compilation::plan(Branch &branch) {
+  if (first > Phase::Precision || last < Phase::Plan)
+    return take(runPhases(branch.request, branch.module,
+                          std::max(first, Phase::Precision), last,
+                          branch.options, /*isFinal=*/true));
+  PlannedVariant planned = planVariants(branch.request, branch.module,
+                                        branch.options, request.allowed);
+  CompileStatus status = take(planned.outcome);
+  if (result.leastBudget && request.offers) {
+    result.offers = offersBeyond(branch.request, branch.module, branch.options);
+    printOffers(result.offers, errorsOf(request));
+  }
+  if (status == CompileStatus::success) {
+    branch.owned = std::move(planned.module);
+    branch.module = *branch.owned;
+    llvm::append_range(result.numerics, numericsOf(branch.module));
+  }
+  return status;
+}
+
+/// Text of a GPU's kernels, and code of it unless only the text is asked for.
+CompileStatus Compilation::makeCudaCode(Branch &branch) {
+  auto kernels = llvm::to_vector(branch.module.getOps<tile::KernelOp>());
+  FailureOr<cuda::CompiledKernels> code =
+      cuda::emitKernels(kernels, branch.targets.front().isa);
+  watch.lap("emit");
+  if (failed(code))
+    return CompileStatus::userError;
+  if (!request.emitOnly) {
+    std::unique_ptr<cuda::KernelCompiler> own;
+    const cuda::KernelCompiler *compiler = request.cudaCompiler;
+    std::string error;
+    if (!compiler) {
+      own = cuda::Nvrtc::load(error);
+      compiler = own.get();
+    }
+    if (!compiler || !compiler->knows(code->architecture, error)) {
+      auto [what, wayOut] = StringRef(error).split("\nhelp: ");
+      return fail(request, what, wayOut);
+    }
+    if (failed(cuda::compileKernels(kernels, *compiler, request.cache,
+                                    /*threads=*/0, *code)))
+      return CompileStatus::internalError;
+    watch.lap("nvrtc");
+  }
+  result.cuda.push_back(std::move(*code));
+  return CompileStatus::success;
+}
+
+CompileStatus Compilation::package() {
+  for (Branch &branch : branches) {
+    cudaOf.emplace_back();
+    if (failed(refuseOpaque(branch.module)))
+      return CompileStatus::userError;
+    if (branch.targets.front().kind != Target::Kind::cuda)
+      continue;
+    cudaOf.back() = result.cuda.size();
+    if (CompileStatus status = makeCudaCode(branch);
+        status != CompileStatus::success)
+      return status;
+  }
+  if (request.emitOnly)
+    return CompileStatus::success;
+  std::vector<PackageInput> inputs;
+  for (auto [branch, index] : llvm::zip(branches, cudaOf))
+    inputs.push_back({branch.module, branch.targets,
+                      index ? &result.cuda[*index] : nullptr});
+  PackageOptions options;
+  options.keepSource = request.keepSource;
+  PackageResult packaged;
+  if (failed(packageModules(inputs, options, packaged)))
+    return CompileStatus::internalError;
+  result.artifact.assign(packaged.artifact.begin(), packaged.artifact.end());
+  result.manifest = std::move(packaged.manifest);
+  watch.lap("package");
+  return CompileStatus::success;
+}
+
+CompileStatus Compilation::run() {
+  if (CompileStatus status = resolve(); status != CompileStatus::success)
+    return status;
+  bool onlyGpus = llvm::all_of(targets, [](const Target &target) {
+    return target.kind == Target::Kind::cuda;
+  });
+  if (request.emitOnly && !onlyGpus)
+    return fail(request, "only CUDA targets have text to emit",
+                "--target cuda:sm_90a");
   context.printOpOnDiagnostic(false); // the model's lines say more
   OwningOpRef<ModuleOp> module;
   if (CompileStatus status = importModel(request, context, module);
       status != CompileStatus::success)
     return status;
   result.parameters = countParameters(*module);
-  result.precisionIsDefault = setPrecision(*module, request);
+  result.precisionIsDefault = setPrecision(
+      *module, request.forcedPrecision,
+      request.defaultPrecision.empty() && onlyGpus ? "bf16"
+                                                   : request.defaultPrecision);
   watch.lap("import");
 
+  // Targets part where variants of the step do.
   PipelineOptions options;
   options.gradientOf = request.gradientOf;
-  options.policy = request.policy;
-  options.budgetBytes = request.budgetBytes;
-  options.hostBytes = request.hostBytes;
-  options.keepAllFirst = request.keepAllFirst;
-  options.orSmallest = request.orSmallest;
-  options.times = request.times;
-  if (!request.device.empty())
-    options.device = request.device;
-  auto take = [&](PhasesOutcome &outcome) {
-    errorsOf(request) << outcome.said;
-    result.leastBudget = outcome.leastBudget;
-    llvm::append_range(result.seconds, outcome.seconds);
-    return outcome.status;
-  };
-  // Variants part after the phase train, and meet again before package.
-  bool isPlanned = *first <= Phase::Precision && *last >= Phase::Plan;
-  PhasesOutcome outcome = runPhases(request, *module, *first,
-                                    isPlanned ? Phase::Train : *last, options,
-                                    /*isFinal=*/true);
-  if (CompileStatus status = take(outcome); status != CompileStatus::success)
+  if (CompileStatus status =
+          take(runPhases(request, *module, first, std::min(last, Phase::Train),
+                         options, /*isFinal=*/true));
+      status != CompileStatus::success)
     return status;
-  if (isPlanned) {
-    PlannedVariant planned =
-        planVariants(request, *module, options, request.allowed);
-    CompileStatus status = take(planned.outcome);
-    if (result.leastBudget && request.offers) {
-      result.offers = offersBeyond(request, *module, options);
-      printOffers(result.offers, errorsOf(request));
-    }
-    if (status != CompileStatus::success)
-      return status;
-    module = std::move(planned.module);
-    result.numerics = numericsOf(*module);
-  }
+  branchOff(*module);
+  if (last > Phase::Train && last != Phase::Package && branches.size() > 1)
+    return fail(request,
+                "phase `" + phaseFlag(last) + "` differs between the targets",
+                "--target with one of them");
+  if (last > Phase::Train)
+    for (Branch &branch : branches)
+      if (CompileStatus status = plan(branch); status != CompileStatus::success)
+        return status;
   watch.restart();
-  result.precision = precisionOf(*module);
-  if (*last != Phase::Package && request.visit) {
-    request.visit(*module);
+  ModuleOp made = branches.front().module;
+  result.precision = precisionOf(made);
+  if (last == Phase::Package) {
+    // Errors carry the model's places.
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      lang::renderDiagnostic(diagnostic, errorsOf(request));
+      return success();
+    });
+    return package();
+  }
+  if (request.visit) {
+    request.visit(made);
     return CompileStatus::success;
   }
-  if (*last != Phase::Package) {
-    llvm::raw_string_ostream stream(result.ir);
-    OpPrintingFlags flags;
-    flags.enableDebugInfo(request.locations);
-    module->print(stream, flags);
-    stream << "\n";
-    return CompileStatus::success;
-  }
-  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    lang::renderDiagnostic(diagnostic, errorsOf(request));
-    return success();
-  });
-  if (failed(refuseOpaque(*module)))
-    return CompileStatus::userError;
-  PackageResult packaged;
-  if (failed(packageModule(*module, package, packaged)))
-    return CompileStatus::internalError;
-  result.artifact.assign(packaged.artifact.begin(), packaged.artifact.end());
-  result.manifest = std::move(packaged.manifest);
-  watch.lap("package");
+  llvm::raw_string_ostream stream(result.ir);
+  OpPrintingFlags flags;
+  flags.enableDebugInfo(request.locations);
+  made->print(stream, flags);
+  stream << "\n";
   return CompileStatus::success;
+}
+
+CompileStatus tarn::compile(const CompileRequest &request,
+                            CompileResult &result) {
+  return Compilation(request, result).run();
 }

@@ -19,6 +19,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include "compiler/Target/Cuda/CompileKernels.h"
 #include "runtime/Manifest.h"
 
 namespace tarn {
@@ -34,7 +35,8 @@ struct CompileRequest {
   std::map<std::string, std::string> set;
   /// Symbolic dimensions by name.
   std::map<std::string, int64_t> shape;
-  /// `auto`, `cpu`, `cpu:ISA`; empty = auto.
+  /// `auto`, `cpu`, `cpu:ISA`, `cuda:ARCHITECTURE`, a device's name; empty =
+  /// auto. All get one layout of the state, each its own kernels and plan.
   std::vector<std::string> targets;
   /// What is kept for the backward pass: `keep-all`, `sqrt`, `recompute-all`,
   /// `offload-all` or `auto`.
@@ -52,6 +54,8 @@ struct CompileRequest {
   /// Say, where the budget is missed, that it is met with more allowed, if it
   /// is (which takes more plans).
   bool offers = true;
+  /// Without a budget, the memory of devices that `targets` names is one.
+  bool deviceBudget = true;
   /// Folder for the IR after each pass that changed it; empty = none.
   std::string dump;
   /// Begin with this phase (flag name of compiler/Pipeline), on IR that
@@ -69,8 +73,20 @@ struct CompileRequest {
   /// A file with measured times of kernels; empty = none.
   std::string times;
   /// The precision of training steps that say nothing, and of all of them;
-  /// empty: what the model says.
+  /// empty: what the model says, and bf16 where it says nothing and all targets
+  /// are GPUs.
   std::string defaultPrecision, forcedPrecision;
+  /// Stop when the text of the CUDA targets' kernels is written; it is in the
+  /// result.
+  bool emitOnly = false;
+  /// Put the kernels' text into the artifact.
+  bool keepSource = false;
+  /// Launches say why they are kernels of their own (Report::Step::border).
+  bool explainFusion = false;
+  /// Whether compiled kernels may come from the cache on disk.
+  bool cache = true;
+  /// Who compiles CUDA text; null = NVRTC.
+  const cuda::KernelCompiler *cudaCompiler = nullptr;
   /// Sees the module where compilation stops before package.
   std::function<void(mlir::ModuleOp)> visit;
   /// Where messages go; null = stderr.
@@ -118,6 +134,8 @@ struct CompileResult {
   std::vector<NumericsNote> numerics;
   /// What the artifact says of itself; empty when stopped before package.
   rt::Manifest manifest;
+  /// Text and code of the CUDA targets' kernels.
+  std::vector<cuda::CompiledKernels> cuda;
 };
 
 /// How a compilation ended. Messages were printed to stderr already.

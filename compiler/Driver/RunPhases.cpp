@@ -46,6 +46,8 @@ PhasesOutcome tarn::runPhases(const CompileRequest &request, ModuleOp module,
   // Errors carry the model's places.
   bool reported = false, changedNumbers = false;
   ScopedDiagnosticHandler handler(context, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
+      return success(); // reports have them in order
     reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
     lang::renderDiagnostic(diagnostic, said);
     return success();

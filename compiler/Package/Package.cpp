@@ -3,6 +3,7 @@
 #include "compiler/Package/Package.h"
 
 #include "compiler/Cost/KernelCostJson.h"
+#include "compiler/Package/PackageCuda.h"
 #include "compiler/Target/Cpu/CpuTarget.h"
 #include "dialects/Step/StepOps.h"
 #include "dialects/Tarn/TarnOps.h"
@@ -25,24 +26,29 @@ namespace {
 
 class Packager {
 public:
-  Packager(ModuleOp module, const PackageOptions &options)
-      : module(module), options(options) {}
-  LogicalResult run(PackageResult &result);
+  explicit Packager(const PackageOptions &options) : options(options) {}
+  LogicalResult add(const PackageInput &input);
+  LogicalResult finish(PackageResult &result);
 
 private:
   void describeModel();
-  void describeState();
+  LogicalResult describeState();
   rt::Function describe(step::ProgramOp program);
   void describeSteps(Block &block, std::vector<rt::Op> &ops,
                      DenseMap<Value, uint32_t> &tokens);
   rt::Kernel describe(tile::KernelOp kernel);
-  LogicalResult addTarget(const cpu::Isa &isa, rt::ArtifactWriter &writer);
+  LogicalResult addCpu(const cpu::Isa &isa);
+  void addCuda(const cuda::CompiledKernels &code);
+  void addNothingKernel();
   std::string constants();
   int64_t locationOf(Location loc);
 
-  ModuleOp module;
   const PackageOptions &options;
   rt::Manifest manifest;
+  rt::ArtifactWriter writer;
+  std::string constantBytes;
+  // Of the module that is added:
+  ModuleOp module;
   std::vector<tile::KernelOp> kernels;
   llvm::StringMap<uint32_t> kernelIndex;
   std::map<std::tuple<std::string, int64_t, int64_t>, int64_t> locations;
@@ -50,7 +56,7 @@ private:
 
 } // namespace
 
-static rt::DType dtypeOf(Type type) {
+rt::DType tarn::dtypeOf(Type type) {
   if (type.isBF16())
     return rt::DType::BF16;
   if (type.isF16())
@@ -139,7 +145,8 @@ void Packager::describeModel() {
   manifest.shape = jsonOf(module->getAttrOfType<DictionaryAttr>("tarn.shape"));
 }
 
-void Packager::describeState() {
+/// The state's tensors, which are the same for all modules.
+LogicalResult Packager::describeState() {
   std::set<std::string> trained;
   for (auto function : module.getOps<func::FuncOp>()) {
     auto kind = function->getAttrOfType<StringAttr>("tarn.kind");
@@ -150,9 +157,10 @@ void Packager::describeState() {
         trained.insert(argumentName(function, i).str());
   }
   std::map<uint64_t, rt::TensorDesc> byOffset;
+  uint64_t stateBytes = 0, constantBytes = 0;
   for (auto program : module.getOps<step::ProgramOp>()) {
-    manifest.stateBytes = program.getStateBytes();
-    manifest.constantBytes = program.getConstantBytes();
+    stateBytes = program.getStateBytes();
+    constantBytes = program.getConstantBytes();
     for (auto bind : program.getBody().getOps<step::BindOp>()) {
       if (bind.getSlice().getSpace() != step::Space::State)
         continue;
@@ -164,8 +172,26 @@ void Packager::describeState() {
       byOffset.emplace(tensor.offset, tensor);
     }
   }
-  for (auto &[offset, tensor] : byOffset)
-    manifest.state.push_back(tensor);
+  if (manifest.targets.empty()) {
+    manifest.stateBytes = stateBytes;
+    manifest.constantBytes = constantBytes;
+    for (auto &[offset, tensor] : byOffset)
+      manifest.state.push_back(tensor);
+    this->constantBytes = constants();
+    return success();
+  }
+  bool same = stateBytes == manifest.stateBytes &&
+              byOffset.size() == manifest.state.size();
+  for (const rt::TensorDesc &tensor : manifest.state)
+    same = same && byOffset.count(tensor.offset) &&
+           byOffset[tensor.offset].name == tensor.name &&
+           byOffset[tensor.offset].bytes == tensor.bytes;
+  if (!same)
+    return module.emitError("the targets disagree on the layout of the state");
+  if (constantBytes != manifest.constantBytes ||
+      constants() != this->constantBytes)
+    return module.emitError("the targets disagree on the constants");
+  return success();
 }
 
 rt::Kernel Packager::describe(tile::KernelOp kernel) {
@@ -308,8 +334,7 @@ std::string Packager::constants() {
   return bytes;
 }
 
-LogicalResult Packager::addTarget(const cpu::Isa &isa,
-                                  rt::ArtifactWriter &writer) {
+LogicalResult Packager::addCpu(const cpu::Isa &isa) {
   FailureOr<cpu::CompiledKernels> code =
       cpu::compileKernels(kernels, isa, options.threads);
   if (failed(code))
@@ -328,37 +353,68 @@ LogicalResult Packager::addTarget(const cpu::Isa &isa,
   return success();
 }
 
-LogicalResult Packager::run(PackageResult &result) {
-  describeModel();
-  describeState();
+void Packager::addCuda(const cuda::CompiledKernels &code) {
+  std::string number = std::to_string(manifest.targets.size());
+  rt::Target target;
+  target.code = "code." + number;
+  writer.add(target.code, describeImages(code, target));
+  for (auto [i, kernel] : llvm::enumerate(kernels)) {
+    target.kernels.push_back(describe(kernel));
+    describeLaunch(kernel, code, i, target.kernels.back());
+  }
+  for (auto program : module.getOps<step::ProgramOp>())
+    target.functions.push_back(describe(program));
+  if (options.keepSource)
+    writer.add("source." + number, cuda::joinTexts(code));
+  manifest.targets.push_back(std::move(target));
+}
+
+/// A model that only copies still has a code section.
+void Packager::addNothingKernel() {
+  OpBuilder b(module.getContext());
+  b.setInsertionPointToEnd(module.getBody());
+  auto nothing = tile::KernelOp::create(
+      b, module.getLoc(), "k_nothing", TypeRange(), ArrayRef<tile::Access>(),
+      ArrayRef<int64_t>{1}, ArrayRef<int64_t>{1});
+  Block &body = nothing.getBody().front();
+  if (body.empty()) {
+    b.setInsertionPointToEnd(&body);
+    tile::ReturnOp::create(b, module.getLoc());
+  }
+  kernels.push_back(nothing);
+}
+
+LogicalResult Packager::add(const PackageInput &input) {
+  module = input.module;
+  kernels.clear();
+  kernelIndex.clear();
+  if (manifest.targets.empty())
+    describeModel();
+  if (failed(describeState()))
+    return failure();
   for (auto kernel : module.getOps<tile::KernelOp>()) {
     kernelIndex[kernel.getSymName()] = kernels.size();
     kernels.push_back(kernel);
   }
-  if (kernels.empty()) {
-    // A model that only copies still has a code section.
-    OpBuilder b(module.getContext());
-    b.setInsertionPointToEnd(module.getBody());
-    auto nothing = tile::KernelOp::create(
-        b, module.getLoc(), "k_nothing", TypeRange(), ArrayRef<tile::Access>(),
-        ArrayRef<int64_t>{1}, ArrayRef<int64_t>{1});
-    Block &body = nothing.getBody().front();
-    if (body.empty()) {
-      b.setInsertionPointToEnd(&body);
-      tile::ReturnOp::create(b, module.getLoc());
-    }
-    kernels.push_back(nothing);
+  if (input.cuda) {
+    addCuda(*input.cuda);
+    return success();
   }
-  rt::ArtifactWriter writer;
-  for (const std::string &name : options.levels)
-    if (failed(addTarget(*cpu::lookupIsa(name), writer)))
+  if (kernels.empty())
+    addNothingKernel();
+  for (const Target &target : input.targets)
+    if (failed(addCpu(*cpu::lookupIsa(target.isa))))
       return failure();
+  return success();
+}
+
+LogicalResult Packager::finish(PackageResult &result) {
   if (rt::Status status = rt::validate(manifest); !status.ok())
     return module.emitError("the plan breaks a rule of the artifact: ")
            << status.message();
   writer.add("manifest", rt::writeManifest(manifest));
   if (manifest.constantBytes)
-    writer.add("constants", constants());
+    writer.add("constants", std::move(constantBytes));
   rt::Result<std::string> file = writer.finish();
   if (!file.ok())
     return module.emitError(file.status().message());
@@ -367,8 +423,21 @@ LogicalResult Packager::run(PackageResult &result) {
   return success();
 }
 
-LogicalResult tarn::packageModule(ModuleOp module,
+LogicalResult tarn::packageModules(ArrayRef<PackageInput> inputs,
+                                   const PackageOptions &options,
+                                   PackageResult &result) {
+  Packager packager(options);
+  for (const PackageInput &input : inputs)
+    if (failed(packager.add(input)))
+      return failure();
+  return packager.finish(result);
+}
+
+LogicalResult tarn::packageModule(ModuleOp module, ArrayRef<std::string> levels,
                                   const PackageOptions &options,
                                   PackageResult &result) {
-  return Packager(module, options).run(result);
+  PackageInput input{module, {}, nullptr};
+  for (const std::string &level : levels)
+    input.targets.push_back({Target::Kind::cpu, level, "cpu", -1});
+  return packageModules(input, options, result);
 }

@@ -81,7 +81,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     }
     return;
   case Phase::Fuse:
-    pm.addNestedPass<func::FuncOp>(createTarnFuseClusters());
+    pm.addNestedPass<func::FuncOp>(
+        createTarnFuseClusters({options.explainFusion}));
     return;
   case Phase::Tile:
     pm.addPass(createTarnMaterializeTiles());

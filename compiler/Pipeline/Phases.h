@@ -45,6 +45,8 @@ struct PipelineOptions {
   bool keepAllFirst = false;
   /// Take the smallest plan where none fits, and say so.
   bool orSmallest = false;
+  /// What code is made for: "cpu", or a GPU's architecture ("cuda:sm_90a").
+  std::string target = "cpu";
   /// The device that times are estimated for.
   std::string device = "cpu";
   /// A file with measured times of kernels; empty = none.
@@ -58,6 +60,8 @@ struct PipelineOptions {
   double beatSeconds = 0;
   /// The same for bytes of all memory spaces.
   int64_t beatBytes = 0;
+  /// Clusters say why they are kernels of their own, and remarks tell.
+  bool explainFusion = false;
 };
 
 /// Adds the passes of a phase between import and package to `pm`, which runs on

@@ -35,6 +35,7 @@ private:
   void addFunction(step::ProgramOp op);
   void addStates(const Program &program);
   void addSteps(const Program &program, const Roles &roles, Function &function);
+  void addKernels(const Program &program, Function &function);
   void addTensors(const Program &program, const Roles &roles,
                   Function &function);
   void explain(const Program &program, const Roles &roles, Function &function,
@@ -47,6 +48,8 @@ private:
   const CostModel &costs;
   Report &report;
   llvm::DenseMap<Operation *, Estimate> estimates;
+  /// What kernels do; the same for all functions.
+  llvm::DenseMap<Operation *, KernelCost> work;
   std::map<std::pair<std::string, std::string>, size_t> stateIndex;
 };
 
@@ -152,10 +155,17 @@ void Collector::addSteps(const Program &program, const Roles &roles,
       step.kernel = kernel.getName().str();
       step.op = opOfKernel(step.kernel);
       auto [found, isNew] = estimates.try_emplace(kernel);
-      if (isNew)
-        found->second = costs.estimate(kernel);
+      if (isNew) {
+        work[kernel] = costOf(kernel);
+        found->second = costs.estimate(
+            work[kernel], costs.hasTimes() ? programHash(kernel) : "");
+      }
       step.seconds = found->second.seconds;
       step.measured = found->second.measured;
+      if (from.cluster)
+        if (auto border =
+                from.cluster->getAttrOfType<StringAttr>("tarn.border"))
+          step.border = border.str();
       error = found->second.error;
       addPrologue(from.cluster, step);
     } else if (auto copy = dyn_cast<step::CopyOp>(from.op)) {
@@ -194,6 +204,37 @@ void Collector::addSteps(const Program &program, const Roles &roles,
   }
   if (function.seconds > 0)
     function.error /= function.seconds;
+}
+
+/// The kernels that a function launches, with what their launches take.
+void Collector::addKernels(const Program &program, Function &function) {
+  llvm::MapVector<Operation *, Kernel> kernels;
+  for (auto [i, step] : llvm::enumerate(program.steps)) {
+    if (!step.kernel)
+      continue;
+    tile::KernelOp op = step.kernel;
+    Kernel &kernel = kernels[op];
+    kernel.launches += step.repeats;
+    if (!kernel.name.empty())
+      continue;
+    const Estimate &estimate = estimates[op];
+    const KernelCost &cost = work[op];
+    kernel.name = op.getName().str();
+    kernel.op = function.steps[i].op;
+    kernel.place = function.steps[i].place;
+    kernel.seconds = estimate.seconds;
+    kernel.measured = estimate.measured;
+    kernel.bound = estimate.bound;
+    kernel.flops = cost.flops();
+    kernel.bytes = cost.bytes();
+    if (estimate.seconds > 0)
+      kernel.roof = costs.roofSeconds(cost) / estimate.seconds;
+  }
+  for (auto &[op, kernel] : kernels)
+    function.kernels.push_back(std::move(kernel));
+  llvm::stable_sort(function.kernels, [](const Kernel &x, const Kernel &y) {
+    return x.seconds * double(x.launches) > y.seconds * double(y.launches);
+  });
 }
 
 void Collector::explain(const Program &program, const Roles &roles,
@@ -337,6 +378,7 @@ void Collector::addFunction(step::ProgramOp op) {
   report.hostBytes = std::max(report.hostBytes, function.hostBytes);
   addStates(program);
   addSteps(program, roles, function);
+  addKernels(program, function);
   addTensors(program, roles, function);
   endWhereTakenOver(function);
   findFullest(function);

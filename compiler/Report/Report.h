@@ -45,11 +45,30 @@ struct Step {
   /// `update`, `metric`.
   std::string phase;
   Place place;
+  /// Of a launch: why no other kernel does its work; empty unless asked for.
+  std::string border;
   int64_t repeats = 1;
   double seconds = 0; ///< of one launch
   double beside = 0;  ///< of a copy that runs beside the launches
   bool measured = false;
   std::vector<Made> prologue;
+};
+
+/// A kernel, and all launches of it in a function.
+struct Kernel {
+  std::string name; ///< the symbol
+  std::string op;
+  Place place;
+  int64_t launches = 0;
+  double seconds = 0; ///< of one launch
+  bool measured = false;
+  std::string bound; ///< what a launch's time goes to: `compute`, `memory`,
+                     ///< `launch`
+  int64_t flops = 0; ///< of products, of one launch
+  int64_t bytes = 0; ///< moved by one launch
+  /// Share of the device's roof: what the work takes at the peaks, of the
+  /// seconds.
+  double roof = 0;
 };
 
 /// A value that the plan placed.
@@ -88,6 +107,7 @@ struct Function {
   int64_t liveBytes = 0;   ///< of the arena there
   double seconds = 0, error = 0;
   std::vector<Step> steps;
+  std::vector<Kernel> kernels; ///< those that take longest in all first
   std::vector<Tensor> tensors; ///< all but the state
 };
 

@@ -37,6 +37,8 @@ static Json stepJson(const Step &step) {
   out.set("layer", step.layer);
   out.set("phase", step.phase);
   out.set("place", placeJson(step.place));
+  if (!step.border.empty())
+    out.set("border", step.border);
   if (step.repeats != 1)
     out.set("repeats", step.repeats);
   out.set("seconds", step.seconds);
@@ -46,6 +48,21 @@ static Json stepJson(const Step &step) {
     out.set("measured", true);
   if (!step.prologue.empty())
     out.set("prologue", listJson(step.prologue, madeJson));
+  return out;
+}
+
+static Json kernelJson(const Kernel &kernel) {
+  Json out = Json::object();
+  out.set("name", kernel.name);
+  out.set("op", kernel.op);
+  out.set("place", placeJson(kernel.place));
+  out.set("launches", kernel.launches);
+  out.set("seconds", kernel.seconds);
+  out.set("measured", kernel.measured);
+  out.set("bound", kernel.bound);
+  out.set("flops", kernel.flops);
+  out.set("bytes", kernel.bytes);
+  out.set("roof", kernel.roof);
   return out;
 }
 
@@ -99,6 +116,7 @@ static Json functionJson(const Function &function) {
   out.set("seconds", function.seconds);
   out.set("error", function.error);
   out.set("steps", listJson(function.steps, stepJson));
+  out.set("kernels", listJson(function.kernels, kernelJson));
   out.set("tensors", listJson(function.tensors, tensorJson));
   return out;
 }

@@ -97,6 +97,7 @@ public:
     place.column = std::strtoll(text.c_str() + second + 1, nullptr, 10);
   }
   void step(const Json &from, Step &step);
+  void kernel(const Json &from, Kernel &kernel);
   void tensor(const Json &from, Tensor &tensor);
   void function(const Json &from, Function &function);
   void row(const Json &from, Row &row) {
@@ -117,6 +118,8 @@ void Reader::step(const Json &from, Step &step) {
   read(from, "phase", step.phase);
   read(from, "seconds", step.seconds);
   place(from, step.place);
+  if (from.find("border"))
+    read(from, "border", step.border);
   if (from.find("repeats"))
     read(from, "repeats", step.repeats);
   if (from.find("beside_seconds"))
@@ -130,6 +133,24 @@ void Reader::step(const Json &from, Step &step) {
       read(json, "bytes", made.bytes);
       place(json, made.place);
     });
+}
+
+void Reader::kernel(const Json &from, Kernel &kernel) {
+  read(from, "name", kernel.name);
+  read(from, "op", kernel.op);
+  place(from, kernel.place);
+  read(from, "launches", kernel.launches);
+  read(from, "seconds", kernel.seconds);
+  read(from, "measured", kernel.measured);
+  read(from, "bound", kernel.bound);
+  // Work has no bound that sums could pass.
+  for (auto [key, value] :
+       {std::pair("flops", &kernel.flops), std::pair("bytes", &kernel.bytes)})
+    if (const Json *found = member(from, key); found && found->isInt())
+      *value = found->asInt();
+    else if (found)
+      wrong(std::string("`") + key + "` is no number");
+  read(from, "roof", kernel.roof);
 }
 
 void Reader::tensor(const Json &from, Tensor &tensor) {
@@ -171,6 +192,10 @@ void Reader::function(const Json &from, Function &function) {
   read(from, "error", function.error);
   list(from, "steps", function.steps,
        [&](const Json &json, Step &one) { step(json, one); });
+  // Reports of before have none.
+  if (from.find("kernels"))
+    list(from, "kernels", function.kernels,
+         [&](const Json &json, Kernel &one) { kernel(json, one); });
   list(from, "tensors", function.tensors,
        [&](const Json &json, Tensor &one) { tensor(json, one); });
   // Steps index lists of steps.

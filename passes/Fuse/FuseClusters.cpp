@@ -32,6 +32,8 @@ namespace {
 struct Cluster {
   /// Ops that are this kernel's work, in the order of the block.
   SmallVector<Operation *> ops;
+  /// Why it is a kernel of its own, where that is asked for.
+  std::string reason;
   /// An op was moved to another cluster, or this one merged into it.
   bool dead = false;
 };
@@ -67,6 +69,8 @@ private:
   llvm::DenseMap<Operation *, unsigned> order;
   std::vector<std::unique_ptr<Cluster>> clusters;
   llvm::DenseMap<Operation *, Cluster *> home;
+  /// Of the op that is visited: why no kernel takes it.
+  std::string borders;
 };
 
 } // namespace
@@ -231,9 +235,10 @@ bool Fuser::reenters(ArrayRef<Operation *> ops) {
 void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
   if (!explain)
     return;
-  op->emitRemark() << "border before "
-                   << cluster->ops.back()->getName().getStringRef() << ": "
-                   << reason;
+  StringRef name = cluster->ops.back()->getName().getStringRef();
+  op->emitRemark() << "border before " << name << ": " << reason;
+  if (!StringRef(borders).contains(reason))
+    borders += (borders.empty() ? "" : "; ") + reason.str();
 }
 
 /// Puts `op` into a cluster that uses it; false when none takes it.
@@ -294,6 +299,7 @@ void Fuser::visit(Operation *op) {
   if (isAlias(op) || op->hasTrait<OpTrait::IsTerminator>())
     return;
   Uses uses = usesOf(op);
+  borders.clear();
   if (isFree(op)) {
     // Work only where its result itself must lie in memory.
     bool direct = llvm::any_of(op->getUsers(), [&](Operation *user) {
@@ -304,11 +310,18 @@ void Fuser::visit(Operation *op) {
   } else if (!uses.clusters.empty() && join(op, uses)) {
     return;
   }
-  if (explain && !clusters.empty() && (uses.clusters.empty() || isFree(op)))
+  if (explain && !clusters.empty() && (uses.clusters.empty() || isFree(op))) {
     op->emitRemark() << "border after " << op->getName().getStringRef()
                      << ": its result lies in memory, and no kernel takes it";
+    bool isResult = llvm::any_of(op->getUsers(), [](Operation *user) {
+      return user->hasTrait<OpTrait::IsTerminator>();
+    });
+    borders = isResult ? "a result of the function"
+                       : "only views lead to its readers";
+  }
   auto cluster = std::make_unique<Cluster>();
   cluster->ops.push_back(op);
+  cluster->reason = borders;
   home[op] = cluster.get();
   clusters.push_back(std::move(cluster));
 }
@@ -369,6 +382,8 @@ void Fuser::replace() {
         info && info->anchor ? info->anchor->getLoc() : locations.back();
     auto kernel =
         graph::ClusterOp::create(b, loc, types, mapped, DictionaryAttr());
+    if (explain && !cluster->reason.empty())
+      kernel->setAttr("tarn.border", b.getStringAttr(cluster->reason));
     Block *body = b.createBlock(&kernel.getBody(), {},
                                 ValueRange(inputs.getArrayRef()).getTypes(),
                                 SmallVector<Location>(inputs.size(), loc));

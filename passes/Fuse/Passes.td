@@ -21,7 +21,8 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
     those with programs of their own).
 
     Remarks (category `tarn-fuse`): `border`, with the ops on its two sides and
-    the reason.
+    the reason. With `explain` each cluster says in `tarn.border` why no other
+    kernel took it.
 
     Example: see test/passes/Fuse/fuse-clusters.mlir.
 
@@ -35,7 +36,8 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::tarn::graph::TarnDialect"];
   let options = [
     Option<"explain", "explain", "bool", /*default=*/"false",
-           "report every border as a remark at its op">
+           "report every border as a remark at its op, and note it at its "
+           "cluster">
   ];
 }
 

@@ -5,11 +5,66 @@
 #include "tools/tarn/Session.h"
 #include "tools/tarn/Terminal.h"
 
+#include "compiler/Target/Cuda/Cubin.h"
+#include "runtime/Artifact.h"
 #include "runtime/Manifest.h"
 
 #include <cstdio>
 
+using namespace tarn;
 using namespace tarn::cli;
+
+/// The kernels of a CUDA target: as they are launched, and what their code says
+/// of itself.
+static void printCudaKernels(const rt::Target &target,
+                             std::string_view section) {
+  std::printf("   registers threads   shared  spills    image  kernel\n");
+  for (const rt::Kernel &kernel : target.kernels) {
+    const rt::CodeSpan &image = target.images[kernel.image];
+    const char *spills = "?";
+    if (image.offset + image.bytes <= section.size()) {
+      llvm::Expected<cuda::Cubin> cubin =
+          cuda::readCubin(section.substr(image.offset, image.bytes));
+      if (!cubin)
+        llvm::consumeError(cubin.takeError()); // host code, in tests
+      else if (const cuda::CubinKernel *found = cubin->find(kernel.symbol))
+        spills = found->spills ? "yes" : "no";
+    }
+    std::printf("   %9u %7u %8u  %6s %8llu  %s\n", kernel.registers,
+                kernel.threads, kernel.shared, spills,
+                (unsigned long long)image.bytes, kernel.symbol.c_str());
+  }
+}
+
+/// The text of the CUDA kernels, where the artifact has it.
+static int printSource(const rt::Artifact &artifact) {
+  bool any = false;
+  for (const rt::Artifact::Section &section : artifact.sections())
+    if (section.name.starts_with("source.")) {
+      std::string_view text = artifact.section(section.name);
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      any = true;
+    }
+  if (any)
+    return success;
+  printError("the artifact does not hold its kernels' text",
+             "tarn compile --keep-source puts it there");
+  return userError;
+}
+
+static void printTarget(const rt::Target &target) {
+  if (target.kind != rt::TargetKind::Cuda) {
+    std::printf(" %-10s %zu kernels\n", target.isa.c_str(),
+                target.kernels.size());
+    return;
+  }
+  uint64_t bytes = 0;
+  for (const rt::CodeSpan &image : target.images)
+    bytes += image.bytes;
+  std::printf(" cuda:%s  %zu kernels in %zu images, %s, by NVRTC %s\n",
+              target.isa.c_str(), target.kernels.size(), target.images.size(),
+              formatBytes(bytes).c_str(), target.nvrtc.c_str());
+}
 
 int tarn::cli::runInspect(const Invocation &in) {
   std::vector<char> bytes;
@@ -33,6 +88,14 @@ int tarn::cli::runInspect(const Invocation &in) {
     printError(manifest.status().message());
     return userError;
   }
+  rt::Result<rt::Artifact> container =
+      rt::Artifact::parse(bytes.data(), bytes.size());
+  if (!container.ok()) {
+    printError(container.status().message());
+    return userError;
+  }
+  if (in.model.source)
+    return printSource(*container);
   std::printf(" %s  %s  artifact %s  id %.12s\n", in.model.model.c_str(),
               manifest->model.c_str(), formatBytes(bytes.size()).c_str(),
               tarn_artifact_id(opened));
@@ -46,8 +109,7 @@ int tarn::cli::runInspect(const Invocation &in) {
               formatBytes(manifest->stateBytes).c_str(), manifest->state.size(),
               formatCount(parameters).c_str(), (unsigned long long)tensors);
   for (const rt::Target &target : manifest->targets) {
-    std::printf(" %-10s %zu kernels\n", target.isa.c_str(),
-                target.kernels.size());
+    printTarget(target);
     for (const rt::Function &function : target.functions) {
       std::printf("   %-10s %-8s arena %-9s %zu operations\n",
                   function.name.c_str(), function.kind.c_str(),
@@ -64,6 +126,8 @@ int tarn::cli::runInspect(const Invocation &in) {
         std::printf("     out  %s: %s\n", tensor.name.c_str(),
                     rt::typeText(tensor.dtype, tensor.shape).c_str());
     }
+    if (target.kind == rt::TargetKind::Cuda)
+      printCudaKernels(target, container->section(target.code));
   }
   return success;
 }

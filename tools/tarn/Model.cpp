@@ -34,6 +34,9 @@ CompileRequest tarn::cli::requestFor(const ModelOptions &options) {
     request.allowed =
         std::max(request.allowed,
                  word == "meaning" ? Allowed::meaning : Allowed::rounding);
+  request.deviceBudget = options.budget != "none";
+  request.forcedPrecision = options.precision;
+  request.cache = !options.noCache;
   request.gradientOf = options.gradientOf;
   request.dump = options.dump;
   request.verifyEachNumerics = options.verifyEachNumerics;
@@ -116,9 +119,12 @@ bool tarn::cli::readWhole(const std::string &path, std::vector<char> &bytes,
   return good;
 }
 
-int64_t tarn::cli::plannedBytes(const rt::Manifest &manifest, bool withHost) {
+int64_t tarn::cli::plannedBytes(const rt::Manifest &manifest, bool isHere) {
   uint64_t most = 0;
+  bool any = false;
   for (const rt::Target &target : manifest.targets) {
+    if (isHere && target.kind != rt::TargetKind::Cpu)
+      continue;
     uint64_t arena = 0, input = 0, output = 0, host = 0;
     for (const rt::Function &function : target.functions) {
       arena = std::max(arena, function.spaceBytes(rt::Space::Arena));
@@ -126,8 +132,11 @@ int64_t tarn::cli::plannedBytes(const rt::Manifest &manifest, bool withHost) {
       output = std::max(output, function.spaceBytes(rt::Space::Output));
       host = std::max(host, function.spaceBytes(rt::Space::Host));
     }
-    most = std::max(most, arena + input + output + (withHost ? host : 0));
+    most = std::max(most, arena + input + output + (isHere ? host : 0));
+    any = true;
   }
+  if (!any)
+    return 0;
   return int64_t(manifest.stateBytes + manifest.constantBytes + most);
 }
 
@@ -147,11 +156,11 @@ std::string tarn::cli::describeLimit(const ModelOptions &options) {
                                   : "   of " + bytes + " free";
 }
 
-/// What counts against that limit. What is free is free once, for host memory
-/// too.
-static int64_t countedBytes(const ModelOptions &options,
+/// What is compared with that limit. What is free here is free once, for host
+/// memory too, and no matter of GPUs.
+static int64_t limitedBytes(const ModelOptions &options,
                             const rt::Manifest &manifest) {
-  return plannedBytes(manifest, /*withHost=*/options.budgetBytes < 0);
+  return plannedBytes(manifest, /*isHere=*/options.budgetBytes < 0);
 }
 
 /// Prints that what is there takes more than it may.
@@ -177,13 +186,15 @@ CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
     return CompileStatus::userError;
   }
   // Who says that all is kept gets that, or an error.
-  if (options.policyGiven && options.policy == "keep-all")
+  if (options.policyGiven && options.policy == "keep-all") {
     request.budgetBytes = -1;
+    request.deviceBudget = false;
+  }
   CompileStatus status = compile(request, result);
   if (status != CompileStatus::success || result.artifact.empty())
     return status;
   int64_t limit = limitOf(options),
-          planned = countedBytes(options, result.manifest);
+          planned = limitedBytes(options, result.manifest);
   if (limit < 0 || planned <= limit)
     return status;
   bool chooses = !options.policyGiven || options.policy == "auto";
@@ -202,7 +213,7 @@ CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
     status = compile(request, result);
     if (status != CompileStatus::success)
       return status;
-    planned = countedBytes(options, result.manifest);
+    planned = limitedBytes(options, result.manifest);
     if (planned <= limit)
       return status;
   }
@@ -221,7 +232,7 @@ static bool checkLimit(const ModelOptions &options,
   // What is wrong with it is told by who runs it.
   if (limit < 0 || !model.ok())
     return true;
-  int64_t planned = countedBytes(options, (*model)->manifest());
+  int64_t planned = limitedBytes(options, (*model)->manifest());
   if (planned <= limit)
     return true;
   printTooLarge(
@@ -237,7 +248,7 @@ static bool fitsLimit(const ModelOptions &options,
   int64_t limit = limitOf(options);
   auto model = rt::Model::parse(artifact.data(), artifact.size());
   return model.ok() &&
-         (limit < 0 || countedBytes(options, (*model)->manifest()) <= limit);
+         (limit < 0 || limitedBytes(options, (*model)->manifest()) <= limit);
 }
 
 int tarn::cli::obtainArtifact(const ModelOptions &options,

@@ -32,8 +32,9 @@ bool readWhole(const std::string &path, std::vector<char> &bytes,
                std::string &error);
 
 /// What the spaces of an artifact take when all of its functions run: the most
-/// of its targets. The host space is another memory, but on a CPU.
-int64_t plannedBytes(const rt::Manifest &manifest, bool withHost = false);
+/// of its targets. `isHere`: of this machine's memory, which is that of CPU
+/// targets with their host space; else without the host space.
+int64_t plannedBytes(const rt::Manifest &manifest, bool isHere = false);
 
 /// `   budget 22.0 GiB`, `   of 21.9 GiB free`; empty without a limit.
 std::string describeLimit(const ModelOptions &options);

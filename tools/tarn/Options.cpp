@@ -84,9 +84,11 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
   app->add_option("--shape", raw.shape, "symbolic dimensions, B=8,T=1024")
       ->delimiter(',')
       ->allow_extra_args(false);
-  app->add_option("--target", in.model.targets,
-                  "auto, cpu, cpu:x86-64-v3, cpu:x86-64-v4, ...; several make "
-                  "one artifact for all; plan also takes devices (h100)")
+  app->add_option(
+         "--target", in.model.targets,
+         "auto, cpu, cpu:x86-64-v3, ..., cuda:sm_90a, ..., or a device "
+         "(h100: its code, its memory); several make one artifact "
+         "for all")
       ->delimiter(',')
       ->allow_extra_args(false);
   app->add_option("--policy", in.model.policy,
@@ -111,6 +113,10 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
       ->delimiter(',')
       ->check(CLI::IsMember({"rounding", "meaning"}))
       ->allow_extra_args(false);
+  app->add_option("--precision", in.model.precision,
+                  "fp32 or bf16, whatever the model says (where it says "
+                  "nothing, GPUs get bf16)")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
   app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
                 "evaluate before and after each pass and compare");
@@ -151,6 +157,13 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   compile->add_option("--to", in.compile.to,
                       "stop after this phase; its IR goes to the output or is "
                       "printed");
+  compile
+      ->add_option("--emit", in.compile.emit,
+                   "cuda: the kernels' text, into the folder or .cu file of "
+                   "--output, or printed")
+      ->check(CLI::IsMember({"cuda"}));
+  compile->add_flag("--keep-source", in.compile.keepSource,
+                    "put the CUDA kernels' text into the artifact");
 
   auto *train = app.add_subcommand("train", "train a model on data");
   addModelOptions(train, in, raw, /*required=*/false);
@@ -240,13 +253,15 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   plan->add_option("--assert", in.plan.asserts,
                    "a condition such as 'peak<=22GiB'; exit code 1 if it fails")
       ->allow_extra_args(false);
+  plan->add_flag("--kernels", in.plan.kernels,
+                 "print the predicted time of each kernel, and its share of "
+                 "the device's roof");
+  plan->add_flag("--explain-fusion", in.plan.explainFusion,
+                 "print why the step's launches are not fewer");
   plan->add_option("--fit", in.plan.fit,
                    "find the largest size of this dim that fits (B, T, ...)")
       ->delimiter(',')
       ->allow_extra_args(false);
-  plan->add_option("--precision", in.plan.precision,
-                   "fp32 or bf16, whatever the model says")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
   addModelOptions(plan, in, raw, /*required=*/false);
   addMeshOptions(plan, in.mesh);
   addOutputOptions(plan, in);
@@ -254,6 +269,8 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   auto *inspect = app.add_subcommand("inspect", "say what an artifact holds");
   inspect->add_option("ARTIFACT", in.model.model, "a compiled artifact")
       ->required();
+  inspect->add_flag("--source", in.model.source,
+                    "print the CUDA kernels' text (of --keep-source)");
   addOutputOptions(inspect, in);
 
   try {

@@ -28,7 +28,8 @@ struct ModelOptions {
   std::map<std::string, std::string> set;
   /// Symbolic dimensions, `--shape B=8,T=1024`.
   std::map<std::string, int64_t> shape;
-  /// `auto`, `cpu`, `cpu:x86-64-v3`, ...; several make several code sections.
+  /// `auto`, `cpu`, `cpu:x86-64-v3`, `cuda:sm_90a`, `h100`, ...; several make
+  /// several code sections.
   std::vector<std::string> targets;
   /// What the planner keeps for the backward pass: `keep-all`, `sqrt`,
   /// `recompute-all`, `offload-all` or `auto`.
@@ -45,12 +46,16 @@ struct ModelOptions {
   /// What the planner may do beyond exact choices: `rounding`, `meaning` (which
   /// takes in rounding).
   std::vector<std::string> allow;
+  /// `fp32` or `bf16` whatever the model says; empty = what it says.
+  std::string precision;
   /// Folder for the IR after each pass; empty = none.
   std::string dump;
   /// Evaluate the module before and after each pass and compare.
   bool verifyEachNumerics = false;
   /// Compile again even if the cache holds the artifact.
   bool noCache = false;
+  /// Of an artifact: print the kernels' text.
+  bool source = false;
   /// Compile this function with its gradients instead of a step; no option.
   std::string gradientOf;
 };
@@ -66,6 +71,10 @@ struct CompileOptions {
   std::string output;
   /// Stop after this phase and print its IR instead of an artifact.
   std::string from, to;
+  /// `cuda`: write the text of the kernels instead of an artifact.
+  std::string emit;
+  /// The artifact holds that text too.
+  bool keepSource = false;
 };
 
 struct TrainOptions {
@@ -128,10 +137,10 @@ struct PlanOptions {
   std::string compare;
   /// Conditions on the plan, `peak<=22GiB`.
   std::vector<std::string> asserts;
+  /// Print a table of kernels, and why launches are not fewer.
+  bool kernels = false, explainFusion = false;
   /// Dims whose largest size is looked for.
   std::vector<std::string> fit;
-  /// `fp32` or `bf16` whatever the model says; empty = what it says.
-  std::string precision;
 };
 
 /// One parsed command line.

@@ -180,6 +180,10 @@ int tarn::cli::runPlan(const Invocation &in) {
     std::printf("%s\n", report::toJson(report).dump().c_str());
   } else if (!in.output.quiet) {
     printReport(report);
+    if (in.plan.kernels)
+      printKernels(report);
+    if (in.plan.explainFusion)
+      printBorders(report);
   }
   bool asserted = checkConditions(report, conditions);
   return report.fits && asserted ? success : userError;

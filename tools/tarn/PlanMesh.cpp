@@ -426,7 +426,7 @@ static int checkUsage(const Invocation &in, Mesh &mesh) {
     return refuse("--report, --export-*, --times, --compare, --assert and "
                   "--fit are about one device's plan",
                   "--mesh prints, and has --json");
-  if (!plan.precision.empty())
+  if (!in.model.precision.empty())
     return refuse(
         "--precision does not go with --mesh",
         "--recipe says bytes by role; --set mode=bf16 is the model's");

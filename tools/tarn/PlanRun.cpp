@@ -3,8 +3,8 @@
 #include "tools/tarn/PlanRun.h"
 
 #include "compiler/Cost/CostModel.h"
-#include "compiler/Driver/Targets.h"
 #include "compiler/Report/Collect.h"
+#include "compiler/Target/Targets.h"
 #include "tools/tarn/Memory.h"
 #include "tools/tarn/Model.h"
 #include "tools/tarn/Terminal.h"
@@ -26,19 +26,17 @@ static int setUpTarget(const Invocation &in, PlanSetup &setup, Device &device) {
   }
   std::string word = words.empty() ? "auto" : words.front();
   bool isLevel = word == "auto" || word == "cpu" || word.rfind("cpu:", 0) == 0;
-  if (isLevel) {
-    std::vector<std::string> levels;
-    std::string error, help;
-    if (!resolveTargets(words, levels, error, help)) {
-      printError(error, help);
-      return userError;
-    }
-    setup.request.device = "cpu:" + levels.front();
-    setup.request.targets = {setup.request.device};
-  } else {
-    setup.request.device = word;
-    setup.request.targets.clear();
+  std::vector<Target> targets;
+  std::string error, help;
+  bool known = resolveTargets(words, targets, error, help);
+  if (isLevel && !known) {
+    printError(error, help);
+    return userError;
   }
+  setup.request.device = isLevel ? targets.front().name() : word;
+  // Devices that no code is made for are planned with the newest one's kernels.
+  setup.request.targets = {known ? targets.front().name() : "cuda:sm_90a"};
+  setup.request.deviceBudget = false;
   rt::Result<Device> found = findDevice(setup.request.device);
   if (!found.ok() && isLevel) {
     // A level without figures of its own.
@@ -109,8 +107,9 @@ int tarn::cli::setUpPlan(const Invocation &in, PlanSetup &setup) {
     setup.request.budgetBytes = -1;
   // As compilation does: what fits is the same on every machine.
   setup.request.keepAllFirst = setup.budgetFrom != "given";
-  setup.request.forcedPrecision = in.plan.precision;
+  setup.request.forcedPrecision = in.model.precision;
   setup.request.times = in.plan.times;
+  setup.request.explainFusion = in.plan.explainFusion;
   if (!in.plan.times.empty()) {
     // Of a file that is none, the model is innocent.
     rt::Result<KernelTimes> times = readKernelTimes(in.plan.times);

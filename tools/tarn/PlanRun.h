@@ -68,6 +68,13 @@ void printComparison(const report::Comparison &comparison);
 /// Prints a report as text, 80 columns wide at most.
 void printReport(const report::Report &report);
 
+/// Prints the main function's kernels by time, with their shares of the step
+/// and of the device's roof.
+void printKernels(const report::Report &report);
+
+/// Prints how many launches a step has, and the reasons why not fewer.
+void printBorders(const report::Report &report);
+
 } // namespace tarn::cli
 
 #endif // TOOLS_TARN_PLANRUN_H

@@ -314,10 +314,9 @@ static std::string run(ModuleOp module, const CompareOptions &options,
     return "fails in the middle end";
   module.walk([&](graph::ClusterOp) { ++result.launches; });
   PackageOptions package;
-  package.levels = {levelUnderTest()};
   package.threads = options.threads;
   PackageResult packaged;
-  if (failed(packageModule(module, package, packaged)))
+  if (failed(packageModule(module, levelUnderTest(), package, packaged)))
     return "cannot be packaged";
   const rt::Target &target = packaged.manifest.targets.front();
   result.kernels = target.kernels.size();

@@ -47,9 +47,10 @@ step.program @run.program arena(128) input(64) output(64)
   auto module = parseSourceString<ModuleOp>(text, &context());
   EXPECT_TRUE(module);
   PackageOptions options;
-  options.levels = {cpu::hostIsa().name.str()};
   PackageResult result;
-  EXPECT_TRUE(module && succeeded(packageModule(*module, options, result)));
+  EXPECT_TRUE(module &&
+              succeeded(packageModule(*module, cpu::hostIsa().name.str(),
+                                      options, result)));
   return result.artifact;
 }
 

@@ -1,0 +1,177 @@
+//===- Compile.cpp - `tarn compile` ---------------------------------------===//
+
+#include "compiler/Driver/Compile.h"
+#include "tools/tarn/Model.h"
+#include "tools/tarn/Options.h"
+#include "tools/tarn/Terminal.h"
+
+#include "llvm/Support/FileSystem.h"
+
+#include <cstdio>
+
+using namespace tarn;
+using namespace tarn::cli;
+
+/// Kernels of the CUDA targets: how many, how many of them distinct, and how
+/// many of those were compiled before.
+static std::string describeKernels(const CompileResult &result) {
+  size_t kernels = 0, images = 0, cached = 0;
+  for (const cuda::CompiledKernels &code : result.cuda) {
+    kernels += code.kernels.size();
+    images += code.images.size();
+    cached += code.cached;
+  }
+  return " (" + std::to_string(kernels) + " kernels, " +
+         std::to_string(images) + " distinct, " + std::to_string(cached) +
+         " cached) ";
+}
+
+/// The line of phases and seconds; phases under 10 ms are left out.
+static std::string describeSeconds(const CompileResult &result) {
+  std::string line;
+  for (const auto &[phase, seconds] : result.seconds) {
+    if (seconds >= 0.01)
+      line += " " + phase + " " + formatSeconds(seconds) + " ";
+    if (phase == "nvrtc")
+      line += describeKernels(result);
+  }
+  return line;
+}
+
+/// The function that figures are about: the training step, else the first.
+static const rt::Function &mainFunction(const rt::Manifest &manifest) {
+  const std::vector<rt::Function> &all = manifest.targets.front().functions;
+  for (const rt::Function &function : all)
+    if (function.kind == "train")
+      return function;
+  return all.front();
+}
+
+/// Precision, symbolic dimensions, targets.
+static std::string describeModel(const CompileResult &result) {
+  std::string line = "  " + result.precision;
+  const char *separator = "  ";
+  for (const auto &[name, extent] : result.manifest.shape.asObject()) {
+    line += separator + name + "=" + extent.dump();
+    separator = " ";
+  }
+  for (const rt::Target &target : result.manifest.targets)
+    line += (target.kind == rt::TargetKind::Cuda ? "  cuda:" : "  cpu:") +
+            target.isa;
+  return line;
+}
+
+/// Writes the text of CUDA kernels: to a folder, a file for each kernel and the
+/// header (a folder for each architecture where there are several); to one
+/// file that ends in .cu; or to the terminal.
+static int writeTexts(const CompileResult &result, const std::string &output) {
+  std::string error;
+  auto write = [&](const std::string &path, llvm::StringRef text) {
+    return writeWhole(path, std::vector<char>(text.begin(), text.end()), error);
+  };
+  bool oneFile = output.empty() || output.ends_with(".cu");
+  if (oneFile && result.cuda.size() > 1) {
+    printError("the text differs between the targets",
+               "name a folder with -o, or one target");
+    return userError;
+  }
+  for (const cuda::CompiledKernels &code : result.cuda) {
+    if (output.empty()) {
+      std::fputs(cuda::joinTexts(code).c_str(), stdout);
+      continue;
+    }
+    if (oneFile) {
+      if (write(output, cuda::joinTexts(code)))
+        continue;
+      printError(error);
+      return userError;
+    }
+    std::string folder = output;
+    if (result.cuda.size() > 1)
+      folder += "/" + code.architecture;
+    if (std::error_code failed = llvm::sys::fs::create_directories(folder)) {
+      printError("cannot write into `" + folder + "`: " + failed.message());
+      return userError;
+    }
+    bool good = write(folder + "/tarn_device.h", cuda::getDeviceHeader());
+    for (const cuda::Image &image : code.images)
+      good = good && write(folder + "/" + image.name + ".cu", image.text);
+    if (!good) {
+      printError(error);
+      return userError;
+    }
+  }
+  return success;
+}
+
+int tarn::cli::runCompile(const Invocation &in) {
+  CompileRequest request = requestFor(in.model);
+  request.from = in.compile.from;
+  request.to = in.compile.to;
+  request.locations = !in.compile.output.empty();
+  request.emitOnly = in.compile.emit == "cuda";
+  request.keepSource = in.compile.keepSource;
+  if (!request.emitOnly && request.to.empty() && in.compile.output.empty()) {
+    printError("tarn compile needs an output", "add -o FILE, or --to PHASE to "
+                                               "see the IR after a phase");
+    return usageError;
+  }
+  CompileResult result;
+  CompileStatus status = compileWithin(in.model, request, result);
+  if (status != CompileStatus::success)
+    return exitCodeFor(status);
+  if (request.emitOnly)
+    return writeTexts(result, in.compile.output);
+  bool stopped = !result.ir.empty();
+  if (stopped)
+    result.artifact.assign(result.ir.begin(), result.ir.end());
+  std::string error;
+  if (in.compile.output.empty()) {
+    std::fwrite(result.ir.data(), 1, result.ir.size(), stdout);
+  } else if (!writeWhole(in.compile.output, result.artifact, error)) {
+    printError(error);
+    return userError;
+  }
+  if (stopped)
+    return success;
+  if (in.output.json) {
+    std::printf("{\"artifact\":\"%s\",\"bytes\":%zu,\"parameters\":%llu,"
+                "\"arena_bytes\":%llu,\"state_bytes\":%llu,\"seconds\":{",
+                in.compile.output.c_str(), result.artifact.size(),
+                (unsigned long long)result.parameters,
+                (unsigned long long)mainFunction(result.manifest).arenaBytes,
+                (unsigned long long)result.manifest.stateBytes);
+    const char *separator = "";
+    for (const auto &[phase, seconds] : result.seconds) {
+      std::printf("%s\"%s\":%.4f", separator, phase.c_str(), seconds);
+      separator = ",";
+    }
+    std::printf("},\"targets\":[");
+    separator = "";
+    for (const cuda::CompiledKernels &code : result.cuda) {
+      std::printf("%s{\"target\":\"cuda:%s\",\"compiler\":\"%s\","
+                  "\"kernels\":%zu,\"distinct\":%zu,\"cached\":%zu}",
+                  separator, code.architecture.c_str(), code.compiler.c_str(),
+                  code.kernels.size(), code.images.size(), code.cached);
+      separator = ",";
+    }
+    std::printf("]}\n");
+  } else if (!in.output.quiet) {
+    const rt::Function &function = mainFunction(result.manifest);
+    std::printf(" %s  %s parameters%s\n%s\n wrote %s  %s   arena %s   state %s"
+                "   %lld launches\n",
+                in.model.model.c_str(), formatCount(result.parameters).c_str(),
+                describeModel(result).c_str(), describeSeconds(result).c_str(),
+                in.compile.output.c_str(),
+                formatBytes(result.artifact.size()).c_str(),
+                formatBytes(function.arenaBytes).c_str(),
+                formatBytes(result.manifest.stateBytes).c_str(),
+                (long long)rt::countLaunches(function.program));
+    if (result.precisionIsDefault && result.precision != "fp32" &&
+        request.forcedPrecision.empty())
+      std::printf(" note: the model says no precision: compiled in %s, the "
+                  "default for GPUs\n",
+                  result.precision.c_str());
+  }
+  return success;
+}
