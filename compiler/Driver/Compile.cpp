@@ -49,10 +49,11 @@ public:
       }
     result.seconds.emplace_back(name.str(), seconds);
   }
-}
 
-private : CompileResult &result;
-std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+private:
+  CompileResult &result;
+  std::chrono::steady_clock::time_point begin =
+      std::chrono::steady_clock::now();
 };
 
 } // namespace

@@ -5,6 +5,9 @@
 #include "tools/tarn/Options.h"
 #include "tools/tarn/Terminal.h"
 
+#include "runtime/Json.h"
+
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 
 #include <cstdio>
@@ -59,6 +62,33 @@ static std::string describeModel(const CompileResult &result) {
     line += (target.kind == rt::TargetKind::Cuda ? "  cuda:" : "  cpu:") +
             target.isa;
   return line;
+}
+
+/// What became of a CUDA target's kernels, as JSON.
+static rt::Json describeCuda(const cuda::CompiledKernels &code) {
+  rt::Json out = rt::Json::object();
+  out.set("target", "cuda:" + code.architecture);
+  out.set("compiler", code.compiler);
+  out.set("distinct", code.images.size());
+  out.set("cached", code.cached);
+  rt::Json kernels = rt::Json::array();
+  for (auto [launch, index] : llvm::zip(code.kernels, code.imageOf)) {
+    const cuda::CompiledKernel &made = code.images[index].code;
+    rt::Json kernel = rt::Json::object();
+    kernel.set("name", launch.name);
+    kernel.set("threads", launch.threads);
+    kernel.set("shared", launch.sharedBytes);
+    kernel.set("registers", made.registers);
+    kernel.set("spilled_bytes", made.spilledBytes);
+    rt::Json notes = rt::Json::array();
+    for (const std::string &note : made.serialisation)
+      notes.push(note);
+    kernel.set("notes", std::move(notes));
+    kernel.set("bytes", made.cubin.size());
+    kernels.push(std::move(kernel));
+  }
+  out.set("kernels", std::move(kernels));
+  return out;
 }
 
 /// Writes the text of CUDA kernels: to a folder, a file for each kernel and the
@@ -146,16 +176,10 @@ int tarn::cli::runCompile(const Invocation &in) {
       std::printf("%s\"%s\":%.4f", separator, phase.c_str(), seconds);
       separator = ",";
     }
-    std::printf("},\"targets\":[");
-    separator = "";
-    for (const cuda::CompiledKernels &code : result.cuda) {
-      std::printf("%s{\"target\":\"cuda:%s\",\"compiler\":\"%s\","
-                  "\"kernels\":%zu,\"distinct\":%zu,\"cached\":%zu}",
-                  separator, code.architecture.c_str(), code.compiler.c_str(),
-                  code.kernels.size(), code.images.size(), code.cached);
-      separator = ",";
-    }
-    std::printf("]}\n");
+    rt::Json targets = rt::Json::array();
+    for (const cuda::CompiledKernels &code : result.cuda)
+      targets.push(describeCuda(code));
+    std::printf("},\"targets\":%s}\n", targets.dump().c_str());
   } else if (!in.output.quiet) {
     const rt::Function &function = mainFunction(result.manifest);
     std::printf(" %s  %s parameters%s\n%s\n wrote %s  %s   arena %s   state %s"

@@ -46,7 +46,9 @@ bool HostCompiler::compile(const std::string &text, const std::string &header,
     out << bytes;
   };
   write(base + "/tarn_device.h", header);
-  write(base + "/kernel.cu", text);
+  // What a cubin says of its parameters.
+  llvm::StringRef symbol = llvm::StringRef(name).split('.').first;
+  write(base + "/kernel.cu", text + "HOST_KERNEL(" + symbol.str() + ")\n");
   std::string input = base + "/kernel.cu", output = base + "/kernel.so",
               log = base + "/log";
   std::vector<llvm::StringRef> words = {TARN_HOST_CXX};

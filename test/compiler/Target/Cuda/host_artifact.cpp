@@ -37,13 +37,15 @@ int main(int argc, char **argv) {
             10, request.shape[word.split('=').first.str()]))
       return 2;
   request.cudaCompiler = &compiler;
+  // The linker of the CPU target empties all options.
+  std::string path = output;
   CompileResult result;
   if (compile(request, result) != CompileStatus::success)
     return 1;
   std::error_code error;
-  llvm::raw_fd_ostream out(output, error);
+  llvm::raw_fd_ostream out(path, error);
   if (error) {
-    llvm::errs() << "error: cannot write " << output << "\n";
+    llvm::errs() << "error: cannot write " << path << "\n";
     return 1;
   }
   out.write(result.artifact.data(), result.artifact.size());

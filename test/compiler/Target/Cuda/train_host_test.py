@@ -1,0 +1,65 @@
+"""Trains a small GPT-2 on the host driver and compares with the processors.
+
+usage: train_host_test.py FOLDER MODEL DRIVER TARGET PRECISION TOLERANCE [STEPS]
+
+One artifact holds both targets. The kernels' text, compiled for the host, runs
+on the model of a GPU, through the runtime's graphs, streams and copies, in five
+random orders: every loss is that of the processors within the tolerance, and
+all orders give the same bits.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+folder, model, driver, target, precision, tolerance = sys.argv[1:7]
+steps = sys.argv[7] if len(sys.argv) > 7 else "20"
+tolerance = float(tolerance)
+capability = ".".join(re.search(r"sm_(\d)(\d)", target).groups())
+shutil.rmtree(folder, ignore_errors=True)
+os.makedirs(folder)
+os.chdir(folder)
+
+with open("text", "w") as file:
+    file.write("In the beginning there was a lake below the mountains. " * 60)
+subprocess.run(
+    ["host-artifact", model, "-o", "model.art", "--target", "cpu," + target,
+     "--precision", precision,
+     "--set", "layers=2,width=32,heads=2,context=16,vocab=128,total=20,warmup=4",
+     "--shape", "B=2,T=16"], check=True)
+
+
+def train(name, isa, seed):
+    """The losses of a run, as logged, and its weights."""
+    environment = {**os.environ, "TARN_ISA": isa, "TARN_CUDA_DRIVER": driver,
+                   "TARN_HOST_DRIVER_DEVICE": "capability=" + capability,
+                   "TARN_HOST_DRIVER_SEED": str(seed)}
+    subprocess.run(
+        ["tarn", "train", "model.art", "text", "--steps", steps,
+         "--log-every", "1", "--eval-every", "0", "--out", name, "-q"],
+        env=environment, check=True)
+    with open(os.path.join(name, "log.jsonl")) as file:
+        rows = [json.loads(line) for line in file]
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert len(losses) == int(steps), rows
+    with open(os.path.join(name, steps, "state.safetensors"), "rb") as file:
+        return losses, file.read()
+
+
+want, _ = train("cpu", "cpu", 1)
+first = None
+worst = 0.0
+for seed in range(1, 6):
+    losses, weights = train("gpu%d" % seed, "host", seed)
+    for step, (got, expected) in enumerate(zip(losses, want)):
+        error = abs(got - expected) / abs(expected)
+        worst = max(worst, error)
+        assert error <= tolerance, (seed, step, got, expected, error)
+    if first is None:
+        first = (losses, weights)
+    assert (losses, weights) == first, "order %d gives other bits" % seed
+print("%s %s: %s steps, losses %.4f to %.4f, error at most %.1e; "
+      "five orders agree" % (target, precision, steps, want[0], want[-1], worst))
