@@ -57,7 +57,7 @@ TEST(Cubin, SaysParametersAndRegisters) {
 }
 
 TEST(Cubin, DamageIsAnErrorOrHarmless) {
-  std::string bytes = compiled("sm_80");
+  std::string bytes = compiled("sm_90a");
   if (bytes.empty())
     GTEST_SKIP() << "there is no NVRTC";
   for (size_t length = 0; length < bytes.size(); length += 37)
