@@ -328,8 +328,8 @@ CompileStatus Compilation::plan(Branch &branch) {
 /// Text of a GPU's kernels, and code of it unless only the text is asked for.
 CompileStatus Compilation::makeCudaCode(Branch &branch) {
   auto kernels = llvm::to_vector(branch.module.getOps<tile::KernelOp>());
-  FailureOr<cuda::CompiledKernels> code =
-      cuda::emitKernels(kernels, branch.targets.front().isa);
+  FailureOr<cuda::CompiledKernels> code = cuda::emitKernels(
+      kernels, *cuda::findArchitecture(branch.targets.front().isa));
   watch.lap("emit");
   if (failed(code))
     return CompileStatus::userError;

@@ -4,10 +4,9 @@
 
 #include "compiler/Cost/Device.h"
 #include "compiler/Target/Cpu/CpuTarget.h"
-#include "compiler/Target/Cuda/CompileKernels.h"
+#include "compiler/Target/Cuda/Architecture.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
 
 using namespace tarn;
 
@@ -21,8 +20,7 @@ static std::string namesOfDevices() {
   for (const Device &device : knownDevices())
     for (const DeviceTarget &code : device.targets)
       if (llvm::StringRef target = code.target;
-          target.consume_front("cuda:") &&
-          llvm::is_contained(cuda::architectures(), target))
+          target.consume_front("cuda:") && cuda::findArchitecture(target))
         names += (names.empty() ? "" : ", ") + device.name;
   return names;
 }
@@ -30,8 +28,7 @@ static std::string namesOfDevices() {
 static std::string help() {
   return "targets are auto, cpu, cpu:LEVEL where LEVEL is " + cpu::isaNames() +
          ", cuda:ARCHITECTURE where ARCHITECTURE is " +
-         llvm::join(cuda::architectures(), ", ") + ", and the devices " +
-         namesOfDevices();
+         cuda::getArchitectureNames() + ", and the devices " + namesOfDevices();
 }
 
 static Target cpuTarget(llvm::StringRef level) {
@@ -56,8 +53,7 @@ static bool fromDevice(llvm::StringRef word, Target &target,
     return false;
   for (const DeviceTarget &code : llvm::reverse(found->targets)) {
     llvm::StringRef isa = code.target;
-    if (!isa.consume_front("cuda:") ||
-        !llvm::is_contained(cuda::architectures(), isa))
+    if (!isa.consume_front("cuda:") || !cuda::findArchitecture(isa))
       continue;
     target.kind = Target::Kind::cuda;
     target.isa = isa.str();
@@ -94,10 +90,9 @@ bool tarn::resolveTargets(const std::vector<std::string> &words,
       }
       add(cpuTarget(rest));
     } else if (rest.consume_front("cuda:")) {
-      if (!llvm::is_contained(cuda::architectures(), rest)) {
+      if (!cuda::findArchitecture(rest)) {
         error = "there is no code for `" + word.str() + "`";
-        help = "the GPU architectures are " +
-               llvm::join(cuda::architectures(), ", ");
+        help = "the GPU architectures are " + cuda::getArchitectureNames();
         return false;
       }
       add({Target::Kind::cuda, rest.str(), deviceOf(rest), -1});

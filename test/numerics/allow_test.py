@@ -13,32 +13,13 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tools/tarn"))
+from budget_test import allocated, check, failures, tarn
+
 HYPER = "heads=2,width=32,context=32,warmup=4,total=60"
 # What is large: the logits, or what the layers keep.
 CHUNKED = ["layers=1,vocab=1024", "B=8,T=32"]
 NARROW = ["layers=4,vocab=128", "B=8,T=32"]
-failures = []
-
-
-def check(condition, what):
-    if not condition:
-        failures.append(what)
-
-
-def tarn(*words, code=0):
-    ran = subprocess.run(["tarn", *map(str, words)], capture_output=True, text=True,
-                         timeout=400, check=False)
-    check(ran.returncode == code,
-          f"tarn {' '.join(map(str, words))}\nexit {ran.returncode}\n{ran.stdout}{ran.stderr}")
-    return ran
-
-
-def allocated(manifest):
-    """What the runtime asks for, all functions run."""
-    functions = manifest["targets"][0]["functions"]
-    most = lambda key: max(f.get(key, 0) for f in functions)
-    return (manifest["state_bytes"] + manifest.get("constant_bytes", 0) + most("arena_bytes") +
-            most("input_bytes") + most("output_bytes"))
 
 
 def train(artifact, data, folder):

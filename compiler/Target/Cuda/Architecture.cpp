@@ -38,6 +38,13 @@ std::optional<Architecture> tarn::cuda::findArchitecture(llvm::StringRef name) {
   return std::nullopt;
 }
 
+std::string tarn::cuda::getArchitectureNames() {
+  std::string names;
+  for (const auto &entry : architectures)
+    names += std::string(names.empty() ? "" : ", ") + entry.name;
+  return names;
+}
+
 const Limits &tarn::cuda::getLimits(Architecture architecture) {
   return architectures[static_cast<int>(architecture)].limits;
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace tarn::cuda {
 
@@ -32,6 +33,8 @@ struct Limits {
 llvm::StringRef getName(Architecture architecture);
 /// The architecture of this name, if there is one.
 std::optional<Architecture> findArchitecture(llvm::StringRef name);
+/// All names, oldest first, for messages: "sm_80, sm_89, sm_90a".
+std::string getArchitectureNames();
 /// What its multiprocessors have.
 const Limits &getLimits(Architecture architecture);
 

@@ -17,11 +17,6 @@ using namespace tarn::cuda;
 /// The extension of cached images.
 static constexpr const char *extension = ".cubin";
 
-ArrayRef<llvm::StringLiteral> cuda::architectures() {
-  static constexpr llvm::StringLiteral all[] = {"sm_80", "sm_89", "sm_90a"};
-  return all;
-}
-
 namespace {
 
 class Seconds {
@@ -95,11 +90,12 @@ static FailureOr<unsigned> checkCode(tile::KernelOp kernel,
 }
 
 FailureOr<CompiledKernels> cuda::emitKernels(ArrayRef<tile::KernelOp> kernels,
-                                             StringRef architecture) {
+                                             Architecture architecture) {
   CompiledKernels result;
-  result.architecture = architecture.str();
+  result.architecture = getName(architecture).str();
   Seconds watch;
   CudaOptions options;
+  options.architecture = architecture;
   llvm::StringMap<size_t> imageOfText;
   for (tile::KernelOp kernel : kernels) {
     std::string text;

@@ -16,9 +16,6 @@
 
 namespace tarn::cuda {
 
-/// The architectures that code is made for, oldest first: "sm_80", ...
-llvm::ArrayRef<llvm::StringLiteral> architectures();
-
 /// A kernel's text and the machine code of it.
 struct Image {
   /// Of the kernel, and its symbol.
@@ -48,11 +45,10 @@ struct CompiledKernels {
   double compileSeconds = 0;
 };
 
-/// Writes the text of kernels, whose names differ. What cannot be emitted yet
-/// is an error on the op.
+/// Writes the text of kernels, whose names differ, for one architecture. What
+/// cannot be emitted yet is an error on the op.
 llvm::FailureOr<CompiledKernels>
-emitKernels(llvm::ArrayRef<tile::KernelOp> kernels,
-            llvm::StringRef architecture);
+emitKernels(llvm::ArrayRef<tile::KernelOp> kernels, Architecture architecture);
 
 /// Makes code of the text of `kernels`, on `threads` threads (0 = all), or
 /// takes it from the cache on disk. Text that does not compile, or code whose

@@ -31,7 +31,7 @@ def check(condition, what):
 
 def tarn(*words, code=0):
     ran = subprocess.run(["tarn", *map(str, words)], capture_output=True, text=True,
-                         timeout=120, check=False)
+                         timeout=400, check=False)
     check(ran.returncode == code,
           f"tarn {' '.join(map(str, words))}\nexit {ran.returncode}\n{ran.stdout}{ran.stderr}")
     return ran
