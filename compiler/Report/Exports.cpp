@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <map>
 
 using namespace tarn;
@@ -228,14 +229,18 @@ static Json nameArgs(const std::string &name) {
   return args;
 }
 
-/// One function: its kernels on thread 1, copies beside them on 2, bytes alive
-/// as counters.
+/// Microseconds as multiples of an eighth: they are exact as decimals and as
+/// doubles, so that a slice ends where the next one begins. Viewers drop slices
+/// that overlap by a rounding.
+static double eighths(double seconds) { return std::round(seconds * 8e6) / 8; }
+
+/// One function: its kernels on thread 1, each queue of copies beside them on
+/// one of its own, bytes alive as counters.
 static void addFunction(const Report &report, const Function &function,
                         int64_t process, Json &events) {
   events.push(entry("M", "process_name", process, 0,
                     nameArgs(function.name + " (" + function.kind + ")")));
   events.push(entry("M", "thread_name", process, 1, nameArgs("kernels")));
-  events.push(entry("M", "thread_name", process, 2, nameArgs("copies")));
   size_t steps = function.steps.size();
   std::map<std::string, std::vector<int64_t>> change;
   auto live = [&](const Tensor &tensor, int64_t first, int64_t last) {
@@ -250,6 +255,12 @@ static void addFunction(const Report &report, const Function &function,
     if (tensor.space != "host")
       live(tensor, tensor.first, tensor.last);
   std::map<std::string, int64_t> alive;
+  // Copies wait for those before them in their queue.
+  struct Queue {
+    int64_t thread;
+    double free; ///< seconds; when the last copy is done
+  };
+  std::map<std::string, Queue> queues;
   double now = 0;
   for (size_t i = 0; i != steps; ++i) {
     const Step &step = function.steps[i];
@@ -260,10 +271,14 @@ static void addFunction(const Report &report, const Function &function,
     }
     if (changed) {
       Json args = Json::object();
-      for (const auto &[role, bytes] : alive)
+      int64_t total = 0;
+      for (const auto &[role, bytes] : alive) {
         args.set(role, bytes);
+        total += bytes;
+      }
+      args.set("all", total);
       Json counter = entry("C", "bytes alive", process, 0, std::move(args));
-      counter.set("ts", now);
+      counter.set("ts", eighths(now));
       events.push(std::move(counter));
     }
     Json args = Json::object();
@@ -276,13 +291,24 @@ static void addFunction(const Report &report, const Function &function,
       args.set("repeats", step.repeats);
     args.set("time", step.measured ? "measured" : "estimated");
     std::string name = (step.layer.empty() ? "" : step.layer + " ") + step.op;
-    bool beside = step.beside > 0;
-    Json slice = entry("X", name, process, beside ? 2 : 1, std::move(args));
+    int64_t thread = 1;
+    double begin = now, end = now + step.seconds;
+    if (step.beside > 0) {
+      auto [queue, isNew] =
+          queues.try_emplace(step.op, Queue{int64_t(queues.size()) + 2, 0});
+      if (isNew)
+        events.push(entry("M", "thread_name", process, queue->second.thread,
+                          nameArgs(step.op)));
+      thread = queue->second.thread;
+      begin = std::max(queue->second.free, end);
+      end = queue->second.free = begin + step.beside;
+    }
+    Json slice = entry("X", name, process, thread, std::move(args));
     slice.set("cat", step.phase);
-    slice.set("ts", now);
-    slice.set("dur", (beside ? step.beside : step.seconds) * 1e6);
+    slice.set("ts", eighths(begin));
+    slice.set("dur", eighths(end) - eighths(begin));
     events.push(std::move(slice));
-    now += step.seconds * 1e6;
+    now += step.seconds;
   }
 }
 
