@@ -79,6 +79,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
           createTarnChunkRows(TarnChunkRowsOptions{options.chunks}));
       pm.addPass(createCSEPass());
     }
+    // Of the reductions that are left, in parts or not.
+    pm.addNestedPass<func::FuncOp>(createTarnSplitReductions());
     return;
   case Phase::Fuse:
     pm.addNestedPass<func::FuncOp>(

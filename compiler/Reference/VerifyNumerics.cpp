@@ -24,6 +24,7 @@ NumericsClass tarn::numericsClassOf(StringRef pass) {
       {"tarn-decompose", NumericsClass::rounding},
       {"tarn-sink-reshapes", NumericsClass::exact},
       {"tarn-chunk-rows", NumericsClass::rounding},
+      {"tarn-split-reductions", NumericsClass::rounding},
       {"tarn-fuse-clusters", NumericsClass::exact},
       {"tarn-plan-schedule", NumericsClass::exact},
       {"tarn-materialize-tiles", NumericsClass::exact},

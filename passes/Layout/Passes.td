@@ -70,4 +70,39 @@ def TarnChunkRows : Pass<"tarn-chunk-rows", "::mlir::func::FuncOp"> {
   ];
 }
 
+def TarnSplitReductions : Pass<"tarn-split-reductions", "::mlir::func::FuncOp"> {
+  let summary = "Reduce many terms to one number in two stages";
+  let description = [{
+    What: a reduction of more than `terms` terms to one number becomes a
+    reduction of each of its blocks and one of their results. A kernel's grid is
+    that of its output, so one number is one block's work: one thread on a CPU,
+    one multiprocessor on a GPU. The first stage has as many blocks as it has
+    results. They are rows of a reshape, which moves above the elementwise ops
+    that nobody else waits for (the squares of a gradient), so that these stay
+    in the kernel. What the cheap ops make of one other value (a widened
+    gradient) is made again.
+
+    When: last in phase layout.
+
+    ```mlir
+    %n = tarn.reduce_sum %x dims = [0, 1] : tensor<512x128xf32>
+    // becomes
+    %r = tarn.reshape %x : tensor<512x128xf32> -> tensor<4x16384xf32>
+    %p = tarn.reduce_sum %r dims = [1] : tensor<4x16384xf32>
+    %n = tarn.reduce_sum %p dims = [0] : tensor<4xf32>
+    ```
+
+    Limits: blocks have one size, the largest divisor of the terms up to half of
+    `terms`; where that is less than 256 the reduction stays whole.
+
+    Numerics: rounding (sums are added up in blocks; blocks depend on the shape
+    alone).
+  }];
+  let dependentDialects = ["::tarn::graph::TarnDialect"];
+  let options = [
+    Option<"terms", "terms", "int64_t", /*default=*/"32768",
+           "terms that one block reduces at most">
+  ];
+}
+
 #endif // PASSES_LAYOUT_PASSES_TD

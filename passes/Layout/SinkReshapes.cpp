@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Layout/Passes.h"
+#include "passes/Layout/Reshapes.h"
 
 #include "dialects/Tarn/TarnOps.h"
 
@@ -62,38 +63,6 @@ static SmallVector<DimGroup> groupDims(ArrayRef<int64_t> outer,
     groups.push_back(group);
   }
   return groups;
-}
-
-/// `value` seen as `shape`: without a reshape op where there is a direct way.
-static Value reshaped(OpBuilder &b, Location loc, Value value,
-                      ArrayRef<int64_t> shape) {
-  auto type = tensorType(value);
-  if (type.getShape() == shape)
-    return value;
-  if (auto reshape = value.getDefiningOp<ReshapeOp>())
-    if (tensorType(reshape.getX()).getShape() == shape)
-      return reshape.getX();
-  if (auto constant = value.getDefiningOp<ConstantOp>())
-    if (constant.getValue().isSplat())
-      return ConstantOp::create(b, loc,
-                                cast<DenseElementsAttr>(constant.getValue())
-                                    .resizeSplat(type.clone(shape)));
-  return ReshapeOp::create(b, loc, value, shape);
-}
-
-/// An op whose operands and results all have one shape and whose body does not
-/// look at indices.
-static bool isPlainElementwise(Operation *op) {
-  auto indexed = dyn_cast<IndexedOp>(op);
-  if (!indexed || indexed.getTileKind() != TileKind::elementwise ||
-      op->getNumOperands() == 0 || op->getNumResults() != 1)
-    return false;
-  ArrayRef<int64_t> shape = tensorType(op->getResult(0)).getShape();
-  for (Value operand : op->getOperands())
-    if (tensorType(operand).getShape() != shape)
-      return false;
-  return llvm::all_of(indexed.getIndexingMaps(),
-                      [](AffineMap map) { return map && map.isIdentity(); });
 }
 
 namespace {

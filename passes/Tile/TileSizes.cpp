@@ -10,6 +10,9 @@ using namespace tarn;
 /// (some microseconds), small against the second cache level.
 static constexpr int64_t blockElements = 16384;
 
+/// Elements of a row that is worth a task with few others.
+static constexpr int64_t longRow = 4096;
+
 llvm::SmallVector<int64_t> tarn::chooseBlock(llvm::ArrayRef<int64_t> domain,
                                              llvm::ArrayRef<bool> whole,
                                              int64_t held) {
@@ -26,8 +29,9 @@ llvm::SmallVector<int64_t> tarn::chooseBlock(llvm::ArrayRef<int64_t> domain,
     if (whole[i] || domain[i] == 1)
       continue;
     int64_t room = std::max<int64_t>(blockElements / held, 1);
-    // Lanes run along the innermost dim: whole vectors, four at least.
-    if (i + 1 == domain.size())
+    // Lanes run along the innermost dim: whole vectors, four at least. Long
+    // rows have enough of their own.
+    if (i + 1 == domain.size() && held < longRow)
       room = std::max<int64_t>(room / 64 * 64, 64);
     block[i] = std::min(domain[i], room);
     held *= block[i];

@@ -168,7 +168,11 @@ LogicalResult place(tile::KernelOp kernel, Operands &operands,
 } // namespace
 
 InFlightDiagnostic cuda::unsupported(Operation *op) {
-  return op->emitError("not supported by the CUDA emitter yet: ");
+  auto kernel = dyn_cast<tile::KernelOp>(op);
+  if (!kernel)
+    kernel = op->getParentOfType<tile::KernelOp>();
+  return op->emitError("the CUDA emitter cannot write kernel `")
+         << kernel.getSymName() << "` yet: ";
 }
 
 SharedTile *Operands::find(Value value) {

@@ -125,6 +125,7 @@ private:
   // Frame, regions, loops (SimtProgram.cpp).
   mlir::LogicalResult emitBody();
   void emitHead(llvm::raw_ostream &os);
+  mlir::LogicalResult tooMuchShared(int64_t limit);
   mlir::LogicalResult emitRegion(mlir::Block &block);
   mlir::LogicalResult emitLoop(mlir::scf::ForOp loop);
   mlir::LogicalResult emitIf(mlir::scf::IfOp op);

@@ -499,6 +499,25 @@ void SimtEmitter::emitHead(llvm::raw_ostream &os) {
   os << head.buffer << text.buffer << "}\n";
 }
 
+/// What does not fit, and the largest of it.
+LogicalResult SimtEmitter::tooMuchShared(int64_t limit) {
+  const BlockTile *largest = nullptr;
+  int64_t most = 0;
+  for (const auto &tile : sharedTiles) {
+    int64_t bytes = tile->rows * tile->pitch * memoryBytes(tile->element);
+    if (bytes > most)
+      largest = tile.get(), most = bytes;
+  }
+  InFlightDiagnostic error = unsupported(kernel)
+                             << "its tiles take " << sharedBytes
+                             << " bytes of shared memory, a block has " << limit
+                             << " on " << cuda::getName(options.architecture);
+  if (largest)
+    error << "; the largest, `" << largest->name << "`, has " << largest->rows
+          << " rows of " << largest->pitch << " " << largest->element;
+  return error;
+}
+
 LogicalResult SimtEmitter::run(llvm::raw_ostream &os) {
   launch.name = kernel.getSymName().str();
   for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
@@ -514,10 +533,7 @@ LogicalResult SimtEmitter::run(llvm::raw_ostream &os) {
     if (sharedBytes <= limits.blockSharedBytes)
       break;
     if (chunkOperands)
-      return unsupported(kernel)
-             << "tiles of " << sharedBytes << " bytes in shared memory (limit "
-             << limits.blockSharedBytes << " on "
-             << cuda::getName(options.architecture) << "): smaller tiles";
+      return tooMuchShared(limits.blockSharedBytes);
     chunkOperands = true;
   }
   launch.family = tensorCores ? Family::mma : Family::simt;

@@ -1,7 +1,7 @@
 // What the emitter does not carry is an error on the op, or the kernel.
 // RUN: tarn-translate --tile-to-cuda --split-input-file --verify-diagnostics %s
 
-// expected-error@+1 {{not supported by the CUDA emitter yet: a buffer of 'f8E4M3FN'}}
+// expected-error@+1 {{the CUDA emitter cannot write kernel `scaled` yet: a buffer of 'f8E4M3FN'}}
 tile.kernel @scaled(%a: memref<64x128xf8E4M3FN>, %b: memref<64x128xf8E4M3FN>,
                     %c: memref<64x64xf32>)
     access ["read", "read", "write"] grid (%i = 64 by 64) {
@@ -18,7 +18,7 @@ tile.kernel @scaled(%a: memref<64x128xf8E4M3FN>, %b: memref<64x128xf8E4M3FN>,
 
 // -----
 
-// expected-error@+1 {{tiles of 336384 bytes in shared memory (limit 232448 on sm_90a): smaller tiles}}
+// expected-error@+1 {{the CUDA emitter cannot write kernel `large` yet: its tiles take 336384 bytes of shared memory, a block has 232448 on sm_90a; the largest, `}}
 tile.kernel @large(%a: memref<256x256xf32>, %c: memref<256x256xf32>)
     access ["read", "write"] grid (%i = 256 by 256) {
   %z = arith.constant dense<0.0> : tensor<256x256xf32>

@@ -1,0 +1,64 @@
+// RUN: tarn-opt %s --tarn-split-reductions="terms=2048" | FileCheck %s
+// One number of many terms: blocks first, then their results.
+
+// The squares are made where they are summed, from the reshaped value.
+// CHECK-LABEL: func.func @norm
+// CHECK-SAME: (%[[X:.*]]: tensor<96x64xf32>)
+// CHECK-NEXT: %[[R:.*]] = tarn.reshape %[[X]] : tensor<96x64xf32> -> tensor<6x1024xf32>
+// CHECK-NEXT: %[[S:.*]] = tarn.mul %[[R]], %[[R]] : tensor<6x1024xf32>
+// CHECK-NEXT: %[[P:.*]] = tarn.reduce_sum %[[S]] dims = [1] : tensor<6x1024xf32>
+// CHECK-NEXT: %[[N:.*]] = tarn.reduce_sum %[[P]] dims = [0] : tensor<6xf32>
+// CHECK-NEXT: return %[[N]]
+func.func @norm(%x: tensor<96x64xf32>) -> tensor<f32> {
+  %s = tarn.mul %x, %x : tensor<96x64xf32>
+  %n = tarn.reduce_sum %s dims = [0, 1] : tensor<96x64xf32>
+  return %n : tensor<f32>
+}
+
+// A widened value is widened again: what is read is the short form.
+// CHECK-LABEL: func.func @widened
+// CHECK-SAME: (%[[X:.*]]: tensor<96x64xbf16>)
+// CHECK: %[[W:.*]] = tarn.cast %[[X]]
+// CHECK: %[[R:.*]] = tarn.reshape %[[X]] : tensor<96x64xbf16> -> tensor<6x1024xbf16>
+// CHECK: %[[V:.*]] = tarn.cast %[[R]] : tensor<6x1024xbf16> -> tensor<6x1024xf32>
+// CHECK: tarn.mul %[[V]], %[[V]]
+// CHECK: return %{{.*}}, %[[W]]
+func.func @widened(%x: tensor<96x64xbf16>) -> (tensor<f32>, tensor<96x64xf32>) {
+  %w = tarn.cast %x : tensor<96x64xbf16> -> tensor<96x64xf32>
+  %s = tarn.mul %w, %w : tensor<96x64xf32>
+  %n = tarn.reduce_sum %s dims = [0, 1] : tensor<96x64xf32>
+  return %n, %w : tensor<f32>, tensor<96x64xf32>
+}
+
+// What others wait for as well is read, and not made again.
+// CHECK-LABEL: func.func @shared
+// CHECK: %[[E:.*]] = tarn.mul %{{.*}} : tensor<96x64xf32>
+// CHECK: tarn.reshape %[[E]] : tensor<96x64xf32> -> tensor<6x1024xf32>
+func.func @shared(%x: tensor<96x64xf32>, %y: tensor<96x64xf32>) -> (tensor<f32>, tensor<96x64xf32>) {
+  %e = tarn.mul %x, %y : tensor<96x64xf32>
+  %n = tarn.reduce_max %e dims = [0, 1] : tensor<96x64xf32>
+  return %n, %e : tensor<f32>, tensor<96x64xf32>
+}
+
+// Short floats are rounded once. The dims of length one are there again.
+// CHECK-LABEL: func.func @short
+// CHECK: %[[W:.*]] = tarn.cast %{{.*}} : tensor<6x1024xbf16> -> tensor<6x1024xf32>
+// CHECK: %[[P:.*]] = tarn.reduce_sum %[[W]] dims = [1] : tensor<6x1024xf32>
+// CHECK: %[[N:.*]] = tarn.reduce_sum %[[P]] dims = [0] : tensor<6xf32>
+// CHECK: %[[C:.*]] = tarn.cast %[[N]] : tensor<f32> -> tensor<bf16>
+// CHECK: tarn.reshape %[[C]] : tensor<bf16> -> tensor<1xbf16>
+func.func @short(%x: tensor<1x96x64xbf16>) -> tensor<1xbf16> {
+  %n = tarn.reduce_sum %x dims = [1, 2] : tensor<1x96x64xbf16>
+  return %n : tensor<1xbf16>
+}
+
+// Few terms, several results, and terms without a good divisor stay.
+// CHECK-LABEL: func.func @whole
+// CHECK-NOT: reshape
+// CHECK: return
+func.func @whole(%x: tensor<32x64xf32>, %y: tensor<96x64xf32>, %z: tensor<2503xf32>) -> (tensor<f32>, tensor<64xf32>, tensor<f32>) {
+  %a = tarn.reduce_sum %x dims = [0, 1] : tensor<32x64xf32>
+  %b = tarn.reduce_sum %y dims = [0] : tensor<96x64xf32>
+  %c = tarn.reduce_sum %z dims = [0] : tensor<2503xf32>
+  return %a, %b, %c : tensor<f32>, tensor<64xf32>, tensor<f32>
+}
