@@ -93,6 +93,8 @@ public:
   void samplePrices();
   /// Values in host memory, a few and many, and prices for what stays.
   void parkValues();
+  /// In even steps, no more than it takes.
+  void parkForTargets();
   /// In even steps, with a price for each moment.
   void relieveTargets();
   /// In even steps, from the fastest plan known that fits.
@@ -204,6 +206,29 @@ void Climb::parkValues() {
   played += search.spent();
 }
 
+void Climb::parkForTargets() {
+  if (!graph.link.exists())
+    return;
+  Search search(graph, forParks.of(graph));
+  rungs = frontier(std::move(rungs), graph.link.hostBytes);
+  const std::vector<Rung> bases = rungs; // the fastest first, ever smaller
+  constexpr int count = 24;
+  int64_t high = bases.front().peak;
+  for (int i = 1; i <= count && !search.isSpent(); ++i) {
+    int64_t target = high - int64_t(double(high - least) * i / count);
+    // What the plan above leaves to do is the least; a faster one may leave
+    // more that the link has time for.
+    size_t above = 0;
+    while (above + 1 != bases.size() && bases[above + 1].peak > target)
+      ++above;
+    for (size_t base : {above, above / 2, size_t(0)})
+      for (double speed : {1.0, 2.0})
+        rungs.push_back(search.measure(
+            search.park(bases[base].plan, speed, false, target)));
+  }
+  played += search.spent();
+}
+
 void Climb::relieveTargets() {
   Search search(graph, forMoments.of(graph));
   const Rung base = rungs.front();
@@ -297,6 +322,7 @@ std::vector<Rung> tarn::schedule::climb(const Graph &graph, double polish,
   climb.addPrologues();
   climb.samplePrices();
   climb.parkValues();
+  climb.parkForTargets();
   climb.relieveTargets();
   climb.polishTargets();
   climb.polishSmallest();

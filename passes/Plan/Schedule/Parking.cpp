@@ -228,7 +228,8 @@ static std::vector<Idle> findIdle(const Graph &graph,
   return found;
 }
 
-Plan Search::park(const Plan &base, double speed, bool isAlone) {
+Plan Search::park(const Plan &base, double speed, bool isAlone,
+                  int64_t target) {
   Plan plan = base;
   const Timeline &timeline = play(base);
   if (!graph.link.exists() || !timeline.ended)
@@ -236,18 +237,41 @@ Plan Search::park(const Plan &base, double speed, bool isAlone) {
   Clock clock(graph, timeline, base.order.size());
   FreeTime out, back; // the way back runs backwards in time
   std::vector<char> isParked(graph.values.size(), 0);
+  auto take = [&](int value, double from, double to) {
+    out.take(from, copySeconds(graph, value, true, speed));
+    back.take(-to, copySeconds(graph, value, false, speed));
+    isParked[size_t(value)] = 1;
+  };
+  for (const Trip &trip : tripsOf(base, timeline))
+    take(base.parks[trip.park].value, clock.end[size_t(trip.from)],
+         clock.start[size_t(trip.to)]);
+  std::vector<int64_t> &bytes = clock.bytes;
   for (const Idle &idle :
        findIdle(graph, base.order, timeline, clock, isAlone)) {
-    double away = copySeconds(graph, idle.value, true, speed),
-           home = copySeconds(graph, idle.value, false, speed);
-    double from = clock.end[size_t(idle.from)],
-           to = -clock.start[size_t(idle.to)];
-    if (out.endOf(from, away) > clock.start[size_t(idle.fullest)] ||
-        -back.endOf(to, home) < clock.end[size_t(idle.fullest)])
+    if (isParked[size_t(idle.value)])
       continue;
-    out.take(from, away);
-    back.take(to, home);
-    isParked[size_t(idle.value)] = 1;
+    double from = clock.end[size_t(idle.from)],
+           to = clock.start[size_t(idle.to)],
+           away = out.endOf(from, copySeconds(graph, idle.value, true, speed)),
+           home =
+               -back.endOf(-to, copySeconds(graph, idle.value, false, speed));
+    // The steps that it is away for: among them must be the fullest one, or
+    // one that takes more than the target.
+    auto first = std::lower_bound(clock.start.begin(), clock.start.end(), away),
+         last = std::upper_bound(clock.end.begin(), clock.end.end(), home);
+    size_t low = size_t(first - clock.start.begin()),
+           high = size_t(last - clock.end.begin());
+    if (target == 0) {
+      if (size_t(idle.fullest) < low || size_t(idle.fullest) >= high)
+        continue;
+    } else {
+      if (std::none_of(bytes.begin() + low, bytes.begin() + std::max(low, high),
+                       [&](int64_t each) { return each > target; }))
+        continue;
+      for (size_t step = low; step != high; ++step)
+        bytes[step] -= graph.values[size_t(idle.value)].bytes;
+    }
+    take(idle.value, from, to);
     plan.parks.push_back({idle.value, base.order[size_t(idle.from)],
                           base.order[size_t(idle.from)]});
   }
@@ -257,13 +281,8 @@ Plan Search::park(const Plan &base, double speed, bool isAlone) {
   return plan;
 }
 
-void Search::settle(Plan &plan, double speed) {
-  player.prune(plan);
-  const Timeline &timeline = play(plan);
-  if (!timeline.ended || plan.parks.empty())
-    return;
-  size_t steps = plan.order.size();
-  Clock clock(graph, timeline, steps);
+std::vector<Search::Trip> Search::tripsOf(const Plan &plan,
+                                          const Timeline &timeline) const {
   // The first copies of each value, and who reads it last before it goes.
   std::vector<int> outOf(graph.values.size(), -1), backOf(outOf);
   std::vector<int> lastRead(timeline.lives.size(), -1);
@@ -278,11 +297,6 @@ void Search::settle(Plan &plan, double speed) {
                             .size();
          reads > 0; --reads)
       lastRead[size_t(timeline.sources[source++])] = int(r);
-  struct Trip {
-    size_t park;
-    int from, to; ///< steps that touch it, before and behind
-    int out, back;
-  };
   std::vector<Trip> trips;
   std::vector<char> isDone(graph.values.size(), 0);
   for (size_t p = 0; p != plan.parks.size(); ++p) {
@@ -295,9 +309,19 @@ void Search::settle(Plan &plan, double speed) {
                &back = timeline.copies[size_t(backOf[value])];
     int last = std::max(out.start - 1, lastRead[size_t(out.life)]);
     trips.push_back({p, timeline.stepOf[size_t(last)],
-                     timeline.stepOf[size_t(back.wait)], outOf[value],
-                     backOf[value]});
+                     timeline.stepOf[size_t(back.wait)], outOf[value]});
   }
+  return trips;
+}
+
+void Search::settle(Plan &plan, double speed) {
+  player.prune(plan);
+  const Timeline &timeline = play(plan);
+  if (!timeline.ended || plan.parks.empty())
+    return;
+  size_t steps = plan.order.size();
+  Clock clock(graph, timeline, steps);
+  std::vector<Trip> trips = tripsOf(plan, timeline);
   auto endOfRun = [&](int run) {
     return clock.end[size_t(timeline.stepOf[size_t(run)])];
   };

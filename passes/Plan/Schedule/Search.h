@@ -46,7 +46,8 @@ public:
   /// beside the tasks if it were `speed` times as fast: first those that take
   /// longest to make again for their bytes. Above 1, tasks wait for copies, and
   /// bytes are free the sooner; infinite: nothing stays beside its readers.
-  Plan park(const Plan &base, double speed, bool isAlone);
+  /// With a target, no more than what brings each moment down to as many bytes.
+  Plan park(const Plan &base, double speed, bool isAlone, int64_t target = 0);
   /// Copies go out and come back just in time for a link that is `speed` times
   /// as fast; parks that leave no bytes free go.
   void settle(Plan &plan, double speed);
@@ -55,6 +56,13 @@ public:
   void polish(Rung &rung, int64_t target, unsigned turn = 0);
 
 private:
+  /// The first time that a parked value is away.
+  struct Trip {
+    size_t park;  ///< in the plan
+    int from, to; ///< steps that touch it, before and behind
+    int out;      ///< in the timeline's copies
+  };
+  std::vector<Trip> tripsOf(const Plan &plan, const Timeline &timeline) const;
   const Timeline &play(const Plan &plan);
   Rung rungOf(const Plan &plan, const Timeline &timeline) const;
   void cutAt(Plan &plan, int step, double price,
