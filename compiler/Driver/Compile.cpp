@@ -314,7 +314,8 @@ CompileStatus Compilation::plan(Branch &branch) {
                                         branch.options, request.allowed);
   CompileStatus status = take(planned.outcome);
   if (result.leastBudget && request.offers) {
-    result.offers = offersBeyond(branch.request, branch.module, branch.options);
+    result.offers = offersBeyond(branch.request, branch.module, branch.options,
+                                 planned.outcome);
     printOffers(result.offers, errorsOf(request));
   }
   if (status == CompileStatus::success) {

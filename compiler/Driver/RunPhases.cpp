@@ -69,6 +69,8 @@ PhasesOutcome tarn::runPhases(const CompileRequest &request, ModuleOp module,
     }
     if (auto least = module->getAttrOfType<IntegerAttr>("tarn.budget_missed"))
       outcome.leastBudget = least.getInt();
+    if (auto others = module->getAttrOfType<IntegerAttr>("tarn.other_bytes"))
+      outcome.otherBytes = others.getInt();
     outcome.beaten = module->hasAttr("tarn.plan_beaten");
     if (!passed) {
       // Phases up to train judge the model; what fails later is ours.

@@ -15,6 +15,8 @@ struct PhasesOutcome {
   std::string said;
   /// Where the budget was missed: the smallest that is met.
   std::optional<int64_t> leastBudget;
+  /// Of these, what lies outside of the arena: state, inputs, outputs.
+  int64_t otherBytes = 0;
   /// Whatever its plan, the step is of no use by `beatSeconds` or `beatBytes`.
   bool beaten = false;
   /// Seconds per phase, in order.

@@ -190,18 +190,26 @@ PlannedVariant Search::rounding(PlannedVariant best) {
 }
 
 std::optional<PlannedVariant> Search::anyRounding() {
+  auto planFor = [&](const StepVariant &variant) {
+    return plan(variant, Allowed::rounding, 0, request.budgetBytes + 1,
+                /*isFinal=*/false);
+  };
+  // Both together take least: where they do not fit, one of them does not
+  // either. Where they do, less change is the better offer.
   int64_t most = *std::rbegin(chunkCounts);
-  for (StepVariant variant : {StepVariant{most, false}, StepVariant{1, true},
-                              StepVariant{most, true}}) {
-    PlannedVariant planned =
-        plan(variant, Allowed::rounding, 0, request.budgetBytes + 1,
-             /*isFinal=*/false);
-    Applied applied = appliedIn(*planned.module);
-    if (planned.fits() && applied.chunks == variant.chunks > 1 &&
-        applied.narrow == variant.narrow)
+  PlannedVariant both = planFor({most, true});
+  if (!both.fits())
+    return std::nullopt;
+  Applied applied = appliedIn(*both.module);
+  if (applied.chunks)
+    if (PlannedVariant planned = planFor({most, false}); planned.fits())
       return planned;
-  }
-  return std::nullopt;
+  if (applied.narrow)
+    if (PlannedVariant planned = planFor({1, true}); planned.fits())
+      return planned;
+  if (!applied.chunks || !applied.narrow)
+    return std::nullopt;
+  return both;
 }
 
 PlannedVariant tarn::planVariants(const CompileRequest &request, ModuleOp base,
@@ -216,9 +224,12 @@ PlannedVariant tarn::planVariants(const CompileRequest &request, ModuleOp base,
 
 std::vector<Offer> tarn::offersBeyond(const CompileRequest &request,
                                       ModuleOp base,
-                                      const PipelineOptions &options) {
+                                      const PipelineOptions &options,
+                                      const PhasesOutcome &missed) {
   std::vector<Offer> offers;
-  if (request.allowed != Allowed::exact)
+  // No rounding makes what is outside of the arena smaller.
+  if (request.allowed != Allowed::exact ||
+      missed.otherBytes >= request.budgetBytes)
     return offers;
   // Few are planned, and none that cannot fit: a refusal is not to take long.
   if (auto planned = Search(request, base, options).anyRounding())

@@ -59,10 +59,11 @@ PlannedVariant planVariants(const CompileRequest &request, mlir::ModuleOp base,
                             const PipelineOptions &options, Allowed allowed);
 
 /// For each class that is not allowed: a plan that fits with it, where one was
-/// found. The fastest may be another one.
+/// found. The fastest may be another one. `missed`: how the budget was missed.
 std::vector<Offer> offersBeyond(const CompileRequest &request,
                                 mlir::ModuleOp base,
-                                const PipelineOptions &options);
+                                const PipelineOptions &options,
+                                const PhasesOutcome &missed);
 
 /// What the passes noted of a planned module, for people and reports.
 std::vector<NumericsNote> numericsOf(mlir::ModuleOp module);

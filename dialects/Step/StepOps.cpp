@@ -312,7 +312,8 @@ struct Touch {
 } // namespace
 
 /// What a step other than a repeat touches.
-static SmallVector<Touch> touchesOf(Operation *op) {
+static SmallVector<Touch> touchesOf(Operation *op,
+                                    SymbolTableCollection &symbols) {
   SmallVector<Touch> touches;
   if (auto fill = dyn_cast<FillOp>(op))
     touches.push_back({fill.getTo(), true});
@@ -322,7 +323,7 @@ static SmallVector<Touch> touchesOf(Operation *op) {
     touches.append({{copy.getTo(), true}, {copy.getFrom(), false}});
   auto launch = dyn_cast<LaunchOp>(op);
   auto kernel =
-      launch ? SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(
+      launch ? symbols.lookupNearestSymbolFrom<tile::KernelOp>(
                    launch->getParentOfType<ProgramOp>(), launch.getKernelAttr())
              : tile::KernelOp();
   if (kernel && kernel.getNumBuffers() == launch.getSlices().size())
@@ -340,12 +341,13 @@ static bool overlapsIn(SliceAttr a, int64_t turnOfA, SliceAttr b,
          b.getEnd(turnOfB) - b.getBytes() < a.getEnd(turnOfA);
 }
 
-LogicalResult CopyStartOp::verifySymbolUses(SymbolTableCollection &) {
+LogicalResult
+CopyStartOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   // copy_start.C4
   auto around = dyn_cast<RepeatOp>((*this)->getParentOp());
   int64_t turns = around ? around.getCount() : 1;
   auto verifyStep = [&](Operation *step, int64_t innerTurns) -> LogicalResult {
-    for (Touch touch : touchesOf(step))
+    for (Touch touch : touchesOf(step, symbolTable))
       for (int64_t turn = 0; turn < std::max(turns, innerTurns); ++turn) {
         // In one repeat both are in the same turn.
         int64_t own = around ? turn : 0;

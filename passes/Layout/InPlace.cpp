@@ -93,7 +93,11 @@ std::optional<Alias> tarn::aliasOf(Value value) {
       return Alias{reshape.getX(), 0};
     if (auto slice = dyn_cast<graph::SliceOp>(op); slice && isInPlace(op))
       return Alias{slice.getX(), *sliceOffset(slice)};
+  } else {
+    return std::nullopt; // no part of anything, and read by many
   }
+  if (graph::tensorType(value).getRank() == 0)
+    return std::nullopt; // like this
   for (Operation *user : value.getUsers())
     if (auto concat = dyn_cast<graph::ConcatOp>(user);
         concat && isInPlace(user)) {

@@ -28,19 +28,23 @@ tarn::sharedBuffers(tile::KernelOp kernel, ValueRange inputs) {
   if (!kernel)
     return pairs;
   // Parts of values stay where they are.
-  auto isWhole = [](Value value) {
-    Value owner = throughReshapes(value);
+  auto isWhole = [](Value value, Value owner) {
     return !isName(owner.getDefiningOp()) &&
            bytesOf(owner.getType()) == bytesOf(value.getType());
   };
   unsigned count = inputs.size();
+  SmallVector<Value> owners;
+  SmallVector<bool> whole;
+  for (Value input : inputs) {
+    owners.push_back(throughReshapes(input));
+    whole.push_back(isWhole(input, owners.back()));
+  }
   for (unsigned output = 0; output + count != kernel.getNumBuffers(); ++output)
     for (unsigned input = 0; input != count; ++input) {
       // A value may come in several times; each must be read in place.
-      Value root = throughReshapes(inputs[input]);
-      bool good = isWhole(inputs[input]), isFirst = true;
+      bool good = whole[input], isFirst = true;
       for (unsigned other = 0; other != count && good; ++other)
-        if (throughReshapes(inputs[other]) == root) {
+        if (owners[other] == owners[input]) {
           isFirst &= other >= input;
           good = tile::mayShareBytes(kernel, other, count + output);
         }
@@ -103,20 +107,19 @@ KernelGraph::KernelGraph(func::FuncOp function,
   keepStatesReadable(written);
 }
 
-/// Whether a value is among inputs, in any shape.
-static bool reads(ValueRange inputs, Value value) {
-  return llvm::any_of(
-      inputs, [&](Value input) { return throughReshapes(input) == value; });
-}
-
 void KernelGraph::addForms(ArrayRef<Variant> variants,
                            ArrayRef<std::pair<size_t, Value>> written) {
   forms.resize(kernels.size());
+  // Of each state the kernel that writes it.
+  llvm::DenseMap<Value, size_t> writers;
+  for (auto [writer, state] : written)
+    writers.try_emplace(state, writer);
   for (const Variant &variant : variants) {
     size_t index = size_t(taskOf(variant.reader));
     // The old state is not there any more.
-    if (llvm::any_of(written, [&](const std::pair<size_t, Value> &state) {
-          return state.first < index && reads(variant.inputs, state.second);
+    if (llvm::any_of(variant.inputs, [&](Value input) {
+          auto writer = writers.find(throughReshapes(input));
+          return writer != writers.end() && writer->second < index;
         }))
       continue;
     schedule::Task &task = tasks.tasks[index];

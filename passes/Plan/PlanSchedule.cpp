@@ -445,6 +445,8 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
                        int64_t bound) {
     getOperation()->setAttr("tarn.budget_missed",
                             Builder(&getContext()).getI64IntegerAttr(least));
+    getOperation()->setAttr("tarn.other_bytes",
+                            Builder(&getContext()).getI64IntegerAttr(others));
     Location nowhere = UnknownLoc::get(&getContext());
     InFlightDiagnostic error = function.emitError()
                                << "this step does not fit in "
