@@ -87,7 +87,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
         createTarnFuseClusters({options.explainFusion}));
     return;
   case Phase::Tile:
-    pm.addPass(createTarnMaterializeTiles());
+    pm.addPass(createTarnMaterializeTiles(
+        {StringRef(options.target).starts_with("cuda:")}));
     // Constants and index arithmetic of the tile programs.
     pm.addPass(createCSEPass());
     return;

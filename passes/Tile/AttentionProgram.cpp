@@ -319,17 +319,32 @@ static LogicalResult storeThrough(TileDeriver &deriver, Value result,
   return success();
 }
 
+/// Of a forward or a backward pass whose heads have `columns` columns.
+template <typename Op>
+static AttentionBlock chooseBlock(const TileSizes &sizes, Op op,
+                                  int64_t columns) {
+  auto q = graph::tensorType(op.getQ()), k = graph::tensorType(op.getK());
+  AttentionShape shape;
+  shape.queries = q.getDimSize(2);
+  shape.keys = k.getDimSize(2);
+  shape.columns = std::max(columns, q.getDimSize(3));
+  shape.elementBytes = llvm::divideCeil(q.getElementTypeBitWidth(), 8);
+  shape.isCausal = isCausal(op.getMask());
+  shape.isBackward = std::is_same_v<Op, graph::AttentionBackwardOp>;
+  return sizes.attention(shape);
+}
+
 namespace {
 
 class AttentionForward : public TileProgram {
 public:
-  explicit AttentionForward(graph::AttentionOp op) : op(op) {
+  AttentionForward(graph::AttentionOp op, const TileSizes &sizes) : op(op) {
     ArrayRef<int64_t> q = graph::tensorType(op.getQ()).getShape();
     ArrayRef<int64_t> k = graph::tensorType(op.getK()).getShape();
     batch = q[0], heads = q[1], queries = q[2];
     group = heads / k[1], keys = k[2];
     columns = graph::tensorType(op.getV()).getShape()[3];
-    block = chooseAttentionBlock(queries, keys, isCausal(op.getMask()));
+    block = chooseBlock(sizes, op, columns);
   }
   Grid grid() override {
     Grid grid;
@@ -431,14 +446,15 @@ private:
 
 class AttentionBackward : public TileProgram {
 public:
-  explicit AttentionBackward(graph::AttentionBackwardOp op) : op(op) {
+  AttentionBackward(graph::AttentionBackwardOp op, const TileSizes &sizes)
+      : op(op) {
     ArrayRef<int64_t> q = graph::tensorType(op.getQ()).getShape();
     ArrayRef<int64_t> k = graph::tensorType(op.getK()).getShape();
     batch = q[0], heads = q[1], queries = q[2], depth = q[3];
     keyHeads = k[1], keys = k[2];
     group = heads / keyHeads;
     columns = graph::tensorType(op.getV()).getShape()[3];
-    block = chooseAttentionBlock(queries, keys, isCausal(op.getMask()));
+    block = chooseBlock(sizes, op, columns);
   }
   Grid grid() override {
     Grid grid;
@@ -609,11 +625,13 @@ private:
 
 } // namespace
 
-std::unique_ptr<TileProgram> tarn::createAttention(graph::AttentionOp op) {
-  return std::make_unique<AttentionForward>(op);
+std::unique_ptr<TileProgram> tarn::createAttention(graph::AttentionOp op,
+                                                   const TileSizes &sizes) {
+  return std::make_unique<AttentionForward>(op, sizes);
 }
 
 std::unique_ptr<TileProgram>
-tarn::createAttentionBackward(graph::AttentionBackwardOp op) {
-  return std::make_unique<AttentionBackward>(op);
+tarn::createAttentionBackward(graph::AttentionBackwardOp op,
+                              const TileSizes &sizes) {
+  return std::make_unique<AttentionBackward>(op, sizes);
 }

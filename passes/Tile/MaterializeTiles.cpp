@@ -29,15 +29,16 @@ static MemRefType bufferType(Type type) {
 }
 
 std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
-                                                 Operation *anchor) {
+                                                 Operation *anchor,
+                                                 const TileSizes &sizes) {
   if (auto op = dyn_cast<graph::AttentionOp>(anchor))
-    return createAttention(op);
+    return createAttention(op, sizes);
   if (auto op = dyn_cast<graph::AttentionBackwardOp>(anchor))
-    return createAttentionBackward(op);
+    return createAttentionBackward(op, sizes);
   if (auto op = dyn_cast<graph::ScatterAddOp>(anchor))
     return createScatterAdd(op);
   if (auto op = dyn_cast<graph::UpdateSliceOp>(anchor))
-    return createUpdate(op);
+    return createUpdate(op, sizes);
   if (cast<graph::IndexedOp>(anchor).getTileKind() == graph::TileKind::opaque)
     return createOpaque(anchor);
   anchor->emitOpError("has no tile program");
@@ -49,7 +50,8 @@ namespace {
 /// Elementwise work and rows: blocks of the domain.
 class BlockProgram : public TileProgram {
 public:
-  BlockProgram(graph::ClusterOp cluster, const ClusterInfo &info)
+  BlockProgram(graph::ClusterOp cluster, const ClusterInfo &info,
+               const TileSizes &sizes)
       : cluster(cluster), info(info) {
     // Dims beyond the primary output's are held by reductions; they are those
     // of its own rows, unless it has none.
@@ -58,7 +60,7 @@ public:
     if (!llvm::is_contained(ArrayRef(info.whole).take_front(rank), true))
       for (int64_t extent : ArrayRef(info.domain).drop_front(rank))
         held = std::max(held, extent);
-    block = chooseBlock(ArrayRef(info.domain).take_front(rank),
+    block = sizes.block(ArrayRef(info.domain).take_front(rank),
                         ArrayRef(info.whole).take_front(rank), held);
   }
   Grid grid() override {
@@ -114,7 +116,8 @@ private:
 /// One product and the elementwise ops behind it.
 class DotProgram : public TileProgram {
 public:
-  DotProgram(graph::ClusterOp cluster, const ClusterInfo &info)
+  DotProgram(graph::ClusterOp cluster, const ClusterInfo &info,
+             const TileSizes &sizes)
       : cluster(cluster), dot(cast<graph::DotOp>(info.anchor)) {
     shape = llvm::to_vector(graph::tensorType(dot.getResult()).getShape());
     rank = shape.size();
@@ -123,7 +126,9 @@ public:
       batch *= shape[d];
     ArrayRef<int64_t> a = graph::tensorType(dot.getA()).getShape();
     depth = dot.getTransposeA() ? a[rank - 2] : a[rank - 1];
-    block = chooseDotBlock(batch, shape[rank - 2], shape[rank - 1], depth);
+    int64_t bits = graph::tensorType(dot.getA()).getElementTypeBitWidth();
+    block = sizes.dot({batch, shape[rank - 2], shape[rank - 1], depth,
+                       int64_t(llvm::divideCeil(bits, 8))});
   }
   Grid grid() override {
     Grid grid;
@@ -429,6 +434,21 @@ static std::string nameOf(graph::ClusterOp cluster, const ClusterInfo &info) {
   return name;
 }
 
+/// Of a module: what its kernels' blocks are tasks of; absent for a CPU.
+static constexpr StringLiteral machineAttr = "tarn.machine";
+
+static void setMachine(ModuleOp module, Machine machine) {
+  if (machine == Machine::gpu)
+    module->setAttr(machineAttr, StringAttr::get(module.getContext(), "gpu"));
+  else
+    module->removeAttr(machineAttr);
+}
+
+Materializer::Materializer(ModuleOp module)
+    : module(module), symbols(module),
+      sizes(tileSizesOf(module->hasAttr(machineAttr) ? Machine::gpu
+                                                     : Machine::cpu)) {}
+
 LogicalResult Materializer::visit(graph::ClusterOp cluster) {
   SmallVector<Operation *> ops;
   for (Operation &op : cluster.getBody().front().without_terminator())
@@ -443,16 +463,16 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
   switch (info->kind) {
   case ClusterKind::elementwise:
   case ClusterKind::row:
-    program = std::make_unique<BlockProgram>(cluster, *info);
+    program = std::make_unique<BlockProgram>(cluster, *info, sizes);
     break;
   case ClusterKind::serial:
     program = std::make_unique<SerialProgram>(cluster, *info);
     break;
   case ClusterKind::dot:
-    program = std::make_unique<DotProgram>(cluster, *info);
+    program = std::make_unique<DotProgram>(cluster, *info, sizes);
     break;
   case ClusterKind::program:
-    program = createProgram(cluster, info->anchor);
+    program = createProgram(cluster, info->anchor, sizes);
     break;
   }
   if (!program)
@@ -531,6 +551,8 @@ struct MaterializeTiles
     : tarn::impl::TarnMaterializeTilesBase<MaterializeTiles> {
   using Base::Base;
   void runOnOperation() override {
+    if (forGpu)
+      setMachine(getOperation(), Machine::gpu);
     Materializer materializer(getOperation());
     SmallVector<graph::ClusterOp> clusters;
     getOperation().walk(

@@ -5,6 +5,7 @@
 
 #include "dialects/Tarn/TarnOps.h"
 #include "dialects/Tile/TileOps.h"
+#include "passes/Tile/TileSizes.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/SymbolTable.h"
@@ -15,8 +16,9 @@ namespace tarn {
 /// Writes tile programs into a module, equal ones once.
 class Materializer {
 public:
-  explicit Materializer(mlir::ModuleOp module)
-      : module(module), symbols(module) {}
+  /// Blocks are those of the machine that tarn-materialize-tiles noted at the
+  /// module.
+  explicit Materializer(mlir::ModuleOp module);
 
   /// The program of a cluster, which need not be in the module; its attribute
   /// `kernel` names it afterwards. Fails with an error where there is none.
@@ -29,6 +31,7 @@ public:
 private:
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
+  const TileSizes &sizes;
   llvm::StringMap<mlir::FlatSymbolRefAttr> known;
 };
 

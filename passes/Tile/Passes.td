@@ -12,9 +12,11 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
     `tile.kernel` whose buffers are the cluster's inputs and then its outputs.
     Clusters with equal programs share one kernel. Programs are derived from
     the ops' indexing maps and tile bodies (Derivation.h); attention and
-    scatter bring their own. Block sizes fit the caches of a CPU level. An op
-    that says it is opaque gets a kernel without a program: buffers, a grid and
-    figures, which is what planning needs (`tile.opaque`).
+    scatter bring their own. Block sizes fit the caches of a CPU level, or with
+    `gpu` the registers and the shared memory of a multiprocessor; the module
+    says so in `tarn.machine`, for programs that are written later (variants of
+    the planner). An op that says it is opaque gets a kernel without a program:
+    buffers, a grid and figures, which is what planning needs (`tile.opaque`).
 
     When: phase tile, after fuse.
 
@@ -25,6 +27,10 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
 
     Numerics: reassociates (the order of sums is the program's from here on).
   }];
+  let options = [
+    Option<"forGpu", "gpu", "bool", /*default=*/"false",
+           "blocks for the multiprocessors of a GPU">
+  ];
   let dependentDialects = ["::tarn::tile::TileDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",

@@ -4,6 +4,7 @@
 #define PASSES_TILE_PROGRAMS_H
 
 #include "passes/Tile/Derivation.h"
+#include "passes/Tile/TileSizes.h"
 
 namespace tarn {
 
@@ -34,13 +35,16 @@ public:
 
 /// The program of the cluster's anchor; null with an error if it has none.
 std::unique_ptr<TileProgram> createProgram(graph::ClusterOp cluster,
-                                           mlir::Operation *anchor);
+                                           mlir::Operation *anchor,
+                                           const TileSizes &sizes);
 
-std::unique_ptr<TileProgram> createAttention(graph::AttentionOp op);
+std::unique_ptr<TileProgram> createAttention(graph::AttentionOp op,
+                                             const TileSizes &sizes);
 std::unique_ptr<TileProgram>
-createAttentionBackward(graph::AttentionBackwardOp op);
+createAttentionBackward(graph::AttentionBackwardOp op, const TileSizes &sizes);
 std::unique_ptr<TileProgram> createScatterAdd(graph::ScatterAddOp op);
-std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op);
+std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op,
+                                          const TileSizes &sizes);
 /// For an op that says it is opaque: figures and no code.
 std::unique_ptr<TileProgram> createOpaque(mlir::Operation *op);
 

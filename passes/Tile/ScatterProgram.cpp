@@ -109,9 +109,9 @@ private:
 /// A box replaced at a run-time position: elementwise over the whole.
 class Update : public TileProgram {
 public:
-  explicit Update(graph::UpdateSliceOp op) : op(op) {
+  Update(graph::UpdateSliceOp op, const TileSizes &sizes) : op(op) {
     shape = llvm::to_vector(graph::tensorType(op.getResult()).getShape());
-    block = chooseBlock(shape, SmallVector<bool>(shape.size(), false));
+    block = sizes.block(shape, SmallVector<bool>(shape.size(), false));
   }
   Grid grid() override {
     Grid grid;
@@ -146,6 +146,7 @@ std::unique_ptr<TileProgram> tarn::createScatterAdd(graph::ScatterAddOp op) {
   return std::make_unique<ScatterAdd>(op);
 }
 
-std::unique_ptr<TileProgram> tarn::createUpdate(graph::UpdateSliceOp op) {
-  return std::make_unique<Update>(op);
+std::unique_ptr<TileProgram> tarn::createUpdate(graph::UpdateSliceOp op,
+                                                const TileSizes &sizes) {
+  return std::make_unique<Update>(op, sizes);
 }

@@ -2,44 +2,21 @@
 
 #include "passes/Tile/TileSizes.h"
 
+#include "llvm/ADT/bit.h"
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 
 using namespace tarn;
 
-/// Elements of a block of elementwise work: large against the cost of a task
-/// (some microseconds), small against the second cache level.
-static constexpr int64_t blockElements = 16384;
-
 /// Elements of a row that is worth a task with few others.
 static constexpr int64_t longRow = 4096;
 
-llvm::SmallVector<int64_t> tarn::chooseBlock(llvm::ArrayRef<int64_t> domain,
-                                             llvm::ArrayRef<bool> whole,
-                                             int64_t held) {
-  llvm::SmallVector<int64_t> block(domain.size(), 1);
-  int64_t spanned = 0;
-  for (size_t d = 0; d != domain.size(); ++d)
-    if (whole[d] && domain[d] > 1) {
-      block[d] = domain[d];
-      held *= domain[d];
-      ++spanned;
-    }
-  // From the innermost split dim outwards, while the block has room.
-  for (size_t i = domain.size(); i-- > 0 && spanned < 2;) {
-    if (whole[i] || domain[i] == 1)
-      continue;
-    int64_t room = std::max<int64_t>(blockElements / held, 1);
-    // Lanes run along the innermost dim: whole vectors, four at least. Long
-    // rows have enough of their own.
-    if (i + 1 == domain.size() && held < longRow)
-      room = std::max<int64_t>(room / 64 * 64, 64);
-    block[i] = std::min(domain[i], room);
-    held *= block[i];
-    ++spanned;
-    if (block[i] < domain[i])
-      break;
-  }
-  return block;
+int64_t tarn::chooseChunk(int64_t extent, int64_t most) {
+  for (int64_t chunk = std::min(extent, most); chunk > 1; --chunk)
+    if (extent % chunk == 0)
+      return chunk;
+  return 1;
 }
 
 /// The largest of `sizes` that divides `extent`, else the first.
@@ -50,51 +27,181 @@ static int64_t divisorOf(int64_t extent, llvm::ArrayRef<int64_t> sizes) {
   return sizes.front();
 }
 
-DotBlock tarn::chooseDotBlock(int64_t batch, int64_t rows, int64_t columns,
-                              int64_t depth) {
-  DotBlock block{rows, columns, depth};
-  if (columns > 256)
-    block.columns = divisorOf(columns, {256, 192, 128});
-  // A deep product reads its operands from memory: higher blocks read the right
-  // one less often.
-  if (rows > 256 && depth > 4096)
-    block.rows = divisorOf(rows, {256, 192, 128});
-  else if (rows > 128)
-    block.rows = divisorOf(rows, {128, 96, 112, 64});
-  // Enough blocks for a few threads, while a block is worth a task.
-  auto blocks = [&] {
-    return batch * ((rows + block.rows - 1) / block.rows) *
-           ((columns + block.columns - 1) / block.columns);
-  };
-  // Columns first: packing the right operand pays off by the rows.
-  auto halve = [&](int64_t &extent, int64_t least) {
-    while (blocks() < 8 && extent >= 2 * least && extent % 2 == 0)
-      extent /= 2;
-  };
-  for (int64_t least : {64, 32}) {
-    halve(block.columns, least);
-    halve(block.rows, least);
-  }
-  // The depth in equal steps: an operand that reaches outside is copied.
-  if (depth > 1024) {
-    block.depth = 768;
-    for (int64_t step = 256; step <= 1024; ++step)
-      if (depth % step == 0)
-        block.depth = step;
+/// Dims in `whole`, and from the innermost other one outwards what `extentOf`
+/// says for a dim and the elements held so far.
+template <typename ExtentOf>
+static llvm::SmallVector<int64_t> fillBlock(llvm::ArrayRef<int64_t> domain,
+                                            llvm::ArrayRef<bool> whole,
+                                            int64_t held, ExtentOf extentOf) {
+  llvm::SmallVector<int64_t> block(domain.size(), 1);
+  int64_t spanned = 0;
+  for (size_t d = 0; d != domain.size(); ++d)
+    if (whole[d] && domain[d] > 1) {
+      block[d] = domain[d];
+      held *= domain[d];
+      ++spanned;
+    }
+  for (size_t d = domain.size(); d-- > 0 && spanned < 2;) {
+    if (whole[d] || domain[d] == 1)
+      continue;
+    block[d] = std::min(domain[d], extentOf(d, held));
+    held *= block[d];
+    ++spanned;
+    if (block[d] < domain[d])
+      break;
   }
   return block;
 }
 
-int64_t tarn::chooseChunk(int64_t extent, int64_t most) {
-  for (int64_t chunk = std::min(extent, most); chunk > 1; --chunk)
-    if (extent % chunk == 0)
-      return chunk;
-  return 1;
+static int64_t countBlocks(const DotShape &shape, const DotBlock &block) {
+  return shape.batch * llvm::divideCeil(shape.rows, block.rows) *
+         llvm::divideCeil(shape.columns, block.columns);
 }
 
-AttentionBlock tarn::chooseAttentionBlock(int64_t queries, int64_t keys,
-                                          bool causal) {
-  // In short sequences the half of a tile that the mask hides counts.
-  int64_t most = causal && queries <= 64 && keys <= 64 ? 32 : 64;
-  return {std::min(queries, most), std::min(keys, most)};
+//===----------------------------------------------------------------------===//
+// A core with its caches
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class CpuTileSizes : public TileSizes {
+public:
+  /// Elements of a block of elementwise work: large against the cost of a task
+  /// (some microseconds), small against the second cache level.
+  static constexpr int64_t elements = 16384;
+
+  llvm::SmallVector<int64_t> block(llvm::ArrayRef<int64_t> domain,
+                                   llvm::ArrayRef<bool> whole,
+                                   int64_t held) const override {
+    return fillBlock(domain, whole, held, [&](size_t d, int64_t held) {
+      int64_t room = std::max<int64_t>(elements / held, 1);
+      // Lanes run along the innermost dim: whole vectors, four at least. Long
+      // rows have enough of their own.
+      if (d + 1 == domain.size() && held < longRow)
+        room = std::max<int64_t>(room / 64 * 64, 64);
+      return room;
+    });
+  }
+
+  DotBlock dot(const DotShape &shape) const override {
+    auto [batch, rows, columns, depth, bytes] = shape;
+    DotBlock block{rows, columns, depth};
+    if (columns > 256)
+      block.columns = divisorOf(columns, {256, 192, 128});
+    // A deep product reads its operands from memory: higher blocks read the
+    // right one less often.
+    if (rows > 256 && depth > 4096)
+      block.rows = divisorOf(rows, {256, 192, 128});
+    else if (rows > 128)
+      block.rows = divisorOf(rows, {128, 96, 112, 64});
+    // Enough blocks for a few threads, while a block is worth a task.
+    // Columns first: packing the right operand pays off by the rows.
+    auto halve = [&](int64_t &extent, int64_t least) {
+      while (countBlocks(shape, block) < 8 && extent >= 2 * least &&
+             extent % 2 == 0)
+        extent /= 2;
+    };
+    for (int64_t least : {64, 32}) {
+      halve(block.columns, least);
+      halve(block.rows, least);
+    }
+    // The depth in equal steps: an operand that reaches outside is copied.
+    if (depth > 1024) {
+      block.depth = 768;
+      for (int64_t step = 256; step <= 1024; ++step)
+        if (depth % step == 0)
+          block.depth = step;
+    }
+    return block;
+  }
+
+  AttentionBlock attention(const AttentionShape &shape) const override {
+    // In short sequences the half of a tile that the mask hides counts.
+    int64_t most =
+        shape.isCausal && shape.queries <= 64 && shape.keys <= 64 ? 32 : 64;
+    return {std::min(shape.queries, most), std::min(shape.keys, most)};
+  }
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// The threads and the shared memory of a multiprocessor
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class GpuTileSizes : public TileSizes {
+public:
+  /// Elements of a block of elementwise work: a few accesses of 16 bytes for
+  /// each of some hundred threads.
+  static constexpr int64_t elements = 4096;
+  /// Blocks that a product should have: one for each multiprocessor of the
+  /// largest usual device.
+  static constexpr int64_t multiprocessors = 132;
+  /// What a row of an operand has in shared memory: one swizzle.
+  static constexpr int64_t depthBytes = 128;
+
+  llvm::SmallVector<int64_t> block(llvm::ArrayRef<int64_t> domain,
+                                   llvm::ArrayRef<bool> whole,
+                                   int64_t held) const override {
+    return fillBlock(domain, whole, held, [&](size_t d, int64_t held) {
+      // Threads divide powers of two.
+      int64_t room =
+          llvm::bit_floor(uint64_t(std::max<int64_t>(elements / held, 1)));
+      // Neighbouring threads take neighbours along the innermost dim, if
+      // there are no rows that they share.
+      return d + 1 == domain.size() && held == 1 ? std::max<int64_t>(room, 64)
+                                                 : room;
+    });
+  }
+
+  DotBlock dot(const DotShape &shape) const override {
+    DotBlock block{fit(shape.rows), fit(shape.columns), depthOf(shape)};
+    for (int64_t *extent : {&block.columns, &block.rows})
+      if (*extent == 128 && countBlocks(shape, block) < multiprocessors)
+        *extent = 64;
+    return block;
+  }
+
+  AttentionBlock attention(const AttentionShape &shape) const override {
+    // Accumulators of 128 rows stay in registers up to 128 columns; the
+    // backward pass has two of them, and products of f32 keep operands in
+    // shared memory.
+    int64_t most = shape.elementBytes > 2 || shape.columns > 128 ? 32
+                   : shape.isBackward                            ? 64
+                                                                 : 128;
+    return {std::min(shape.queries, most), std::min(shape.keys, most)};
+  }
+
+private:
+  /// Tensor cores take 16 rows, columns and terms at a time, warpgroups 64
+  /// rows. What is smaller is padded.
+  static int64_t fit(int64_t extent) {
+    if (extent < 8)
+      return extent;
+    return std::min<int64_t>(llvm::alignTo(extent, 16), extent > 64 ? 128 : 64);
+  }
+
+  /// A divisor: what a prologue makes of terms outside is not always zero.
+  static int64_t depthOf(const DotShape &shape) {
+    int64_t depth = shape.depth, most = depthBytes / shape.elementBytes;
+    for (int64_t step = most; step >= 16; step -= 16)
+      if (depth % step == 0)
+        return step;
+    if (depth <= most)
+      return depth;
+    int64_t chunk = chooseChunk(depth, most);
+    return chunk >= 16 ? chunk : most;
+  }
+};
+
+} // namespace
+
+const TileSizes &tarn::tileSizesOf(Machine machine) {
+  static const CpuTileSizes cpu;
+  static const GpuTileSizes gpu;
+  if (machine == Machine::gpu)
+    return gpu;
+  return cpu;
 }

@@ -1,7 +1,8 @@
 //===- TileSizes.h - how large a block is -----------------------*- C++ -*-===//
 //
-// Sizes are functions of shapes alone, never of the number of threads: they
-// decide the order of sums, and so the bits of the result.
+// Sizes are functions of shapes and of the kind of machine alone, never of the
+// number of threads: they decide the order of sums, and so the bits of the
+// result.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,29 +16,50 @@
 
 namespace tarn {
 
-/// Extents of a block along each dim of a domain; 1 = not spanned by tiles.
-/// Dims in `whole` are spanned whole, up to two others are split.
-/// `held` elements are there for each element of the block besides.
-llvm::SmallVector<int64_t> chooseBlock(llvm::ArrayRef<int64_t> domain,
-                                       llvm::ArrayRef<bool> whole,
-                                       int64_t held = 1);
-
 /// The block of a product: rows, columns, and terms of one step.
 struct DotBlock {
   int64_t rows, columns, depth;
 };
-DotBlock chooseDotBlock(int64_t batch, int64_t rows, int64_t columns,
-                        int64_t depth);
 
-/// Terms that a serial sum takes at a time from `extent`: a divisor, so that no
-/// step reaches outside.
-int64_t chooseChunk(int64_t extent, int64_t most);
+/// A batch of products; `elementBytes` are those of the operands.
+struct DotShape {
+  int64_t batch, rows, columns, depth, elementBytes;
+};
 
 /// Block sizes of attention: queries and keys.
 struct AttentionBlock {
   int64_t queries, keys;
 };
-AttentionBlock chooseAttentionBlock(int64_t queries, int64_t keys, bool causal);
+
+/// Attention of one head, forward or backward; `columns` of a head.
+struct AttentionShape {
+  int64_t queries, keys, columns, elementBytes;
+  bool isCausal, isBackward;
+};
+
+/// Block sizes for one kind of machine.
+class TileSizes {
+public:
+  virtual ~TileSizes() = default;
+
+  /// Extents of a block along each dim of a domain; 1 = not spanned by tiles.
+  /// Dims in `whole` are spanned whole, up to two others are split.
+  /// `held` elements are there for each element of the block besides.
+  virtual llvm::SmallVector<int64_t> block(llvm::ArrayRef<int64_t> domain,
+                                           llvm::ArrayRef<bool> whole,
+                                           int64_t held = 1) const = 0;
+  virtual DotBlock dot(const DotShape &shape) const = 0;
+  virtual AttentionBlock attention(const AttentionShape &shape) const = 0;
+};
+
+/// What a block is one task of: a core with its caches, or the threads and the
+/// shared memory of a multiprocessor.
+enum class Machine { cpu, gpu };
+const TileSizes &tileSizesOf(Machine machine);
+
+/// Terms that a serial sum takes at a time from `extent`: a divisor, so that no
+/// step reaches outside.
+int64_t chooseChunk(int64_t extent, int64_t most);
 
 } // namespace tarn
 
