@@ -2,6 +2,7 @@
 
 #include "compiler/Target/Cuda/EmitCuda.h"
 
+#include "compiler/Target/Cuda/Operands.h"
 #include "compiler/Target/Cuda/Simt.h"
 #include "compiler/Target/Cuda/TensorCore.h"
 
@@ -35,9 +36,31 @@ static FailureOr<CudaKernel> tryWgmma(tile::KernelOp kernel,
   return launch;
 }
 
+/// Refuses what a launch, or a position in 32 bits, does not reach. Tensors
+/// themselves may be larger: places in them are counted in 64 bits.
+static LogicalResult checkSizes(tile::KernelOp kernel) {
+  int64_t blocks = 1;
+  for (int d = 0; d < kernel.getGridRank(); ++d)
+    if (!kernel.getGridSequential()[d] &&
+        llvm::MulOverflow(blocks, kernel.getGridBlocks(d), blocks))
+      blocks = INT64_MAX;
+  if (blocks > INT32_MAX)
+    return unsupported(kernel)
+           << "a grid of " << blocks << " blocks, a launch takes " << INT32_MAX;
+  for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
+    for (int64_t size : kernel.getBufferType(i).getShape())
+      if (size > INT32_MAX)
+        return unsupported(kernel)
+               << "a dim of " << size << " elements, positions reach "
+               << INT32_MAX << "; the model has to split it";
+  return success();
+}
+
 FailureOr<CudaKernel> cuda::emitCuda(tile::KernelOp kernel,
                                      const CudaOptions &options,
                                      llvm::raw_ostream &os) {
+  if (failed(checkSizes(kernel)))
+    return failure();
   if (options.architecture == Architecture::sm_90a && options.wgmma) {
     FailureOr<CudaKernel> launch = tryWgmma(kernel, options, os);
     if (succeeded(launch))
