@@ -39,6 +39,10 @@ std::string tarn::phaseFlags() {
   return all;
 }
 
+static bool isForGpu(const PipelineOptions &options) {
+  return StringRef(options.target).starts_with("cuda:");
+}
+
 void tarn::buildPhase(OpPassManager &pm, Phase phase,
                       const PipelineOptions &options) {
   switch (phase) {
@@ -67,7 +71,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
       pm.addPass(createCSEPass());
     }
     return;
-  case Phase::Layout:
+  case Phase::Layout: {
     pm.addPass(graph::createDecompose());
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createTarnSinkReshapes());
@@ -79,16 +83,21 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
           createTarnChunkRows(TarnChunkRowsOptions{options.chunks}));
       pm.addPass(createCSEPass());
     }
-    // Of the reductions that are left, in parts or not.
-    pm.addNestedPass<func::FuncOp>(createTarnSplitReductions());
+    pm.addNestedPass<func::FuncOp>(createTarnOutlineSalts());
+    // Of the reductions that are left, in parts or not. A GPU has many
+    // multiprocessors to fill.
+    TarnSplitReductionsOptions split;
+    if (isForGpu(options))
+      split.blocks = 264;
+    pm.addNestedPass<func::FuncOp>(createTarnSplitReductions(split));
     return;
+  }
   case Phase::Fuse:
     pm.addNestedPass<func::FuncOp>(
         createTarnFuseClusters({options.explainFusion}));
     return;
   case Phase::Tile:
-    pm.addPass(createTarnMaterializeTiles(
-        {StringRef(options.target).starts_with("cuda:")}));
+    pm.addPass(createTarnMaterializeTiles({isForGpu(options)}));
     // Constants and index arithmetic of the tile programs.
     pm.addPass(createCSEPass());
     return;

@@ -23,6 +23,7 @@ NumericsClass tarn::numericsClassOf(StringRef pass) {
       {"tarn-narrow-saved", NumericsClass::precision},
       {"tarn-decompose", NumericsClass::rounding},
       {"tarn-sink-reshapes", NumericsClass::exact},
+      {"tarn-outline-salts", NumericsClass::exact},
       {"tarn-chunk-rows", NumericsClass::rounding},
       {"tarn-split-reductions", NumericsClass::rounding},
       {"tarn-fuse-clusters", NumericsClass::exact},

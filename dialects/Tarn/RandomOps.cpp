@@ -47,8 +47,10 @@ LogicalResult RandomNormalOp::verify() {
 }
 
 static Maps keylessMaps(Operation *op) {
-  return {AffineMap(), AffineMap::getMultiDimIdentityMap(
-                           resultType(op).getRank(), op->getContext())};
+  Maps maps(op->getNumOperands());
+  maps.push_back(AffineMap::getMultiDimIdentityMap(resultType(op).getRank(),
+                                                   op->getContext()));
+  return maps;
 }
 
 Maps RandomBitsOp::getIndexingMaps() { return keylessMaps(*this); }
@@ -85,6 +87,10 @@ static std::pair<Value, Value> drawTiles(TileMath &m, TileBodyContext &context,
                    m.xorOf(m.xorOf(k0, k1), constant(threefry::parity))};
   Value x0 = m.add(counterTile(m, context, op, type), k0);
   Value x1 = m.add(k1, constant(uint32_t(salt)));
+  if (op->getNumOperands() > 1) {
+    x0 = m.add(x0, context.splatElement(m.b, m.loc, 1, {0}));
+    x1 = m.add(x1, context.splatElement(m.b, m.loc, 1, {1}));
+  }
   for (int round = 0; round != threefry::rounds; ++round) {
     x0 = m.add(x0, x1);
     int left = threefry::rotations[round % 8];

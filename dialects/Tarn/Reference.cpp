@@ -131,11 +131,16 @@ static LogicalResult
 draw(Operation *op, int64_t salt, ArrayRef<HostTensor> operands,
      SmallVectorImpl<HostTensor> &results, Formula formula) {
   HostTensor &r = results.emplace_back(resultType(op));
-  std::array<uint32_t, 2> key;
-  for (int k = 0; k != 2; ++k)
-    key[k] = uint32_t(int64_t(operands[0].data[k]));
+  auto word = [&](size_t operand, int k) {
+    return operand < operands.size()
+               ? uint32_t(int64_t(operands[operand].data[k]))
+               : 0;
+  };
+  std::array<uint32_t, 2> key{word(0, 0), word(0, 1)};
+  std::array<uint32_t, 2> start{word(1, 0), uint32_t(salt) + word(1, 1)};
   for (int64_t i = 0, n = r.size(); i != n; ++i)
-    r.data[i] = formula(threefry::block(key, {uint32_t(i), uint32_t(salt)}));
+    r.data[i] =
+        formula(threefry::block(key, {uint32_t(i) + start[0], start[1]}));
   return success();
 }
 

@@ -62,6 +62,22 @@ def ProductOp : OpInterface<"ProductOp"> {
   ];
 }
 
+def RandomOp : OpInterface<"RandomOp"> {
+  let cppNamespace = "::tarn::graph";
+  let description = [{
+    An op that draws by a key and a counter of two words: (index, salt), plus
+    `start`, two numbers in memory, if there is such an operand.
+  }];
+  let methods = [
+    InterfaceMethod<"", "int64_t", "getSalt", (ins)>,
+    InterfaceMethod<"", "void", "setSalt", (ins "int64_t":$salt)>,
+    InterfaceMethod<"", "::mlir::TypedValue<::mlir::RankedTensorType>",
+      "getKey", (ins)>,
+    InterfaceMethod<"", "::mlir::MutableOperandRange", "getStartMutable",
+      (ins)>,
+  ];
+}
+
 def Differentiable : OpInterface<"Differentiable"> {
   let cppNamespace = "::tarn::graph";
   let description = [{

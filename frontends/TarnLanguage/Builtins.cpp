@@ -146,8 +146,7 @@ Value BuiltinImpl::drop(Value x, double rate) {
   auto f32 = RankedTensorType::get(type.getShape(), e.b.getF32Type());
   Value key = e.randomKey(range);
   Value draw = graph::RandomUniformOp::create(
-      e.b, e.loc, f32, key,
-      e.b.getI64IntegerAttr(hashOf("dropout." + std::to_string(e.dropouts++))));
+      e.b, e.loc, f32, key, hashOf("dropout." + std::to_string(e.dropouts++)));
   Value keep = make<graph::CompareOp>(graph::Predicate::ge, draw,
                                       graph::splat(e.b, e.loc, f32, rate));
   Value scaled =

@@ -101,7 +101,7 @@ void Elaborator::emitInit() {
     loc = locationOf(parameter.range);
     auto type = RankedTensorType::get(parameter.shape, b.getF32Type());
     const Datum &init = parameter.initializer;
-    auto salt = b.getI64IntegerAttr(saltOf(parameter.path));
+    int64_t salt = saltOf(parameter.path);
     auto field = [&](const char *name) { return init.fields->at(name).number; };
     Value value;
     if (init.isNumber()) {

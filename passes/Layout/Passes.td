@@ -70,8 +70,30 @@ def TarnChunkRows : Pass<"tarn-chunk-rows", "::mlir::func::FuncOp"> {
   ];
 }
 
+def TarnOutlineSalts : Pass<"tarn-outline-salts", "::mlir::func::FuncOp"> {
+  let summary = "Draw by numbers in memory instead of salts in the code";
+  let description = [{
+    What: a random op's salt moves into a constant of two numbers that its
+    kernel reads, its `start`. So kernels that draw for different weights, or
+    for the dropout of different layers, are one, written and compiled once. A
+    function with one random op keeps its salt.
+
+    When: phase layout.
+
+    ```mlir
+    %a = tarn.random_normal %key salt = 5 : tensor<4x8xf32>
+    // becomes
+    %s = tarn.constant dense<[0, 5]> : tensor<2xi32>
+    %a = tarn.random_normal %key start %s salt = 0 : tensor<4x8xf32>
+    ```
+
+    Numerics: exact (the same bits).
+  }];
+  let dependentDialects = ["::tarn::graph::TarnDialect"];
+}
+
 def TarnSplitReductions : Pass<"tarn-split-reductions", "::mlir::func::FuncOp"> {
-  let summary = "Reduce many terms to one number in two stages";
+  let summary = "Reduce many terms to few numbers in two stages";
   let description = [{
     What: a reduction of more than `terms` terms to one number becomes a
     reduction of each of its blocks and one of their results. A kernel's grid is
@@ -80,7 +102,8 @@ def TarnSplitReductions : Pass<"tarn-split-reductions", "::mlir::func::FuncOp"> 
     results. They are rows of a reshape, which moves above the elementwise ops
     that nobody else waits for (the squares of a gradient), so that these stay
     in the kernel. What the cheap ops make of one other value (a widened
-    gradient) is made again.
+    gradient) is made again. With `blocks`, sums of leading dims that would have
+    fewer (gradients of biases: a block for 64 columns) get as many.
 
     When: last in phase layout.
 
@@ -101,7 +124,9 @@ def TarnSplitReductions : Pass<"tarn-split-reductions", "::mlir::func::FuncOp"> 
   let dependentDialects = ["::tarn::graph::TarnDialect"];
   let options = [
     Option<"terms", "terms", "int64_t", /*default=*/"32768",
-           "terms that one block reduces at most">
+           "terms that one block reduces at most">,
+    Option<"blocks", "blocks", "int64_t", /*default=*/"0",
+           "blocks that sums of leading dims should have; 0 leaves them whole">
   ];
 }
 

@@ -25,48 +25,6 @@ using namespace tarn::graph;
 
 namespace {
 
-/// Dims [outerBegin, outerEnd) of one shape hold the same elements as
-/// [innerBegin, innerEnd) of the other.
-struct DimGroup {
-  int64_t outerBegin, outerEnd, innerBegin, innerEnd;
-};
-
-} // namespace
-
-/// The finest groups of `outer` and `inner`, two shapes of one buffer.
-static SmallVector<DimGroup> groupDims(ArrayRef<int64_t> outer,
-                                       ArrayRef<int64_t> inner) {
-  SmallVector<DimGroup> groups;
-  int64_t i = 0, j = 0, n = outer.size(), m = inner.size();
-  while (i < n || j < m) {
-    DimGroup group{i, i, j, j};
-    int64_t p = 1, q = 1;
-    if (i < n)
-      p = outer[i++];
-    if (j < m)
-      q = inner[j++];
-    while (p != q) {
-      if ((p < q || j == m) && i < n)
-        p *= outer[i++];
-      else
-        q *= inner[j++];
-    }
-    // Ones at the end belong to the last group.
-    if (i == n)
-      while (j < m && inner[j] == 1)
-        ++j;
-    if (j == m)
-      while (i < n && outer[i] == 1)
-        ++i;
-    group.outerEnd = i;
-    group.innerEnd = j;
-    groups.push_back(group);
-  }
-  return groups;
-}
-
-namespace {
-
 /// exp(reshape x) -> reshape(exp x).
 struct SinkBelowElementwise : RewritePattern {
   SinkBelowElementwise(MLIRContext *context)
@@ -177,34 +135,6 @@ struct SinkBelowBroadcast : OpRewritePattern<BroadcastOp> {
     return success();
   }
 };
-
-/// The dims and the shape of x for a broadcast of it straight to `to`, where
-/// each group of the reshape is new, or one dim of x, or dims of x side by
-/// side.
-static std::optional<std::pair<SmallVector<int64_t>, SmallVector<int64_t>>>
-foldBroadcast(BroadcastOp broadcast, ArrayRef<int64_t> to) {
-  ArrayRef<int64_t> from = tensorType(broadcast.getResult()).getShape();
-  ArrayRef<int64_t> old = broadcast.getDims();
-  SmallVector<int64_t> dims, shape;
-  for (const DimGroup &group : groupDims(from, to)) {
-    int64_t kept = llvm::count_if(old, [&](int64_t d) {
-      return d >= group.outerBegin && d < group.outerEnd;
-    });
-    if (kept == 0)
-      continue;
-    int64_t others = 1;
-    for (int64_t d = group.outerBegin; d != group.outerEnd; ++d)
-      if (!llvm::is_contained(old, d))
-        others *= from[d];
-    if (others != 1)
-      return std::nullopt;
-    for (int64_t d = group.innerBegin; d != group.innerEnd; ++d) {
-      dims.push_back(d);
-      shape.push_back(to[d]);
-    }
-  }
-  return std::pair(dims, shape);
-}
 
 /// The dim along which an iota counts when its shape is `to`.
 static std::optional<int64_t> foldIota(IotaOp iota, ArrayRef<int64_t> to) {

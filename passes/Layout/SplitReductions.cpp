@@ -16,6 +16,9 @@ using namespace tarn::graph;
 
 /// Fewer terms are no work for a block.
 static constexpr int64_t leastTerms = 256;
+/// Neighbouring results that a block makes of leading dims, and terms of each
+/// that are worth a block.
+static constexpr int64_t blockColumns = 64, leastRows = 64;
 
 /// The largest divisor of `extent` up to `most`.
 static int64_t divisorOf(int64_t extent, int64_t most) {
@@ -47,47 +50,85 @@ static bool isMadeByReader(Operation *op) {
 
 namespace {
 
-/// Writes a value in another shape, the elementwise ops above it as well.
+/// Writes a value in another shape, the elementwise ops and broadcasts above it
+/// as well.
 class Reshaper {
 public:
-  Reshaper(OpBuilder &b, ArrayRef<int64_t> shape) : b(b), shape(shape) {}
+  explicit Reshaper(OpBuilder &b) : b(b) {}
 
-  Value operator()(Value value) {
-    if (Value known = made.lookup(value))
-      return known;
-    Operation *op = value.getDefiningOp();
-    if (!op || !isMadeByReader(op))
-      return made[value] = reshaped(b, value.getLoc(), value, shape);
-    OperationState state(op->getLoc(), op->getName());
-    for (Value operand : op->getOperands())
-      state.operands.push_back((*this)(operand));
-    state.attributes = op->getAttrs();
-    state.types.push_back(tensorType(value).clone(shape));
-    return made[value] = b.create(state)->getResult(0);
+  Value operator()(Value value, ArrayRef<int64_t> shape) {
+    for (auto &[from, result] : made)
+      if (from == value && tensorType(result).getShape() == shape)
+        return result;
+    Value result = make(value, shape);
+    made.emplace_back(value, result);
+    return result;
   }
 
 private:
+  Value make(Value value, ArrayRef<int64_t> shape) {
+    if (auto broadcast = value.getDefiningOp<BroadcastOp>())
+      if (std::optional<FoldedBroadcast> folded =
+              foldBroadcast(broadcast, shape))
+        return BroadcastOp::create(
+            b, broadcast.getLoc(), tensorType(value).clone(shape),
+            (*this)(broadcast.getX(), folded->shape), folded->dims);
+    Operation *op = value.getDefiningOp();
+    if (!op || !isMadeByReader(op))
+      return reshaped(b, value.getLoc(), value, shape);
+    OperationState state(op->getLoc(), op->getName());
+    for (Value operand : op->getOperands())
+      state.operands.push_back((*this)(operand, shape));
+    state.attributes = op->getAttrs();
+    state.types.push_back(tensorType(value).clone(shape));
+    return b.create(state)->getResult(0);
+  }
+
   OpBuilder &b;
-  ArrayRef<int64_t> shape;
-  llvm::DenseMap<Value, Value> made;
+  SmallVector<std::pair<Value, Value>> made;
 };
 
 } // namespace
 
-/// Splits `op` if it makes one number of more than `most` terms.
-template <typename ReduceOpTy> static void split(ReduceOpTy op, int64_t most) {
-  int64_t terms = tensorType(op.getX()).getNumElements();
-  if (tensorType(op.getResult()).getNumElements() != 1 || terms <= most)
-    return;
+/// The terms of a block of a reduction to one number; 0 = it stays whole.
+static int64_t blockOfNumber(int64_t terms, int64_t most) {
+  if (terms <= most)
+    return 0;
   int64_t block = divisorOf(terms, most / 2);
-  if (block < leastTerms)
+  return block < leastTerms ? 0 : block;
+}
+
+/// The same of a reduction of leading dims to `results` numbers, which has a
+/// block for each `blockColumns` of them.
+static int64_t blockOfColumns(int64_t terms, int64_t results, int64_t blocks) {
+  int64_t parts = blocks / llvm::divideCeil(results, blockColumns);
+  if (parts < 2 || terms < 2 * leastTerms)
+    return 0;
+  int64_t block = divisorOf(terms, std::max(terms / parts, leastRows));
+  return block < leastRows ? 0 : block;
+}
+
+/// Splits `op` where it has less than `blocks` blocks, or makes one number of
+/// more than `most` terms.
+template <typename ReduceOpTy>
+static void split(ReduceOpTy op, int64_t most, int64_t blocks) {
+  auto type = tensorType(op.getResult());
+  int64_t results = type.getNumElements();
+  int64_t terms = tensorType(op.getX()).getNumElements() / results;
+  ArrayRef<int64_t> dims = op.getDims();
+  bool isLeading = dims.empty() || dims.back() + 1 == int64_t(dims.size());
+  int64_t block = results == 1 ? blockOfNumber(terms, most)
+                  : isLeading  ? blockOfColumns(terms, results, blocks)
+                               : 0;
+  if (block == 0)
     return;
   OpBuilder b(op);
   Location loc = op.getLoc();
-  int64_t shape[] = {terms / block, block};
-  Value x = Reshaper(b, shape)(op.getX());
+  SmallVector<int64_t> shape{terms / block, block};
+  if (results != 1)
+    llvm::append_range(shape, type.getShape());
+  Value x = Reshaper(b)(op.getX(), shape);
   // Short floats are rounded once, at the end.
-  auto type = tensorType(op.getResult());
   bool isShort =
       type.getElementType().isBF16() || type.getElementType().isF16();
   if (isShort)
@@ -112,9 +153,9 @@ struct SplitReductions : tarn::impl::TarnSplitReductionsBase<SplitReductions> {
     Block &block = getOperation().getBody().front();
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (auto sum = dyn_cast<ReduceSumOp>(op))
-        split(sum, terms);
+        split(sum, terms, blocks);
       else if (auto most = dyn_cast<ReduceMaxOp>(op))
-        split(most, terms);
+        split(most, terms, blocks);
     }
     // What only the old form read goes with it.
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))

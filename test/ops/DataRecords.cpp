@@ -44,8 +44,18 @@ OpCase bits(std::string type, int64_t salt, int64_t word) {
           }};
 }
 
+/// The second word of the counter overflows.
+OperandSpec start{"2xi32", 0, 0, {}, {7, 2147480000}};
+
 template <typename Op> OpRecord random() {
   OpRecord record{Op::getOperationName().str(), {}};
+  record.cases.push_back({"from a start",
+                          {key, start},
+                          [=](OpBuilder &b, Location loc, ValueRange v) {
+                            return Results{Op::create(b, loc,
+                                                      parseTensor(b, "3x5xf32"),
+                                                      v[0], v[1], 12345)};
+                          }});
   for (std::string type : {"4x37xf32", "1xf32", "f32", "3x1x5xf32"})
     record.cases.push_back(
         {type, {key}, [=](OpBuilder &b, Location loc, ValueRange v) {

@@ -1,4 +1,5 @@
 // RUN: tarn-opt %s --tarn-split-reductions="terms=2048" | FileCheck %s
+// RUN: tarn-opt %s --tarn-split-reductions="blocks=8" | FileCheck %s --check-prefix=COLUMNS
 // One number of many terms: blocks first, then their results.
 
 // The squares are made where they are summed, from the reshaped value.
@@ -61,4 +62,38 @@ func.func @whole(%x: tensor<32x64xf32>, %y: tensor<96x64xf32>, %z: tensor<2503xf
   %b = tarn.reduce_sum %y dims = [0] : tensor<96x64xf32>
   %c = tarn.reduce_sum %z dims = [0] : tensor<2503xf32>
   return %a, %b, %c : tensor<f32>, tensor<64xf32>, tensor<f32>
+}
+
+// Sums over rows, where a device has more multiprocessors than blocks of 64
+// columns: the rows in parts. What is repeated along rows or columns is so in
+// the new shape.
+// COLUMNS-LABEL: func.func @columns
+// COLUMNS-SAME: (%[[X:.*]]: tensor<2048x128xf32>, %[[M:.*]]: tensor<2048xf32>, %[[W:.*]]: tensor<128xf32>)
+// COLUMNS-DAG: %[[RX:.*]] = tarn.reshape %[[X]] : tensor<2048x128xf32> -> tensor<4x512x128xf32>
+// COLUMNS-DAG: %[[RM:.*]] = tarn.reshape %[[M]] : tensor<2048xf32> -> tensor<4x512xf32>
+// COLUMNS-DAG: %[[BM:.*]] = tarn.broadcast %[[RM]] dims = [0, 1] : tensor<4x512xf32> -> tensor<4x512x128xf32>
+// COLUMNS-DAG: %[[BW:.*]] = tarn.broadcast %[[W]] dims = [2] : tensor<128xf32> -> tensor<4x512x128xf32>
+// COLUMNS: tarn.reduce_sum %{{.*}} dims = [1] : tensor<4x512x128xf32>
+// COLUMNS: tarn.reduce_sum %{{.*}} dims = [0] : tensor<4x128xf32>
+// CHECK-LABEL: func.func @columns
+// CHECK-NOT: reshape
+// CHECK: return
+func.func @columns(%x: tensor<2048x128xf32>, %m: tensor<2048xf32>, %w: tensor<128xf32>) -> tensor<128xf32> {
+  %bm = tarn.broadcast %m dims = [0] : tensor<2048xf32> -> tensor<2048x128xf32>
+  %bw = tarn.broadcast %w dims = [1] : tensor<128xf32> -> tensor<2048x128xf32>
+  %d = tarn.sub %x, %bm : tensor<2048x128xf32>
+  %e = tarn.mul %d, %bw : tensor<2048x128xf32>
+  %s = tarn.reduce_sum %e dims = [0] : tensor<2048x128xf32>
+  return %s : tensor<128xf32>
+}
+
+// Sums along rows, few rows, and many columns stay.
+// COLUMNS-LABEL: func.func @enough
+// COLUMNS-NOT: reshape
+// COLUMNS: return
+func.func @enough(%x: tensor<2048x128xf32>, %y: tensor<256x128xf32>, %z: tensor<2048x512xf32>) -> (tensor<2048xf32>, tensor<128xf32>, tensor<512xf32>) {
+  %a = tarn.reduce_sum %x dims = [1] : tensor<2048x128xf32>
+  %b = tarn.reduce_sum %y dims = [0] : tensor<256x128xf32>
+  %c = tarn.reduce_sum %z dims = [0] : tensor<2048x512xf32>
+  return %a, %b, %c : tensor<2048xf32>, tensor<128xf32>, tensor<512xf32>
 }
