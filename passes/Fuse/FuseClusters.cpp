@@ -249,21 +249,23 @@ bool Fuser::join(Operation *op, const Uses &uses) {
   // Kernels side by side that share this op may be one kernel.
   auto attempt = [&](ArrayRef<Cluster *> chosen, std::string &reason) {
     SmallVector<Operation *> ops{op};
-    for (Cluster *cluster : chosen)
+    for (Cluster *cluster : chosen) {
+      // Of a kernel's ops all are of one part.
+      if (partOf(cluster->ops.front()) != partOf(op)) {
+        reason = "it works on another part of the rows";
+        return false;
+      }
       llvm::append_range(ops, cluster->ops);
-    if (llvm::any_of(ops, [&](Operation *other) {
-          return partOf(other) != partOf(op);
-        })) {
-      reason = "it works on another part of the rows";
-      return false;
     }
     if (ops.size() > mostOps) {
       reason = "a kernel of more than 256 ops";
       return false;
     }
-    llvm::sort(ops, [&](Operation *x, Operation *y) {
-      return order.lookup(x) < order.lookup(y);
-    });
+    // `op` comes before all that were visited, and kernels are in order.
+    if (chosen.size() > 1)
+      llvm::sort(ops, [&](Operation *x, Operation *y) {
+        return order.lookup(x) < order.lookup(y);
+      });
     // The cheaper question first: it is about these ops alone.
     SmallVector<Value> outputs = outputsOf(ops);
     if (!analyzeCluster(withFreeOps(ops), outputs, reason))
