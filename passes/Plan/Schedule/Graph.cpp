@@ -16,16 +16,17 @@ int Graph::addTask(Task task) {
 }
 
 int Task::formWithout(int value, int form) const {
-  if (forms.empty())
-    return -1;
-  std::vector<int> without;
-  if (form >= 0)
-    without = forms[size_t(form)].without;
-  without.insert(std::lower_bound(without.begin(), without.end(), value),
-                 value);
-  for (size_t i = 0; i != forms.size(); ++i)
-    if (forms[i].without == without)
+  size_t fewer = form < 0 ? 0 : forms[size_t(form)].without.size();
+  for (size_t i = 0; i != forms.size(); ++i) {
+    const std::vector<int> &without = forms[i].without;
+    if (without.size() != fewer + 1 ||
+        !std::binary_search(without.begin(), without.end(), value))
+      continue;
+    if (fewer == 0 || std::includes(without.begin(), without.end(),
+                                    forms[size_t(form)].without.begin(),
+                                    forms[size_t(form)].without.end()))
       return int(i);
+  }
   return -1;
 }
 

@@ -122,6 +122,58 @@ private:
   std::vector<std::vector<int>> levels;
 };
 
+/// Bytes of steps, from which ranges of them are taken away.
+class Falling {
+public:
+  explicit Falling(const std::vector<int64_t> &bytes) {
+    while (leaves < bytes.size())
+      leaves *= 2;
+    most.assign(2 * leaves, std::numeric_limits<int64_t>::min() / 2);
+    less.assign(2 * leaves, 0);
+    std::copy(bytes.begin(), bytes.end(), most.begin() + ptrdiff_t(leaves));
+    for (size_t node = leaves; node-- > 1;)
+      most[node] = std::max(most[2 * node], most[2 * node + 1]);
+  }
+  /// Of the steps from `low` to before `high`.
+  int64_t mostIn(size_t low, size_t high) const {
+    return mostIn(1, 0, leaves, low, high);
+  }
+  void take(size_t low, size_t high, int64_t bytes) {
+    take(1, 0, leaves, low, high, bytes);
+  }
+
+private:
+  int64_t mostIn(size_t node, size_t begin, size_t end, size_t low,
+                 size_t high) const {
+    if (high <= begin || end <= low)
+      return std::numeric_limits<int64_t>::min() / 2;
+    if (low <= begin && end <= high)
+      return most[node];
+    size_t middle = (begin + end) / 2;
+    return std::max(mostIn(2 * node, begin, middle, low, high),
+                    mostIn(2 * node + 1, middle, end, low, high)) -
+           less[node];
+  }
+  void take(size_t node, size_t begin, size_t end, size_t low, size_t high,
+            int64_t bytes) {
+    if (high <= begin || end <= low)
+      return;
+    if (low <= begin && end <= high) {
+      most[node] -= bytes;
+      less[node] += bytes;
+      return;
+    }
+    size_t middle = (begin + end) / 2;
+    take(2 * node, begin, middle, low, high, bytes);
+    take(2 * node + 1, middle, end, low, high, bytes);
+    most[node] = std::max(most[2 * node], most[2 * node + 1]) - less[node];
+  }
+
+  size_t leaves = 1;
+  /// A heap of halves: the most below each, and what was taken from all of it.
+  std::vector<int64_t> most, less;
+};
+
 } // namespace
 
 /// Seconds of a copy over a link that is `speed` times as fast.
@@ -245,7 +297,7 @@ Plan Search::park(const Plan &base, double speed, bool isAlone,
   for (const Trip &trip : tripsOf(base, timeline))
     take(base.parks[trip.park].value, clock.end[size_t(trip.from)],
          clock.start[size_t(trip.to)]);
-  std::vector<int64_t> &bytes = clock.bytes;
+  Falling bytes(clock.bytes);
   for (const Idle &idle :
        findIdle(graph, base.order, timeline, clock, isAlone)) {
     if (isParked[size_t(idle.value)])
@@ -265,11 +317,9 @@ Plan Search::park(const Plan &base, double speed, bool isAlone,
       if (size_t(idle.fullest) < low || size_t(idle.fullest) >= high)
         continue;
     } else {
-      if (std::none_of(bytes.begin() + low, bytes.begin() + std::max(low, high),
-                       [&](int64_t each) { return each > target; }))
+      if (bytes.mostIn(low, high) <= target)
         continue;
-      for (size_t step = low; step != high; ++step)
-        bytes[step] -= graph.values[size_t(idle.value)].bytes;
+      bytes.take(low, high, graph.values[size_t(idle.value)].bytes);
     }
     take(idle.value, from, to);
     plan.parks.push_back({idle.value, base.order[size_t(idle.from)],

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 using namespace tarn::schedule;
@@ -37,34 +36,46 @@ void Cuts::toggle(Cut cut) {
 }
 
 Player::Player(const Graph &graph) : graph(graph) {
+  auto addKernel = [&](const Task &task, int form) {
+    int first = int(reads.size());
+    for (int read : task.readsOf(form)) {
+      reads.push_back(read);
+      formWithout.push_back(task.formWithout(read, form));
+    }
+    kernels.push_back({task.secondsOf(form), task.workspaceOf(form), first,
+                       int(reads.size()), !task.sharesOf(form).empty()});
+  };
   for (const Task &task : graph.tasks) {
-    firstRead.push_back(int(reads.size()));
+    addKernel(task, -1);
     firstMade.push_back(int(makes.size()));
-    reads.insert(reads.end(), task.reads.begin(), task.reads.end());
     makes.insert(makes.end(), task.makes.begin(), task.makes.end());
+    hasForms.push_back(!task.forms.empty());
+    hasRetires.push_back(!task.retires.empty());
   }
   firstMade.push_back(int(makes.size()));
   for (const Task &task : graph.tasks) {
-    firstForm.push_back(int(firstRead.size()));
-    for (const Form &form : task.forms) {
-      firstRead.push_back(int(reads.size()));
-      reads.insert(reads.end(), form.reads.begin(), form.reads.end());
-    }
+    firstForm.push_back(int(kernels.size()));
+    for (int form = 0; form != int(task.forms.size()); ++form)
+      addKernel(task, form);
   }
-  firstRead.push_back(int(reads.size()));
+  for (size_t v = 0; v != graph.values.size(); ++v) {
+    isDroppable.push_back(graph.mayDrop(int(v)));
+    isParkable.push_back(graph.mayPark(int(v)));
+  }
 }
 
 /// Runs a task whose reads all live.
 void Player::launch(int task, int form, int step) {
-  size_t slot = slotOf(task, form);
+  const Kernel &kernel = kernelOf(task, form);
   int run = int(timeline.runs.size());
-  for (int other : graph.tasks[size_t(task)].retires)
-    isRetired[size_t(other)] = 1;
+  if (hasRetires[size_t(task)])
+    for (int other : graph.tasks[size_t(task)].retires)
+      isRetired[size_t(other)] = 1;
   timeline.runs.push_back(task);
   timeline.forms.push_back(form);
   timeline.stepOf.push_back(step);
-  timeline.seconds += graph.tasks[size_t(task)].secondsOf(form);
-  for (int i = firstRead[slot]; i != firstRead[slot + 1]; ++i) {
+  timeline.seconds += kernel.seconds;
+  for (int i = kernel.firstRead; i != kernel.endRead; ++i) {
     size_t value = size_t(reads[size_t(i)]);
     int life = lifeOf[value];
     Life &read = timeline.lives[size_t(life)];
@@ -104,7 +115,7 @@ void Player::sendAway(const Plan &plan, int task) {
   for (int p = firstAway[size_t(task)]; p >= 0; p = nextAway[size_t(p)]) {
     size_t value = size_t(plan.parks[size_t(p)].value);
     int life = lifeOf[value], now = int(timeline.runs.size());
-    if (life < 0 || !graph.mayPark(int(value)))
+    if (life < 0 || !isParkable[value])
       continue;
     // A second copy out would be the same as the first.
     if (sentBy[value] < 0) {
@@ -130,25 +141,25 @@ void Player::fetchFor(const Plan &plan, int task) {
 
 /// The task in the form that does without what is not there and what it can
 /// make itself. What waits in host memory is copied back.
-Player::Frame Player::frameOf(int index) {
-  const Task &task = graph.tasks[size_t(index)];
+Player::Frame Player::frameOf(int task) {
   int form = -1;
-  for (bool changed = !task.forms.empty(); changed;) {
+  const Kernel *kernel = &kernels[size_t(task)];
+  for (bool changed = hasForms[size_t(task)]; changed;) {
     changed = false;
-    for (int value : task.readsOf(form)) {
-      if (lifeOf[size_t(value)] >= 0 || sentBy[size_t(value)] >= 0)
+    for (int i = kernel->firstRead; i != kernel->endRead; ++i) {
+      size_t value = size_t(reads[size_t(i)]);
+      if (lifeOf[value] >= 0 || formWithout[size_t(i)] < 0 ||
+          sentBy[value] >= 0)
         continue;
-      int other = task.formWithout(value, form);
-      if (other < 0)
-        continue;
-      if (takenBy[size_t(value)] >= 0)
-        isUsed[size_t(takenBy[size_t(value)])] = 1;
-      form = other;
+      if (takenBy[value] >= 0)
+        isUsed[size_t(takenBy[value])] = 1;
+      form = formWithout[size_t(i)];
+      kernel = &kernelOf(task, form);
       changed = true;
       break;
     }
   }
-  return {index, form, firstRead[slotOf(index, form)]};
+  return {task, form, kernel->firstRead, kernel->endRead};
 }
 
 /// Runs a task, and before it whatever makes what it reads.
@@ -159,10 +170,10 @@ bool Player::run(int task, int step, size_t limit) {
     Frame &frame = stack.back();
     // A value that was there may not be lost again within the step, so one pass
     // over the reads is enough.
-    int end = firstRead[slotOf(frame.task, frame.form) + 1];
-    while (frame.read != end && lifeOf[size_t(reads[size_t(frame.read)])] >= 0)
+    while (frame.read != frame.endRead &&
+           lifeOf[size_t(reads[size_t(frame.read)])] >= 0)
       ++frame.read;
-    if (frame.read != end) {
+    if (frame.read != frame.endRead) {
       int value = reads[size_t(frame.read++)];
       if (sentBy[size_t(value)] >= 0)
         fetch(value);
@@ -194,21 +205,19 @@ void Player::takeOver() {
     ++life;
   for (size_t r = 0; r != timeline.runs.size(); ++r) {
     size_t index = size_t(timeline.runs[r]);
-    const Task &task = graph.tasks[index];
     int form = timeline.forms[r];
-    size_t slot = slotOf(int(index), form);
-    if (int64_t workspace = task.workspaceOf(form)) {
-      bytes[r] += workspace;
-      bytes[r + 1] -= workspace;
-    }
+    const Kernel &kernel = kernelOf(int(index), form);
+    bytes[r] += kernel.workspace;
+    bytes[r + 1] -= kernel.workspace;
     while (timeline.lives[life].copy >= 0)
       ++life; // copies bring these
     size_t firstLife = life, firstSource = source;
     life += size_t(firstMade[index + 1] - firstMade[index]);
-    source += size_t(firstRead[slot + 1] - firstRead[slot]);
-    const std::vector<int> &own = task.readsOf(form);
-    if (task.sharesOf(form).empty())
+    source += size_t(kernel.endRead - kernel.firstRead);
+    if (!kernel.hasShares)
       continue;
+    const Task &task = graph.tasks[index];
+    const std::vector<int> &own = task.readsOf(form);
     taken.clear();
     for (size_t m = firstLife; m != life; ++m) {
       Life &made = timeline.lives[m];
@@ -292,7 +301,7 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
     sendAway(plan, task);
     for (int i = firstCut[size_t(task)]; i != firstCut[size_t(task) + 1]; ++i) {
       size_t value = size_t(plan.cuts[size_t(i)].value);
-      if (lifeOf[value] < 0 || !graph.mayDrop(int(value)))
+      if (lifeOf[value] < 0 || !isDroppable[value])
         continue;
       lifeOf[value] = parkedBy[value] = -1;
       takenBy[value] = i;
@@ -334,8 +343,26 @@ void Player::countBytes() {
   }
 }
 
-/// Puts copies into the order of their starts, and adds what they cost: to the
-/// clock, and to host memory.
+/// Puts copies into the order of their starts, those out first.
+void Player::queueCopies() {
+  std::vector<Copy> &copies = timeline.copies;
+  Buckets &starts = events;
+  starts.clear(2 * (timeline.runs.size() + 1));
+  for (size_t c = copies.size(); c-- > 0;)
+    starts.push(2 * size_t(copies[c].start) + !copies[c].isOut, int(c));
+  queued.clear();
+  for (size_t bucket = 0; bucket != starts.size(); ++bucket) {
+    size_t begin = queued.size();
+    for (int c = starts.first(bucket); c >= 0; c = starts.next(c))
+      queued.push_back(copies[size_t(c)]);
+    if (queued.size() > begin + 1)
+      std::sort(queued.begin() + ptrdiff_t(begin), queued.end(),
+                [](const Copy &x, const Copy &y) { return x.life < y.life; });
+  }
+  copies.swap(queued);
+}
+
+/// Adds what copies cost: to the clock, and to host memory.
 void Player::finishCopies() {
   std::vector<Copy> &copies = timeline.copies;
   // What nobody reads is not copied back: it never lives.
@@ -344,15 +371,9 @@ void Player::finishCopies() {
       timeline.lives[size_t(copy.life)].last =
           timeline.lives[size_t(copy.life)].first - 1;
   std::erase_if(copies, [](const Copy &copy) { return copy.wait < 0; });
-  std::sort(copies.begin(), copies.end(), [](const Copy &x, const Copy &y) {
-    return std::tuple(x.start, !x.isOut, x.life) <
-           std::tuple(y.start, !y.isOut, y.life);
-  });
+  queueCopies();
   size_t runs = timeline.runs.size();
   std::vector<int> hostOf(graph.values.size(), -1);
-  // What happens at a moment, in its order: starts of copies out, waits for
-  // them, starts of copies back, waits for them.
-  std::vector<std::pair<std::pair<int, int>, int>> events;
   for (size_t c = 0; c != copies.size(); ++c) {
     const Copy &copy = copies[c];
     int &host = hostOf[size_t(copy.value)];
@@ -365,32 +386,37 @@ void Player::finishCopies() {
       HostLife &life = timeline.hosted[size_t(host)];
       life.last = std::max(life.last, copy.wait);
     }
-    events.push_back({{copy.start, copy.isOut ? 0 : 2}, int(c)});
-    events.push_back({{copy.wait, copy.isOut ? 1 : 3}, int(c)});
   }
-  std::sort(events.begin(), events.end());
+  // What happens at a moment, in its order: starts of copies out, waits for
+  // them, starts of copies back, waits for them.
+  events.clear(4 * (runs + 1));
+  for (size_t c = copies.size(); c-- > 0;) {
+    const Copy &copy = copies[c];
+    size_t kind = copy.isOut ? 0 : 2;
+    events.push(4 * size_t(copy.start) + kind, int(2 * c));
+    events.push(4 * size_t(copy.wait) + kind + 1, int(2 * c + 1));
+  }
   const Link &link = graph.link;
   std::vector<double> done(copies.size());
   double now = 0, work = timeline.seconds, queues[2] = {0, 0};
-  size_t event = 0;
   for (size_t r = 0;; ++r) {
-    for (; event != events.size() && events[event].first.first == int(r);
-         ++event) {
-      int kind = events[event].first.second, c = events[event].second;
-      if (kind % 2) {
-        now = std::max(now, done[size_t(c)]);
-        continue;
+    for (size_t kind = 0; kind != 4; ++kind)
+      for (int e = events.first(4 * r + kind); e >= 0; e = events.next(e)) {
+        size_t c = size_t(e / 2);
+        if (kind % 2) {
+          now = std::max(now, done[c]);
+          continue;
+        }
+        double size = double(graph.values[size_t(copies[c].value)].bytes);
+        double &queue = queues[kind / 2];
+        now += link.toll * size;
+        queue = std::max(queue, now) + link.latency +
+                size * (kind ? link.backSeconds : link.outSeconds);
+        done[c] = queue;
       }
-      double size = double(graph.values[size_t(copies[size_t(c)].value)].bytes);
-      double &queue = queues[kind / 2];
-      now += link.toll * size;
-      queue = std::max(queue, now) + link.latency +
-              size * (kind ? link.backSeconds : link.outSeconds);
-      done[size_t(c)] = queue;
-    }
     if (r == runs)
       break;
-    now += graph.tasks[size_t(timeline.runs[r])].secondsOf(timeline.forms[r]);
+    now += kernelOf(timeline.runs[r], timeline.forms[r]).seconds;
   }
   timeline.seconds = now;
   timeline.stall = now - work;

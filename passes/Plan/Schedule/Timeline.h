@@ -24,6 +24,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <utility>
 
 namespace tarn::schedule {
 
@@ -148,14 +149,40 @@ public:
   void prune(Plan &plan);
 
 private:
+  /// A task in one of its forms, as it is needed at each run.
+  struct Kernel {
+    double seconds;
+    int64_t workspace;
+    int firstRead, endRead; ///< places in `reads`
+    bool hasShares;
+  };
   struct Frame {
     int task, form;
-    int read; ///< a place in `reads`
+    int read, endRead; ///< places in `reads`
+  };
+  /// Small numbers in buckets; what is pushed last comes first.
+  class Buckets {
+  public:
+    void clear(size_t count) { heads.assign(count, -1); }
+    size_t size() const { return heads.size(); }
+    void push(size_t bucket, int item) {
+      if (size_t(item) >= links.size())
+        links.resize(2 * size_t(item) + 1);
+      links[size_t(item)] = std::exchange(heads[bucket], item);
+    }
+    int first(size_t bucket) const { return heads[bucket]; } ///< -1: empty
+    int next(int item) const { return links[size_t(item)]; }
+
+  private:
+    std::vector<int> heads, links;
   };
   Frame frameOf(int task);
-  /// The place of a kernel in `firstRead`.
+  /// The place of a kernel in `kernels`.
   size_t slotOf(int task, int form) const {
     return size_t(form < 0 ? task : firstForm[size_t(task)] + form);
+  }
+  const Kernel &kernelOf(int task, int form) const {
+    return kernels[slotOf(task, form)];
   }
   void begin(const Plan &plan);
   bool run(int task, int step, size_t limit);
@@ -166,12 +193,17 @@ private:
   void fetchFor(const Plan &plan, int task);
   void fetch(int value);
   void countBytes();
+  void queueCopies();
   void finishCopies();
 
   const Graph &graph;
   /// What tasks, then their forms, read, and what tasks make, one after the
-  /// other: most of a search is spent playing.
-  std::vector<int> firstForm, firstRead, reads, firstMade, makes;
+  /// other: most of a search is spent playing. Of each read, the form that does
+  /// without it besides; or -1.
+  std::vector<Kernel> kernels;
+  std::vector<int> firstForm, reads, formWithout, firstMade, makes;
+  std::vector<char> hasForms, hasRetires;    ///< by task
+  std::vector<char> isDroppable, isParkable; ///< by value
   Timeline timeline;
   std::vector<int> lifeOf; ///< of each value, or -1
   /// Of each value the cut that took it last, as a place in the plan's cuts,
@@ -185,6 +217,8 @@ private:
   std::vector<int> parkedBy, sentBy, firstAway, nextAway, firstFetch, nextFetch;
   std::vector<char> isParkUsed;
   std::vector<int> taken;
+  Buckets events; ///< of copies, by moment
+  std::vector<Copy> queued;
   std::vector<Frame> stack;
 };
 
