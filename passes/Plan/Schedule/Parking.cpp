@@ -342,11 +342,10 @@ std::vector<Search::Trip> Search::tripsOf(const Plan &plan,
         int(c);
   size_t source = 0;
   for (size_t r = 0; r != timeline.runs.size(); ++r)
-    for (size_t reads = graph.tasks[size_t(timeline.runs[r])]
-                            .readsOf(timeline.forms[r])
-                            .size();
-         reads > 0; --reads)
-      lastRead[size_t(timeline.sources[source++])] = int(r);
+    for (int read :
+         graph.tasks[size_t(timeline.runs[r])].readsOf(timeline.forms[r]))
+      if (graph.values[size_t(read)].bytes > 0)
+        lastRead[size_t(timeline.sources[source++])] = int(r);
   std::vector<Trip> trips;
   std::vector<char> isDone(graph.values.size(), 0);
   for (size_t p = 0; p != plan.parks.size(); ++p) {

@@ -24,7 +24,8 @@ public:
   /// `runs` tasks may be played, over all trials. Counted, never timed: plans
   /// are the same on every machine.
   Search(const Graph &graph, int64_t runs)
-      : graph(graph), player(graph), given(runs), left(runs) {
+      : graph(graph), player(graph, Player::Detail::arena), given(runs),
+        left(runs) {
     int64_t bytes = 1;
     for (const Value &value : graph.values)
       bytes += value.bytes;

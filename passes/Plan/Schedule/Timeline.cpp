@@ -35,20 +35,25 @@ void Cuts::toggle(Cut cut) {
     cuts.insert(at, cut);
 }
 
-Player::Player(const Graph &graph) : graph(graph) {
+Player::Player(const Graph &graph, Detail detail) : graph(graph) {
+  auto isPlayed = [&](int value) {
+    return detail == Detail::all || graph.values[size_t(value)].bytes > 0;
+  };
   auto addKernel = [&](const Task &task, int form) {
     int first = int(reads.size());
-    for (int read : task.readsOf(form)) {
-      reads.push_back(read);
-      formWithout.push_back(task.formWithout(read, form));
-    }
+    for (int read : task.readsOf(form))
+      if (isPlayed(read)) {
+        reads.push_back(read);
+        formWithout.push_back(task.formWithout(read, form));
+      }
     kernels.push_back({task.secondsOf(form), task.workspaceOf(form), first,
                        int(reads.size()), !task.sharesOf(form).empty()});
   };
   for (const Task &task : graph.tasks) {
     addKernel(task, -1);
     firstMade.push_back(int(makes.size()));
-    makes.insert(makes.end(), task.makes.begin(), task.makes.end());
+    std::copy_if(task.makes.begin(), task.makes.end(),
+                 std::back_inserter(makes), isPlayed);
     hasForms.push_back(!task.forms.empty());
     hasRetires.push_back(!task.retires.empty());
   }
@@ -58,6 +63,13 @@ Player::Player(const Graph &graph) : graph(graph) {
     for (int form = 0; form != int(task.forms.size()); ++form)
       addKernel(task, form);
   }
+  for (size_t v = 0; v != graph.values.size(); ++v)
+    if (isPlayed(int(v))) {
+      if (graph.values[v].maker < 0)
+        given.push_back(int(v));
+      if (graph.values[v].isResult)
+        results.push_back(int(v));
+    }
   for (size_t v = 0; v != graph.values.size(); ++v) {
     isDroppable.push_back(graph.mayDrop(int(v)));
     isParkable.push_back(graph.mayPark(int(v)));
@@ -209,7 +221,7 @@ void Player::takeOver() {
     const Kernel &kernel = kernelOf(int(index), form);
     bytes[r] += kernel.workspace;
     bytes[r + 1] -= kernel.workspace;
-    while (timeline.lives[life].copy >= 0)
+    while (life != timeline.lives.size() && timeline.lives[life].copy >= 0)
       ++life; // copies bring these
     size_t firstLife = life, firstSource = source;
     life += size_t(firstMade[index + 1] - firstMade[index]);
@@ -217,7 +229,8 @@ void Player::takeOver() {
     if (!kernel.hasShares)
       continue;
     const Task &task = graph.tasks[index];
-    const std::vector<int> &own = task.readsOf(form);
+    const int *own = &reads[size_t(kernel.firstRead)];
+    size_t count = size_t(kernel.endRead - kernel.firstRead);
     taken.clear();
     for (size_t m = firstLife; m != life; ++m) {
       Life &made = timeline.lives[m];
@@ -225,7 +238,7 @@ void Player::takeOver() {
       for (auto [read, into] : task.sharesOf(form)) {
         if (into != made.value || made.over >= 0)
           continue;
-        for (size_t i = 0; i != own.size(); ++i) {
+        for (size_t i = 0; i != count; ++i) {
           int from = timeline.sources[firstSource + i];
           const Life &old = timeline.lives[size_t(from)];
           bool isNeeded = graph.values[size_t(read)].isResult &&
@@ -273,11 +286,10 @@ void Player::begin(const Plan &plan) {
     nextAway[p] = std::exchange(firstAway[size_t(park.away)], int(p));
     nextFetch[p] = std::exchange(firstFetch[size_t(park.fetch)], int(p));
   }
-  for (size_t v = 0; v != graph.values.size(); ++v)
-    if (graph.values[v].maker < 0) {
-      lifeOf[v] = int(timeline.lives.size());
-      timeline.lives.push_back({int(v), 0, 0});
-    }
+  for (int value : given) {
+    lifeOf[size_t(value)] = int(timeline.lives.size());
+    timeline.lives.push_back({value, 0, 0});
+  }
   firstCut.assign(graph.tasks.size() + 1, 0);
   for (const Cut &cut : plan.cuts)
     ++firstCut[size_t(cut.task) + 1];
@@ -307,14 +319,13 @@ const Timeline &Player::play(const Plan &plan, size_t limit) {
       takenBy[value] = i;
     }
   }
-  for (size_t v = 0; v != graph.values.size(); ++v)
-    if (graph.values[v].isResult && lifeOf[v] < 0 &&
-        !run(graph.values[v].maker, int(plan.order.size()) - 1, limit))
+  for (int value : results)
+    if (lifeOf[size_t(value)] < 0 && !run(graph.values[size_t(value)].maker,
+                                          int(plan.order.size()) - 1, limit))
       return abandon();
   int end = int(timeline.runs.size()) - 1;
-  for (size_t v = 0; v != graph.values.size(); ++v)
-    if (graph.values[v].isResult)
-      timeline.lives[size_t(lifeOf[v])].last = end;
+  for (int value : results)
+    timeline.lives[size_t(lifeOf[size_t(value)])].last = end;
   if (!timeline.copies.empty())
     finishCopies();
   takeOver();

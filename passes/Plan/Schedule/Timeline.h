@@ -141,7 +141,10 @@ Plan withoutUnread(const Graph &graph, const Plan &plan);
 /// Plays plans through, one after the other, in the same memory.
 class Player {
 public:
-  explicit Player(const Graph &graph);
+  /// `arena`: without lives and sources of what has no bytes. Orders then keep
+  /// every maker before its readers.
+  enum class Detail { all, arena };
+  explicit Player(const Graph &graph, Detail detail = Detail::all);
   /// Valid until the next play. Runs at most `limit` tasks.
   const Timeline &play(const Plan &plan, size_t limit = 0);
   /// Takes away the cuts that nothing was made again for, and the parks that
@@ -202,6 +205,7 @@ private:
   /// without it besides; or -1.
   std::vector<Kernel> kernels;
   std::vector<int> firstForm, reads, formWithout, firstMade, makes;
+  std::vector<int> given, results;
   std::vector<char> hasForms, hasRetires;    ///< by task
   std::vector<char> isDroppable, isParkable; ///< by value
   Timeline timeline;
