@@ -1,7 +1,6 @@
 //===- Crossing.cpp -------------------------------------------------------===//
 
 #include "passes/Plan/Schedule/Crossing.h"
-#include "passes/Plan/Schedule/MinCut.h"
 
 #include <algorithm>
 #include <cmath>
@@ -64,21 +63,22 @@ Moment tarn::schedule::momentAfter(const Graph &graph,
   return moment;
 }
 
-Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
-                               double price, double favour) {
-  // Whole numbers for exact cuts: the largest sum stays below 2^50.
-  double most = graph.totalSeconds();
+/// At least 1, so that of equals the one with less is taken.
+int64_t Crossings::scaled(double seconds) const {
+  return std::max<int64_t>(1, std::llround(seconds * scale));
+}
+
+Crossings::Crossings(const Graph &graph, const Moment &moment, double mostPrice,
+                     double favour)
+    : graph(graph), moment(moment), nodeOf(graph.values.size(), -1),
+      prologue(nodeOf), again(graph.tasks.size(), -1) {
+  // Whole numbers for exact cuts: the largest sum stays below 2^57.
+  double most = (1 + favour) * graph.totalSeconds();
   for (const Value &value : graph.values)
-    most += price * double(value.bytes);
-  double scale = std::ldexp(1.0, 50) / std::max(most, 1e-300);
-  auto scaled = [&](double seconds) {
-    return std::max<int64_t>(1, std::llround(seconds * scale));
-  };
+    most += mostPrice * double(value.bytes);
+  scale = std::ldexp(1.0, 57) / std::max(most, 1e-300);
 
   // On the source's side: a value that is wanted, a task that runs again.
-  Network network;
-  std::vector<int> nodeOf(graph.values.size(), -1),
-      again(graph.tasks.size(), -1), prologue(graph.values.size(), -1);
   std::vector<int> work;
   auto want = [&](int value) {
     int &node = nodeOf[size_t(value)];
@@ -95,23 +95,24 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
   for (int value : moment.wanted)
     if (!costsNothing(value))
       network.addEdge(Network::source, want(value), Network::unlimited);
-  std::vector<int> seen;
   while (!work.empty()) {
     int value = work.back();
     work.pop_back();
     seen.push_back(value);
     const Value &v = graph.values[size_t(value)];
     int node = nodeOf[size_t(value)];
-    int64_t keep = scaled(price * double(v.bytes));
+    auto keepFor = [&](int to) {
+      keepEdges.push_back({network.addEdge(node, to, 0), value});
+    };
     if (!graph.mayDrop(value)) {
-      network.addEdge(node, Network::sink, keep);
+      keepFor(Network::sink);
       continue;
     }
     if (!moment.prologues.empty() && moment.prologues[size_t(value)].exist) {
       // Its readers make it themselves, and nothing runs again.
       const Prologues &all = moment.prologues[size_t(value)];
       int made = prologue[size_t(value)] = network.addNode();
-      network.addEdge(node, made, keep);
+      keepFor(made);
       network.addEdge(made, Network::sink, scaled(std::max(all.seconds, 0.0)));
       for (int read : all.reads)
         if (!costsNothing(read))
@@ -123,8 +124,10 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
     if (isNew)
       task = network.addNode();
     int taskNode = task;
-    network.addEdge(node, taskNode,
-                    moment.isMade[size_t(value)] ? keep : Network::unlimited);
+    if (moment.isMade[size_t(value)])
+      keepFor(taskNode);
+    else
+      network.addEdge(node, taskNode, Network::unlimited);
     if (!isNew)
       continue;
     const Task &maker = graph.tasks[size_t(v.maker)];
@@ -137,6 +140,17 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
       if (!costsNothing(read))
         network.addEdge(taskNode, want(read), Network::unlimited);
   }
+  kept = network.flow();
+}
+
+Crossing Crossings::at(double price) {
+  network.setFlow(kept);
+  for (auto [edge, value] : keepEdges) {
+    double bytes = double(graph.values[size_t(value)].bytes);
+    int64_t before = keptPrice > 0 ? scaled(keptPrice * bytes) : 0;
+    network.raise(edge, scaled(price * bytes) - before);
+  }
+  lastPrice = price;
   network.solve();
 
   Crossing crossing;
@@ -161,4 +175,9 @@ Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
       crossing.seconds += graph.tasks[t].leastSeconds();
   std::sort(crossing.live.begin(), crossing.live.end());
   return crossing;
+}
+
+Crossing tarn::schedule::cross(const Graph &graph, const Moment &moment,
+                               double price, double favour) {
+  return Crossings(graph, moment, price, favour).at(price);
 }

@@ -15,6 +15,7 @@
 #define PASSES_PLAN_SCHEDULE_CROSSING_H
 
 #include "passes/Plan/Schedule/Graph.h"
+#include "passes/Plan/Schedule/MinCut.h"
 
 namespace tarn::schedule {
 
@@ -51,10 +52,40 @@ struct Crossing {
   double seconds = 0;
 };
 
-/// The cheapest way across a moment with a price in seconds a byte; least bytes
-/// among equals. With `favour` the first task counts as that much cheaper than
-/// the last one, in parts of its time: what is made early is made again late,
-/// when less lives, and layers that are alike are told apart.
+/// The cheapest ways across a moment with a price in seconds a byte; least
+/// bytes among equals. With `favour` the first task counts as that much cheaper
+/// than the last one, in parts of its time: what is made early is made again
+/// late, when less lives, and layers that are alike are told apart.
+class Crossings {
+public:
+  /// For prices up to `mostPrice`; the smaller it is, the more exact are
+  /// others.
+  Crossings(const Graph &graph, const Moment &moment, double mostPrice,
+            double favour = 0);
+  /// The price is not below that of the last `keep`.
+  Crossing at(double price);
+  /// The prices to come are not below the last one: begins with its cut.
+  void keep() {
+    keptPrice = lastPrice;
+    kept = network.flow();
+  }
+
+private:
+  int64_t scaled(double seconds) const;
+
+  const Graph &graph;
+  const Moment &moment;
+  double scale = 1, keptPrice = 0, lastPrice = 0;
+  Network network;
+  std::vector<int64_t> kept;
+  std::vector<int> nodeOf, prologue; ///< by value
+  std::vector<int> again;            ///< by task
+  std::vector<int> seen;
+  /// Edges whose capacity is the price of a value's bytes.
+  std::vector<std::pair<int, int>> keepEdges;
+};
+
+/// The same for one price.
 Crossing cross(const Graph &graph, const Moment &moment, double price,
                double favour = 0);
 

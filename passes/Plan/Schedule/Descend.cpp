@@ -54,36 +54,55 @@ static std::vector<char> repeatsAfter(const Graph &graph,
   return again;
 }
 
-/// What lives across a step is chosen anew.
-void Search::cutAt(Plan &plan, int step, double price,
-                   const std::vector<char> &runsAgain) {
-  Moment moment = momentAfter(graph, plan.order, step);
-  moment.runsAgain = runsAgain;
-  // What waits in host memory is there for nothing.
-  std::vector<char> isParked(graph.values.size(), 0);
-  for (const Park &park : plan.parks)
-    isParked[size_t(park.value)] = 1;
-  if (!plan.parks.empty())
-    moment.isThere = isParked;
-  int at = plan.order[size_t(step)];
-  const Task &task = graph.tasks[size_t(at)];
-  auto isOwn = [&](int value) {
-    return std::count(task.reads.begin(), task.reads.end(), value) ||
-           std::count(task.makes.begin(), task.makes.end(), value);
-  };
-  std::erase_if(moment.wanted, isOwn);
-  Crossing crossing = cross(graph, moment, price, /*favour=*/0.05);
-  left -= 8 * int64_t(graph.tasks.size()); // about as much work
-  std::vector<char> isLive(graph.values.size(), 0);
-  for (int value : crossing.live)
-    isLive[size_t(value)] = 1;
-  std::vector<int> dropped;
-  for (size_t v = 0; v != graph.values.size(); ++v)
-    if (moment.isMade[v] && graph.mayDrop(int(v)) && !isLive[v] &&
-        !isOwn(int(v)) && !isParked[v])
-      dropped.push_back(int(v));
-  plan.cuts.replace(at, dropped);
-}
+/// A step of a plan, across which is chosen anew what lives.
+class Search::Border {
+public:
+  Border(const Graph &graph, const Plan &plan, int step,
+         std::vector<char> runsAgain, double mostPrice)
+      : graph(graph), task(plan.order[size_t(step)]),
+        isFixed(graph.values.size(), 0),
+        moment(momentOf(plan, step, std::move(runsAgain))),
+        crossings(graph, moment, mostPrice, /*favour=*/0.05) {}
+
+  /// With the cuts of the cheapest choice.
+  void cut(Plan &plan, double price) {
+    std::vector<char> isLive(graph.values.size(), 0);
+    for (int value : crossings.at(price).live)
+      isLive[size_t(value)] = 1;
+    std::vector<int> dropped;
+    for (size_t v = 0; v != graph.values.size(); ++v)
+      if (moment.isMade[v] && !isLive[v] && !isFixed[v] &&
+          graph.mayDrop(int(v)))
+        dropped.push_back(int(v));
+    plan.cuts.replace(task, dropped);
+  }
+  /// The prices to come are not below the last one.
+  void keep() { crossings.keep(); }
+
+private:
+  Moment momentOf(const Plan &plan, int step, std::vector<char> runsAgain) {
+    Moment here = momentAfter(graph, plan.order, step);
+    here.runsAgain = std::move(runsAgain);
+    // What waits in host memory is there for nothing.
+    for (const Park &park : plan.parks)
+      isFixed[size_t(park.value)] = 1;
+    if (!plan.parks.empty())
+      here.isThere = isFixed;
+    std::vector<char> isOwn(graph.values.size(), 0);
+    for (const std::vector<int> *list :
+         {&graph.tasks[size_t(task)].reads, &graph.tasks[size_t(task)].makes})
+      for (int value : *list)
+        isOwn[size_t(value)] = isFixed[size_t(value)] = 1;
+    std::erase_if(here.wanted, [&](int value) { return isOwn[size_t(value)]; });
+    return here;
+  }
+
+  const Graph &graph;
+  int task;
+  std::vector<char> isFixed; ///< by value: of the task itself, or parked
+  Moment moment;
+  Crossings crossings;
+};
 
 Rung Search::descend(const Rung &from, double price, int rounds) {
   Rung best = from;
@@ -98,7 +117,9 @@ Rung Search::descend(const Rung &from, double price, int rounds) {
     int step = timeline.stepOf[size_t(timeline.fullest)];
     if (!done.insert(step).second)
       break;
-    cutAt(plan, step, price, repeatsAfter(graph, timeline, step));
+    Border(graph, plan, step, repeatsAfter(graph, timeline, step), price)
+        .cut(plan, price);
+    left -= 8 * int64_t(graph.tasks.size()); // about as much work
   }
   return best;
 }
@@ -117,15 +138,17 @@ static int64_t bytesAt(const Timeline &timeline, int step) {
 double Search::relieveAt(Plan &plan, int step, int64_t target, double floor) {
   const Timeline &timeline = play(plan);
   int64_t least = bytesAt(timeline, step);
-  std::vector<char> again = repeatsAfter(graph, timeline, step);
+  double low = std::max(floor, unit * 1e-4), high = unit * 1e4;
+  Border border(graph, plan, step, repeatsAfter(graph, timeline, step), high);
+  left -= 4 * int64_t(graph.tasks.size()); // about as much work
   Plan best;
   double bestPrice = 0;
-  double low = std::max(floor, unit * 1e-4), high = unit * 1e4;
   // The floor itself, then halves of what is above it.
   for (int i = 0; i != 14; ++i) {
     double price = i == 0 ? low : std::sqrt(low * high);
     Plan trial = plan;
-    cutAt(trial, step, price, again);
+    border.cut(trial, price);
+    left -= 4 * int64_t(graph.tasks.size());
     int64_t bytes = bytesAt(play(trial), step);
     bool fits = bytes <= target;
     if (bytes < least || fits) {
@@ -137,6 +160,8 @@ double Search::relieveAt(Plan &plan, int step, int64_t target, double floor) {
       break;
     if (i > 0)
       (fits ? high : low) = price;
+    if (!fits)
+      border.keep();
   }
   if (bestPrice > 0) {
     plan = std::move(best);

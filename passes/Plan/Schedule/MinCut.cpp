@@ -6,70 +6,79 @@
 
 using namespace tarn::schedule;
 
-void Network::addEdge(int from, int to, int64_t capacity) {
-  edges.push_back({to, heads[size_t(from)], capacity});
-  heads[size_t(from)] = int(edges.size()) - 1;
-  edges.push_back({from, heads[size_t(to)], 0});
-  heads[size_t(to)] = int(edges.size()) - 1;
+int Network::addEdge(int from, int to, int64_t capacity) {
+  int edge = int(edges.size());
+  edges.push_back({to, heads[size_t(from)]});
+  left.push_back(capacity);
+  heads[size_t(from)] = edge;
+  edges.push_back({from, heads[size_t(to)]});
+  left.push_back(0);
+  heads[size_t(to)] = edge + 1;
+  return edge;
 }
 
 bool Network::findLevels() {
   level.assign(heads.size(), -1);
   level[source] = 0;
   queue.assign(1, source);
-  for (size_t i = 0; i != queue.size(); ++i)
-    for (int e = heads[size_t(queue[i])]; e >= 0; e = edges[size_t(e)].next) {
-      const Edge &edge = edges[size_t(e)];
-      if (edge.left > 0 && level[size_t(edge.to)] < 0) {
-        level[size_t(edge.to)] = level[size_t(queue[i])] + 1;
-        queue.push_back(edge.to);
+  for (size_t i = 0; i != queue.size(); ++i) {
+    size_t node = size_t(queue[i]);
+    if (level[sink] >= 0 && level[node] >= level[sink])
+      return true; // what is further away leads nowhere
+    for (int e = heads[node]; e >= 0; e = edges[size_t(e)].next) {
+      size_t to = size_t(edges[size_t(e)].to);
+      if (left[size_t(e)] > 0 && level[to] < 0) {
+        level[to] = level[node] + 1;
+        queue.push_back(int(to));
       }
     }
+  }
   return level[sink] >= 0;
 }
 
-/// Along one path of rising levels; `path` holds its edges.
-int64_t Network::push() {
+/// Along paths of rising levels, until there are no more.
+void Network::block() {
+  at = heads;
   path.clear();
-  int node = source;
-  while (node != sink) {
-    int &e = at[size_t(node)];
-    while (e >= 0 &&
-           (edges[size_t(e)].left == 0 ||
-            level[size_t(edges[size_t(e)].to)] != level[size_t(node)] + 1))
+  size_t node = source;
+  while (true) {
+    if (node == sink) {
+      int64_t flow = unlimited;
+      for (int e : path)
+        flow = std::min(flow, left[size_t(e)]);
+      size_t full = path.size();
+      for (size_t i = path.size(); i-- > 0;) {
+        size_t e = size_t(path[i]);
+        left[e] -= flow;
+        left[e ^ 1] += flow;
+        if (left[e] == 0)
+          full = i;
+      }
+      // On from where the path is full.
+      node = size_t(edges[size_t(path[full] ^ 1)].to);
+      path.resize(full);
+      continue;
+    }
+    int &e = at[node];
+    while (e >= 0 && (left[size_t(e)] == 0 ||
+                      level[size_t(edges[size_t(e)].to)] != level[node] + 1))
       e = edges[size_t(e)].next;
     if (e >= 0) {
       path.push_back(e);
-      node = edges[size_t(e)].to;
+      node = size_t(edges[size_t(e)].to);
       continue;
     }
     if (path.empty())
-      return 0;
+      return;
     // A dead end: back, and past the edge that led here.
-    int last = path.back();
+    size_t last = size_t(path.back());
     path.pop_back();
-    node = edges[size_t(last ^ 1)].to;
-    at[size_t(node)] = edges[size_t(last)].next;
+    node = size_t(edges[last ^ 1].to);
+    at[node] = edges[last].next;
   }
-  int64_t flow = unlimited;
-  for (int e : path)
-    flow = std::min(flow, edges[size_t(e)].left);
-  for (int e : path) {
-    edges[size_t(e)].left -= flow;
-    edges[size_t(e ^ 1)].left += flow;
-  }
-  return flow;
 }
 
-int64_t Network::solve() {
-  int64_t total = 0;
-  while (findLevels()) {
-    at = heads;
-    while (int64_t flow = push()) {
-      total += flow;
-      if (total >= unlimited)
-        return unlimited;
-    }
-  }
-  return total;
+void Network::solve() {
+  while (findLevels())
+    block();
 }

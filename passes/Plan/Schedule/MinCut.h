@@ -23,20 +23,28 @@ public:
     heads.push_back(-1);
     return int(heads.size()) - 1;
   }
-  void addEdge(int from, int to, int64_t capacity);
-  /// The capacity of the least cut; `isOnSourceSide` tells the cut afterwards.
-  int64_t solve();
+  /// Returns the edge's number.
+  int addEdge(int from, int to, int64_t capacity);
+  /// Also between two solutions: the flow so far stays.
+  void raise(int edge, int64_t more) { left[size_t(edge)] += more; }
+  /// The least cut; `isOnSourceSide` tells it afterwards: the smallest such
+  /// side, however the network came to its flow.
+  void solve();
   bool isOnSourceSide(int node) const { return level[size_t(node)] >= 0; }
+
+  /// What is left of capacities: to go back to an earlier flow.
+  const std::vector<int64_t> &flow() const { return left; }
+  void setFlow(const std::vector<int64_t> &flow) { left = flow; }
 
 private:
   bool findLevels();
-  int64_t push();
+  void block();
 
   struct Edge {
     int to, next;
-    int64_t left;
   };
   std::vector<Edge> edges;
+  std::vector<int64_t> left;
   std::vector<int> heads, level, at, path, queue;
 };
 

@@ -66,8 +66,7 @@ private:
   std::vector<Trip> tripsOf(const Plan &plan, const Timeline &timeline) const;
   const Timeline &play(const Plan &plan);
   Rung rungOf(const Plan &plan, const Timeline &timeline) const;
-  void cutAt(Plan &plan, int step, double price,
-             const std::vector<char> &runsAgain);
+  class Border;
   /// Returns the price that was paid; 0 if nothing helps.
   double relieveAt(Plan &plan, int step, int64_t target, double floor);
   Rung relieveFrom(const Plan &base, int64_t target, double floor,
