@@ -68,10 +68,18 @@ int64_t Crossings::scaled(double seconds) const {
   return std::max<int64_t>(1, std::llround(seconds * scale));
 }
 
+double Crossings::costOf(int task) const {
+  if (!moment.runsAgain.empty() && moment.runsAgain[size_t(task)])
+    return 0;
+  return graph.tasks[size_t(task)].leastSeconds() *
+         (1 + favour * double(task) / double(graph.tasks.size()));
+}
+
 Crossings::Crossings(const Graph &graph, const Moment &moment, double mostPrice,
                      double favour)
-    : graph(graph), moment(moment), nodeOf(graph.values.size(), -1),
-      prologue(nodeOf), again(graph.tasks.size(), -1) {
+    : graph(graph), moment(moment), favour(favour),
+      nodeOf(graph.values.size(), -1), prologue(nodeOf),
+      again(graph.tasks.size(), -1) {
   // Whole numbers for exact cuts: the largest sum stays below 2^57.
   double most = (1 + favour) * graph.totalSeconds();
   for (const Value &value : graph.values)
@@ -130,13 +138,8 @@ Crossings::Crossings(const Graph &graph, const Moment &moment, double mostPrice,
       network.addEdge(node, taskNode, Network::unlimited);
     if (!isNew)
       continue;
-    const Task &maker = graph.tasks[size_t(v.maker)];
-    double weight = 1 + favour * double(v.maker) / double(graph.tasks.size());
-    bool isFree =
-        !moment.runsAgain.empty() && moment.runsAgain[size_t(v.maker)];
-    network.addEdge(taskNode, Network::sink,
-                    isFree ? 1 : scaled(maker.leastSeconds() * weight));
-    for (int read : maker.reads)
+    network.addEdge(taskNode, Network::sink, scaled(costOf(v.maker)));
+    for (int read : graph.tasks[size_t(v.maker)].reads)
       if (!costsNothing(read))
         network.addEdge(taskNode, want(read), Network::unlimited);
   }
@@ -161,9 +164,9 @@ Crossing Crossings::at(double price) {
                    network.isOnSourceSide(again[size_t(maker)]);
     if (int made = prologue[size_t(value)]; made >= 0) {
       isAgain = network.isOnSourceSide(made);
-      if (isAgain)
-        crossing.seconds +=
-            std::max(moment.prologues[size_t(value)].seconds, 0.0);
+      double seconds = std::max(moment.prologues[size_t(value)].seconds, 0.0);
+      crossing.seconds += isAgain ? seconds : 0;
+      crossing.cost += isAgain ? seconds : 0;
     }
     if (isWanted && (!isAgain || !graph.mayDrop(value))) {
       crossing.live.push_back(value);
@@ -171,8 +174,10 @@ Crossing Crossings::at(double price) {
     }
   }
   for (size_t t = 0; t != again.size(); ++t)
-    if (again[t] >= 0 && network.isOnSourceSide(again[t]))
+    if (again[t] >= 0 && network.isOnSourceSide(again[t])) {
       crossing.seconds += graph.tasks[t].leastSeconds();
+      crossing.cost += costOf(int(t));
+    }
   std::sort(crossing.live.begin(), crossing.live.end());
   return crossing;
 }

@@ -50,6 +50,9 @@ struct Crossing {
   int64_t bytes = 0;
   /// Of what is made again, each once.
   double seconds = 0;
+  /// The same as the choice counts them: with the favour, and without what runs
+  /// again anyway.
+  double cost = 0;
 };
 
 /// The cheapest ways across a moment with a price in seconds a byte; least
@@ -72,10 +75,12 @@ public:
 
 private:
   int64_t scaled(double seconds) const;
+  /// What one more run of a task counts.
+  double costOf(int task) const;
 
   const Graph &graph;
   const Moment &moment;
-  double scale = 1, keptPrice = 0, lastPrice = 0;
+  double favour, scale = 1, keptPrice = 0, lastPrice = 0;
   Network network;
   std::vector<int64_t> kept;
   std::vector<int> nodeOf, prologue; ///< by value

@@ -64,10 +64,11 @@ public:
         moment(momentOf(plan, step, std::move(runsAgain))),
         crossings(graph, moment, mostPrice, /*favour=*/0.05) {}
 
-  /// With the cuts of the cheapest choice.
-  void cut(Plan &plan, double price) {
+  /// With the cuts of the cheapest choice, which is returned.
+  Crossing cut(Plan &plan, double price) {
     std::vector<char> isLive(graph.values.size(), 0);
-    for (int value : crossings.at(price).live)
+    Crossing crossing = crossings.at(price);
+    for (int value : crossing.live)
       isLive[size_t(value)] = 1;
     std::vector<int> dropped;
     for (size_t v = 0; v != graph.values.size(); ++v)
@@ -75,6 +76,7 @@ public:
           graph.mayDrop(int(v)))
         dropped.push_back(int(v));
     plan.cuts.replace(task, dropped);
+    return crossing;
   }
   /// The prices to come are not below the last one.
   void keep() { crossings.keep(); }
@@ -143,25 +145,41 @@ double Search::relieveAt(Plan &plan, int step, int64_t target, double floor) {
   left -= 4 * int64_t(graph.tasks.size()); // about as much work
   Plan best;
   double bestPrice = 0;
-  // The floor itself, then halves of what is above it.
-  for (int i = 0; i != 14; ++i) {
-    double price = i == 0 ? low : std::sqrt(low * high);
+  bool fits = false;
+  auto tryAt = [&](double price) {
     Plan trial = plan;
-    border.cut(trial, price);
-    left -= 4 * int64_t(graph.tasks.size());
+    Crossing crossing = border.cut(trial, price);
+    left -= 2 * int64_t(graph.tasks.size());
     int64_t bytes = bytesAt(play(trial), step);
-    bool fits = bytes <= target;
+    fits = bytes <= target;
     if (bytes < least || fits) {
       best = std::move(trial);
       bestPrice = price;
       least = std::min(least, std::max(bytes, target));
     }
-    if (i == 0 && fits)
-      break;
-    if (i > 0)
-      (fits ? high : low) = price;
     if (!fits)
       border.keep();
+    return crossing;
+  };
+  Crossing below = tryAt(low);
+  if (!fits) {
+    Crossing above = tryAt(high);
+    // Between two choices lies the price at which both are as good; there may
+    // be others that are better there.
+    for (int i = 0; i != 12 && fits; ++i) {
+      if (above.bytes >= below.bytes)
+        break;
+      double price =
+          (above.cost - below.cost) / double(below.bytes - above.bytes);
+      price = std::clamp(price * (1 + 1e-9), low, high);
+      Crossing between = tryAt(price);
+      bool isNew = between.bytes != below.bytes && between.bytes != above.bytes;
+      (fits ? high : low) = price;
+      (fits ? above : below) = std::move(between);
+      if (!isNew)
+        break;
+      fits = true;
+    }
   }
   if (bestPrice > 0) {
     plan = std::move(best);

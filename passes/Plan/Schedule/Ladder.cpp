@@ -19,7 +19,7 @@ struct Effort {
     return std::min(most, times * int64_t(graph.tasks.size()));
   }
 };
-constexpr Effort forPrices{4000, 12'000'000}, forMoments{3000, 8'000'000},
+constexpr Effort forPrices{4000, 12'000'000}, forMoments{5000, 12'000'000},
     forParks{2000, 6'000'000}, forTargets{2500, 8'000'000};
 
 /// No rung that is both slower and larger than another, the fastest first; none
