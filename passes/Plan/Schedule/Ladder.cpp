@@ -39,8 +39,8 @@ static std::vector<Rung> frontier(std::vector<Rung> rungs, int64_t hostBytes) {
 
 Rung tarn::schedule::keepAll(const Graph &graph) {
   Search search(graph, INT64_MAX);
-  Rung best = search.measure({givenOrder(graph), {}, {}, {}});
-  for (const std::vector<int> &order : {eagerOrder(graph), leanOrder(graph)}) {
+  Rung best = search.measure({eagerOrder(graph), {}, {}, {}});
+  for (const std::vector<int> &order : {givenOrder(graph), leanOrder(graph)}) {
     Rung rung = search.measure({order, {}, {}, {}});
     if (rung.peak < best.peak)
       best = std::move(rung);
@@ -211,21 +211,44 @@ void Climb::parkForTargets() {
     return;
   Search search(graph, forParks.of(graph));
   rungs = frontier(std::move(rungs), graph.link.hostBytes);
-  const std::vector<Rung> bases = rungs; // the fastest first, ever smaller
+  // From what parks nothing, from what parks as the link has time, and on from
+  // what the target above needs.
+  std::vector<Rung> bases = rungs; // the fastest first, ever smaller
+  Rung leanest = bases.front(), last = bases.front();
+  for (const Rung &rung : bases)
+    if (rung.plan.parks.empty())
+      leanest = rung;
   constexpr int count = 24;
   int64_t high = bases.front().peak;
   for (int i = 1; i <= count && !search.isSpent(); ++i) {
     int64_t target = high - int64_t(double(high - least) * i / count);
-    // What the plan above leaves to do is the least; a faster one may leave
-    // more that the link has time for.
-    size_t above = 0;
-    while (above + 1 != bases.size() && bases[above + 1].peak > target)
-      ++above;
-    for (size_t base : {above, above / 2, size_t(0)})
-      for (double speed : {1.0, 2.0})
-        rungs.push_back(search.measure(
-            search.park(bases[base].plan, speed, false, target)));
+    if (target >= high)
+      continue;
+    auto above =
+        std::find_if(bases.rbegin(), bases.rend(),
+                     [&](const Rung &each) { return each.peak > target; });
+    auto worth = [&](const Rung &rung) {
+      return std::pair(std::max(rung.peak, target), rung.seconds);
+    };
+    std::vector<Rung> found;
+    for (const Rung *base : {&bases.front(), &leanest, &*above, &last})
+      if (base->peak > target)
+        found.push_back(search.measure(search.parkFor(base->plan, target)));
+    last = *std::min_element(
+        found.begin(), found.end(),
+        [&](const Rung &x, const Rung &y) { return worth(x) < worth(y); });
+    rungs.insert(rungs.end(), found.begin(), found.end());
   }
+  // As small as can be, from several orders.
+  constexpr double always = std::numeric_limits<double>::infinity();
+  for (const std::vector<int> &order :
+       {givenOrder(graph), eagerOrder(graph), leanOrder(graph)})
+    for (double price : {0.0, 1e300}) {
+      Plan plan = withPrologues(graph, {order, {}, {}, {}}, price);
+      rungs.push_back(search.measure(search.parkFor(plan, least)));
+      for (bool isAlone : {true, false})
+        rungs.push_back(search.measure(search.park(plan, always, isAlone)));
+    }
   played += search.spent();
 }
 

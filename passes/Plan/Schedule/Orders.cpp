@@ -23,6 +23,9 @@ public:
   bool isReady(int task) const { return waits[size_t(task)] == 0; }
   /// Bytes that live after the task, less those before.
   int64_t growth(int task) const;
+  /// Whether a task leaves next to nothing for what it reads: a sum of squares,
+  /// a maximum. What it reads is then free to go, or to wait elsewhere.
+  bool isSummary(int task) const;
   /// Returns the tasks whose growth or readiness may have changed.
   const std::vector<int> &run(int task);
 
@@ -66,6 +69,14 @@ int64_t Running::growth(int task) const {
   return bytes;
 }
 
+bool Running::isSummary(int task) const {
+  constexpr int64_t little = 64;
+  int64_t read = 0;
+  for (int value : unique(graph.tasks[size_t(task)].reads))
+    read += graph.values[size_t(value)].bytes;
+  return growth(task) <= read / little;
+}
+
 const std::vector<int> &Running::run(int task) {
   touched.clear();
   const Task &t = graph.tasks[size_t(task)];
@@ -102,7 +113,7 @@ std::vector<int> tarn::schedule::eagerOrder(const Graph &graph) {
       int next = work.back();
       work.pop_back();
       if (!done[size_t(next)] && running.isReady(next) &&
-          running.growth(next) <= 0)
+          (running.growth(next) <= 0 || running.isSummary(next)))
         run(next);
     }
   }

@@ -61,10 +61,11 @@ private:
 
 /// A value and the longest time that nobody reads it.
 struct Idle {
-  int value;
-  int from, to; ///< steps that touch it, before and behind
-  int fullest;  ///< the step between that has most bytes
-  double worth; ///< seconds that a byte saves
+  int value = -1;
+  int from = -1, to = -1; ///< steps that touch it, before and behind
+  int fullest = -1;       ///< the step between that has most bytes
+  double seconds = -1;    ///< how long
+  double worth = 0;       ///< seconds that a byte saves
 };
 
 /// When the steps of a played plan run, and their bytes.
@@ -120,58 +121,6 @@ private:
   }
   const std::vector<int64_t> &bytes;
   std::vector<std::vector<int>> levels;
-};
-
-/// Bytes of steps, from which ranges of them are taken away.
-class Falling {
-public:
-  explicit Falling(const std::vector<int64_t> &bytes) {
-    while (leaves < bytes.size())
-      leaves *= 2;
-    most.assign(2 * leaves, std::numeric_limits<int64_t>::min() / 2);
-    less.assign(2 * leaves, 0);
-    std::copy(bytes.begin(), bytes.end(), most.begin() + ptrdiff_t(leaves));
-    for (size_t node = leaves; node-- > 1;)
-      most[node] = std::max(most[2 * node], most[2 * node + 1]);
-  }
-  /// Of the steps from `low` to before `high`.
-  int64_t mostIn(size_t low, size_t high) const {
-    return mostIn(1, 0, leaves, low, high);
-  }
-  void take(size_t low, size_t high, int64_t bytes) {
-    take(1, 0, leaves, low, high, bytes);
-  }
-
-private:
-  int64_t mostIn(size_t node, size_t begin, size_t end, size_t low,
-                 size_t high) const {
-    if (high <= begin || end <= low)
-      return std::numeric_limits<int64_t>::min() / 2;
-    if (low <= begin && end <= high)
-      return most[node];
-    size_t middle = (begin + end) / 2;
-    return std::max(mostIn(2 * node, begin, middle, low, high),
-                    mostIn(2 * node + 1, middle, end, low, high)) -
-           less[node];
-  }
-  void take(size_t node, size_t begin, size_t end, size_t low, size_t high,
-            int64_t bytes) {
-    if (high <= begin || end <= low)
-      return;
-    if (low <= begin && end <= high) {
-      most[node] -= bytes;
-      less[node] += bytes;
-      return;
-    }
-    size_t middle = (begin + end) / 2;
-    take(2 * node, begin, middle, low, high, bytes);
-    take(2 * node + 1, middle, end, low, high, bytes);
-    most[node] = std::max(most[2 * node], most[2 * node + 1]) - less[node];
-  }
-
-  size_t leaves = 1;
-  /// A heap of halves: the most below each, and what was taken from all of it.
-  std::vector<int64_t> most, less;
 };
 
 } // namespace
@@ -241,47 +190,41 @@ static void setWorth(const Graph &graph, const Timeline &timeline, bool isAlone,
   });
 }
 
-/// What might be parked, the most worth first.
-static std::vector<Idle> findIdle(const Graph &graph,
-                                  const std::vector<int> &order,
-                                  const Timeline &timeline, const Clock &clock,
-                                  bool isAlone) {
-  std::vector<std::vector<int>> touches(graph.values.size());
-  for (size_t step = 0; step != order.size(); ++step) {
-    const Task &task = graph.tasks[size_t(order[step])];
-    for (const std::vector<int> *list : {&task.makes, &task.reads})
-      for (int value : *list)
-        if (touches[size_t(value)].empty() ||
-            touches[size_t(value)].back() != int(step))
-          touches[size_t(value)].push_back(int(step));
+/// What might be parked: the longest time that a value lives and nobody reads
+/// it, be it read by a first run or by one that makes something again.
+static std::vector<Idle> findIdle(const Graph &graph, const Timeline &timeline,
+                                  const Clock &clock) {
+  std::vector<std::vector<int>> touches(timeline.lives.size());
+  for (size_t l = 0; l != timeline.lives.size(); ++l) {
+    const Life &life = timeline.lives[l];
+    if (graph.values[size_t(life.value)].maker >= 0 && life.copy < 0)
+      touches[l].push_back(timeline.stepOf[size_t(life.first)]);
   }
+  size_t source = 0;
+  for (size_t r = 0; r != timeline.runs.size(); ++r)
+    for (int read :
+         graph.tasks[size_t(timeline.runs[r])].readsOf(timeline.forms[r]))
+      if (graph.values[size_t(read)].bytes > 0)
+        touches[size_t(timeline.sources[source++])].push_back(
+            timeline.stepOf[r]);
   Fullest fullest(clock.bytes);
-  std::vector<Idle> found;
-  for (size_t v = 0; v != graph.values.size(); ++v) {
+  std::vector<Idle> best(graph.values.size());
+  for (size_t l = 0; l != timeline.lives.size(); ++l) {
+    size_t v = size_t(timeline.lives[l].value);
     if (!graph.mayPark(int(v)))
       continue;
-    Idle best{int(v), -1, -1, -1, 0};
-    double longest = -1;
-    for (size_t i = 0; i + 1 < touches[v].size(); ++i) {
-      int from = touches[v][i], to = touches[v][i + 1];
+    for (size_t i = 0; i + 1 < touches[l].size(); ++i) {
+      int from = touches[l][i], to = touches[l][i + 1];
       double idle = clock.start[size_t(to)] - clock.end[size_t(from)];
-      if (to > from + 1 && idle > longest) {
-        longest = idle;
-        best.from = from;
-        best.to = to;
-      }
+      if (to > from + 1 && idle > best[v].seconds)
+        best[v] = {int(v), from, to, fullest.of(from + 1, to - 1), idle};
     }
-    if (best.from < 0)
-      continue;
-    best.fullest = fullest.of(best.from + 1, best.to - 1);
-    found.push_back(best);
   }
-  setWorth(graph, timeline, isAlone, found);
-  return found;
+  std::erase_if(best, [](const Idle &idle) { return idle.value < 0; });
+  return best;
 }
 
-Plan Search::park(const Plan &base, double speed, bool isAlone,
-                  int64_t target) {
+Plan Search::park(const Plan &base, double speed, bool isAlone) {
   Plan plan = base;
   const Timeline &timeline = play(base);
   if (!graph.link.exists() || !timeline.ended)
@@ -289,45 +232,72 @@ Plan Search::park(const Plan &base, double speed, bool isAlone,
   Clock clock(graph, timeline, base.order.size());
   FreeTime out, back; // the way back runs backwards in time
   std::vector<char> isParked(graph.values.size(), 0);
-  auto take = [&](int value, double from, double to) {
-    out.take(from, copySeconds(graph, value, true, speed));
-    back.take(-to, copySeconds(graph, value, false, speed));
-    isParked[size_t(value)] = 1;
-  };
-  for (const Trip &trip : tripsOf(base, timeline))
-    take(base.parks[trip.park].value, clock.end[size_t(trip.from)],
-         clock.start[size_t(trip.to)]);
-  Falling bytes(clock.bytes);
-  for (const Idle &idle :
-       findIdle(graph, base.order, timeline, clock, isAlone)) {
-    if (isParked[size_t(idle.value)])
-      continue;
+  std::vector<Idle> found = findIdle(graph, timeline, clock);
+  setWorth(graph, timeline, isAlone, found);
+  for (const Idle &idle : found) {
+    double away = copySeconds(graph, idle.value, true, speed),
+           home = copySeconds(graph, idle.value, false, speed);
     double from = clock.end[size_t(idle.from)],
-           to = clock.start[size_t(idle.to)],
-           away = out.endOf(from, copySeconds(graph, idle.value, true, speed)),
-           home =
-               -back.endOf(-to, copySeconds(graph, idle.value, false, speed));
-    // The steps that it is away for: among them must be the fullest one, or
-    // one that takes more than the target.
-    auto first = std::lower_bound(clock.start.begin(), clock.start.end(), away),
-         last = std::upper_bound(clock.end.begin(), clock.end.end(), home);
-    size_t low = size_t(first - clock.start.begin()),
-           high = size_t(last - clock.end.begin());
-    if (target == 0) {
-      if (size_t(idle.fullest) < low || size_t(idle.fullest) >= high)
-        continue;
-    } else {
-      if (bytes.mostIn(low, high) <= target)
-        continue;
-      bytes.take(low, high, graph.values[size_t(idle.value)].bytes);
-    }
-    take(idle.value, from, to);
+           to = -clock.start[size_t(idle.to)];
+    if (out.endOf(from, away) > clock.start[size_t(idle.fullest)] ||
+        -back.endOf(to, home) < clock.end[size_t(idle.fullest)])
+      continue;
+    out.take(from, away);
+    back.take(to, home);
+    isParked[size_t(idle.value)] = 1;
     plan.parks.push_back({idle.value, base.order[size_t(idle.from)],
                           base.order[size_t(idle.from)]});
   }
   plan.cuts.eraseIf(
       [&](const Cut &cut) { return isParked[size_t(cut.value)]; });
   settle(plan, speed);
+  return plan;
+}
+
+Plan Search::parkFor(const Plan &base, int64_t target) {
+  Plan plan = base;
+  if (!graph.link.exists())
+    return plan;
+  const Timeline &before = play(plan);
+  if (!before.ended)
+    return plan;
+  std::vector<char> isParked(graph.values.size(), 0);
+  for (const Trip &trip : tripsOf(plan, before)) {
+    Park &park = plan.parks[trip.park];
+    isParked[size_t(park.value)] = 1;
+    park.away = park.fetch = plan.order[size_t(trip.from)];
+  }
+  const Timeline &timeline = play(plan);
+  if (!timeline.ended)
+    return base;
+  Clock clock(graph, timeline, plan.order.size());
+  std::vector<Idle> found = findIdle(graph, timeline, clock);
+  std::erase_if(found, [&](const Idle &idle) {
+    return isParked[size_t(idle.value)] != 0;
+  });
+  std::stable_sort(
+      found.begin(), found.end(),
+      [](const Idle &x, const Idle &y) { return x.seconds > y.seconds; });
+  std::vector<int64_t> &bytes = clock.bytes;
+  while (true) {
+    int step =
+        int(std::max_element(bytes.begin(), bytes.end()) - bytes.begin());
+    auto idle = std::find_if(found.begin(), found.end(), [&](const Idle &each) {
+      return each.from < step && step < each.to;
+    });
+    // Where nothing helps the fullest step, other steps need no help.
+    if (bytes[size_t(step)] <= target || idle == found.end())
+      break;
+    for (int i = idle->from + 1; i != idle->to; ++i)
+      bytes[size_t(i)] -= graph.values[size_t(idle->value)].bytes;
+    isParked[size_t(idle->value)] = 1;
+    int from = plan.order[size_t(idle->from)];
+    plan.parks.push_back({idle->value, from, from});
+    found.erase(idle);
+  }
+  plan.cuts.eraseIf(
+      [&](const Cut &cut) { return isParked[size_t(cut.value)]; });
+  settleFor(plan, target);
   return plan;
 }
 
@@ -418,4 +388,49 @@ void Search::settle(Plan &plan, double speed) {
   }
   size_t p = 0;
   std::erase_if(plan.parks, [&](const Park &) { return isGone[p++]; });
+}
+
+void Search::settleFor(Plan &plan, int64_t target) {
+  player.prune(plan);
+  const Timeline &timeline = play(plan);
+  if (!timeline.ended || plan.parks.empty())
+    return;
+  Clock clock(graph, timeline, plan.order.size());
+  std::vector<int64_t> &bytes = clock.bytes;
+  std::vector<Trip> trips = tripsOf(plan, timeline);
+  std::vector<int> away(plan.parks.size(), -1);
+  std::sort(trips.begin(), trips.end(),
+            [](const Trip &x, const Trip &y) { return x.out < y.out; });
+  // The value stays until the link has taken it, where that may be.
+  double queue = 0;
+  for (const Trip &trip : trips) {
+    Park &park = plan.parks[trip.park];
+    int64_t size = graph.values[size_t(park.value)].bytes;
+    queue = std::max(queue, clock.end[size_t(trip.from)]) +
+            copySeconds(graph, park.value, true, 1);
+    int step = trip.from;
+    while (step + 1 != trip.to && clock.end[size_t(step)] < queue &&
+           bytes[size_t(step) + 1] + size <= target)
+      bytes[size_t(++step)] += size;
+    away[trip.park] = step;
+    park.away = park.fetch = plan.order[size_t(step)];
+  }
+  // It comes back as late as the link lets it, and as early as may be where
+  // that is too early.
+  std::sort(trips.begin(), trips.end(), [](const Trip &x, const Trip &y) {
+    return std::pair(-x.to, x.out) < std::pair(-y.to, y.out);
+  });
+  queue = std::numeric_limits<double>::infinity();
+  for (const Trip &trip : trips) {
+    Park &park = plan.parks[trip.park];
+    int64_t size = graph.values[size_t(park.value)].bytes;
+    queue = std::min(queue, clock.start[size_t(trip.to)]) -
+            copySeconds(graph, park.value, false, 1);
+    int step = trip.to;
+    while (step - 1 > away[trip.park] && clock.start[size_t(step)] > queue &&
+           bytes[size_t(step) - 1] + size <= target)
+      bytes[size_t(--step)] += size;
+    if (step != trip.to)
+      park.fetch = plan.order[size_t(step)];
+  }
 }

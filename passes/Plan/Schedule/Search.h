@@ -47,11 +47,16 @@ public:
   /// beside the tasks if it were `speed` times as fast: first those that take
   /// longest to make again for their bytes. Above 1, tasks wait for copies, and
   /// bytes are free the sooner; infinite: nothing stays beside its readers.
-  /// With a target, no more than what brings each moment down to as many bytes.
-  Plan park(const Plan &base, double speed, bool isAlone, int64_t target = 0);
+  Plan park(const Plan &base, double speed, bool isAlone);
+  /// No more than brings the fullest moments down to `target` bytes, as far as
+  /// that goes: what is idle longest first, be the link in time or not.
+  Plan parkFor(const Plan &base, int64_t target);
   /// Copies go out and come back just in time for a link that is `speed` times
   /// as fast; parks that leave no bytes free go.
   void settle(Plan &plan, double speed);
+  /// The same for the link as it is, but at no moment more than `target` bytes
+  /// where waiting for copies can help it.
+  void settleFor(Plan &plan, int64_t target);
   /// Small changes, kept while they help: fewer bytes above the target, then
   /// fewer seconds. Another turn tries others.
   void polish(Rung &rung, int64_t target, unsigned turn = 0);
