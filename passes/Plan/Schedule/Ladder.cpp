@@ -110,9 +110,11 @@ public:
 
 private:
   /// Takes samples of the prices `most` times, from a plan whose copies suit a
-  /// link of `speed`.
+  /// link of `speed`: between the least and the largest, or (wide) first one a
+  /// decade. What keeps least need not be smallest, as making all of it again
+  /// at once takes memory too; the ends alone may not show that.
   void sample(Search &search, const Rung &base, size_t most, double finest,
-              double speed);
+              double speed, bool isWide = false);
   const Rung &smallest() const {
     return *std::min_element(
         rungs.begin(), rungs.end(),
@@ -143,7 +145,7 @@ void Climb::addPrologues() {
 }
 
 void Climb::sample(Search &search, const Rung &base, size_t most, double finest,
-                   double speed) {
+                   double speed, bool isWide) {
   int64_t all = 0;
   for (const Value &value : graph.values)
     all += value.bytes;
@@ -159,8 +161,8 @@ void Climb::sample(Search &search, const Rung &base, size_t most, double finest,
     }
     byPrice.emplace(price, std::move(rung));
   };
-  sample(unit * 1e-4);
-  sample(unit * 1e5);
+  for (int decade = -4; decade <= 5; decade += isWide ? 1 : 9)
+    sample(unit * std::pow(10.0, decade));
   while (byPrice.size() < most && !search.isSpent()) {
     auto widest = byPrice.end();
     int64_t gap = 0, lowest = INT64_MAX;
@@ -183,7 +185,7 @@ void Climb::sample(Search &search, const Rung &base, size_t most, double finest,
 void Climb::samplePrices() {
   Search search(graph, forPrices.of(graph));
   const Rung base = rungs.front();
-  sample(search, base, 96, 1.0002, 1);
+  sample(search, base, 96, 1.0002, 1, /*isWide=*/true);
   played += search.spent();
   rungs = frontier(std::move(rungs), graph.link.hostBytes);
 }
@@ -210,14 +212,15 @@ void Climb::parkForTargets() {
   if (!graph.link.exists())
     return;
   Search search(graph, forParks.of(graph));
-  rungs = frontier(std::move(rungs), graph.link.hostBytes);
   // From what parks nothing, from what parks as the link has time, and on from
   // what the target above needs.
-  std::vector<Rung> bases = rungs; // the fastest first, ever smaller
-  Rung leanest = bases.front(), last = bases.front();
-  for (const Rung &rung : bases)
-    if (rung.plan.parks.empty())
+  Rung leanest = rungs.front();
+  for (const Rung &rung : rungs)
+    if (rung.plan.parks.empty() && rung.peak < leanest.peak)
       leanest = rung;
+  rungs = frontier(std::move(rungs), graph.link.hostBytes);
+  std::vector<Rung> bases = rungs; // the fastest first, ever smaller
+  Rung last = bases.front();
   constexpr int count = 24;
   int64_t high = bases.front().peak;
   for (int i = 1; i <= count && !search.isSpent(); ++i) {
