@@ -211,7 +211,7 @@ void Climb::parkValues() {
 void Climb::parkForTargets() {
   if (!graph.link.exists())
     return;
-  Search search(graph, forParks.of(graph));
+  Search search(graph, forParks.of(graph) / 2);
   // From what parks nothing, from what parks as the link has time, and on from
   // what the target above needs.
   Rung leanest = rungs.front();
