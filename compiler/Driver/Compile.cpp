@@ -202,6 +202,10 @@ public:
 
 private:
   CompileStatus resolve();
+  OwningOpRef<ModuleOp>
+  importAgain(const std::map<std::string, int64_t> &shape);
+  bool setPrecision(ModuleOp module);
+  bool isForGpus() const;
   void branchOff(ModuleOp module);
   CompileStatus take(const PhasesOutcome &outcome);
   CompileStatus plan(Branch &branch);
@@ -242,6 +246,35 @@ CompileStatus Compilation::resolve() {
   if (!resolveTargets(request.targets, targets, error, help))
     return fail(request, error, help);
   return CompileStatus::success;
+}
+
+bool Compilation::isForGpus() const {
+  return llvm::all_of(targets, [](const Target &target) {
+    return target.kind == Target::Kind::cuda;
+  });
+}
+
+bool Compilation::setPrecision(ModuleOp module) {
+  return ::setPrecision(module, request.forcedPrecision,
+                        request.defaultPrecision.empty() && isForGpus()
+                            ? "bf16"
+                            : request.defaultPrecision);
+}
+
+/// The model once more, with other dims; null, without a word, where it has
+/// none of these.
+OwningOpRef<ModuleOp>
+Compilation::importAgain(const std::map<std::string, int64_t> &shape) {
+  CompileRequest other = request;
+  llvm::raw_null_ostream silence;
+  other.errors = &silence;
+  for (const auto &[name, extent] : shape)
+    other.shape[name] = extent;
+  OwningOpRef<ModuleOp> module;
+  if (importModel(other, context, module) != CompileStatus::success)
+    return {};
+  setPrecision(*module);
+  return module;
 }
 
 /// One branch for all CPUs, one for each kind of GPU. The first takes the
@@ -310,12 +343,16 @@ CompileStatus Compilation::plan(Branch &branch) {
     return take(runPhases(branch.request, branch.module,
                           std::max(first, Phase::Precision), last,
                           branch.options, /*isFinal=*/true));
-  PlannedVariant planned = planVariants(branch.request, branch.module,
+  MicroBatches micro(branch.request, branch.module,
+                     [&](const std::map<std::string, int64_t> &shape) {
+                       return importAgain(shape);
+                     });
+  PlannedVariant planned = planVariants(branch.request, branch.module, micro,
                                         branch.options, request.allowed);
   CompileStatus status = take(planned.outcome);
   if (result.leastBudget && request.offers) {
-    result.offers = offersBeyond(branch.request, branch.module, branch.options,
-                                 planned.outcome);
+    result.offers = offersBeyond(branch.request, branch.module, micro,
+                                 branch.options, planned.outcome);
     printOffers(result.offers, errorsOf(request));
   }
   if (status == CompileStatus::success) {
@@ -387,10 +424,7 @@ CompileStatus Compilation::package() {
 CompileStatus Compilation::run() {
   if (CompileStatus status = resolve(); status != CompileStatus::success)
     return status;
-  bool onlyGpus = llvm::all_of(targets, [](const Target &target) {
-    return target.kind == Target::Kind::cuda;
-  });
-  if (request.emitOnly && !onlyGpus)
+  if (request.emitOnly && !isForGpus())
     return fail(request, "only CUDA targets have text to emit",
                 "--target cuda:sm_90a");
   context.printOpOnDiagnostic(false); // the model's lines say more
@@ -399,10 +433,7 @@ CompileStatus Compilation::run() {
       status != CompileStatus::success)
     return status;
   result.parameters = countParameters(*module);
-  result.precisionIsDefault = setPrecision(
-      *module, request.forcedPrecision,
-      request.defaultPrecision.empty() && onlyGpus ? "bf16"
-                                                   : request.defaultPrecision);
+  result.precisionIsDefault = setPrecision(*module);
   watch.lap("import");
 
   // Targets part where variants of the step do.

@@ -12,6 +12,8 @@ using namespace tarn;
 /// Parts of the loss that are tried; more only launch more kernels. They do not
 /// depend on the budget.
 static constexpr int64_t chunkCounts[] = {1, 2, 8, 32};
+/// The one of these that is tried beside micro-batches.
+static constexpr int64_t microChunks = 8;
 
 StringRef tarn::allowedWord(Allowed allowed) {
   switch (allowed) {
@@ -27,10 +29,15 @@ StringRef tarn::allowedWord(Allowed allowed) {
 
 std::string StepVariant::text() const {
   std::string text;
+  auto add = [&](const std::string &part) {
+    text += (text.empty() ? "" : ", ") + part;
+  };
+  if (micro > 1)
+    add(std::to_string(micro) + " micro-batches");
   if (chunks > 1)
-    text = "loss in " + std::to_string(chunks) + " chunks";
+    add("loss in " + std::to_string(chunks) + " chunks");
   if (narrow)
-    text += std::string(text.empty() ? "" : ", ") + "saved values in bf16";
+    add("saved values in bf16");
   return text;
 }
 
@@ -63,8 +70,9 @@ std::vector<NumericsNote> tarn::numericsOf(ModuleOp module) {
     note.numericsClass = from.getAs<StringAttr>("class").str();
     note.function = function.getName().str();
     note.bytes = integerOf(from, "bytes");
-    note.text =
-        from.getAs<StringAttr>("text").str() + " -" + bytesText(note.bytes);
+    note.text = from.getAs<StringAttr>("text").str();
+    if (note.bytes)
+      note.text += " -" + bytesText(note.bytes);
     if (auto loc = from.getAs<LocationAttr>("loc"))
       Location(loc)->walk([&](Location inner) {
         auto place = dyn_cast<FileLineColLoc>(inner);
@@ -85,35 +93,43 @@ namespace {
 /// Plans variants of one module, and keeps the best.
 class Search {
 public:
-  Search(const CompileRequest &request, ModuleOp base,
+  Search(const CompileRequest &request, ModuleOp base, MicroBatches &micro,
          const PipelineOptions &options)
-      : request(request), base(base), options(options) {}
+      : request(request), base(base), micro(micro), options(options) {}
 
   PlannedVariant exact(bool isFinal) {
-    return plan(StepVariant(), Allowed::exact, 0, 0, isFinal);
+    return plan(StepVariant(), 0, 0, isFinal);
   }
-  /// Variants that change rounding, beginning with `best`.
-  PlannedVariant rounding(PlannedVariant best);
-  /// One that changes rounding and fits, if those that take least do.
-  std::optional<PlannedVariant> anyRounding();
+  /// Variants with so many micro-batches, beginning with `best`.
+  PlannedVariant others(PlannedVariant best, int64_t count);
+  /// One that fits, if those with so many micro-batches that take least do.
+  std::optional<PlannedVariant> any(int64_t count);
 
 private:
-  PlannedVariant plan(const StepVariant &variant, Allowed needs, double beat,
+  PlannedVariant plan(const StepVariant &variant, double beat,
                       int64_t beatBytes, bool isFinal);
 
   const CompileRequest &request;
   ModuleOp base;
+  MicroBatches &micro;
   const PipelineOptions &options;
 };
 
 } // namespace
 
-PlannedVariant Search::plan(const StepVariant &variant, Allowed needs,
-                            double beat, int64_t beatBytes, bool isFinal) {
+PlannedVariant Search::plan(const StepVariant &variant, double beat,
+                            int64_t beatBytes, bool isFinal) {
   PlannedVariant planned;
   planned.variant = variant;
-  planned.needs = needs;
-  planned.module = OwningOpRef<ModuleOp>(cast<ModuleOp>(base->clone()));
+  ModuleOp from = base;
+  if (!variant.isExact())
+    planned.needs = Allowed::rounding;
+  if (variant.micro > 1) {
+    const MicroBatches::Cut *cut = micro.of(variant.micro);
+    planned.needs = cut->how.needs;
+    from = *cut->module;
+  }
+  planned.module = OwningOpRef<ModuleOp>(from.clone());
   PipelineOptions chosen = options;
   chosen.chunks = variant.chunks;
   chosen.narrow = variant.narrow;
@@ -152,6 +168,8 @@ static Applied appliedIn(ModuleOp module) {
   for (auto [function, note] : passNotes(module)) {
     if (!isStep(function))
       continue;
+    if (note.contains("micro_batches"))
+      continue;
     bool ofChunks = note.contains("part_bytes");
     applied.chunks |= ofChunks;
     applied.narrow |= !ofChunks;
@@ -161,16 +179,19 @@ static Applied appliedIn(ModuleOp module) {
   return applied;
 }
 
-PlannedVariant Search::rounding(PlannedVariant best) {
+PlannedVariant Search::others(PlannedVariant best, int64_t count) {
   bool isChunked = true, isNarrow = true;
   for (bool narrow : {false, true})
     for (int64_t chunks : chunkCounts) {
-      StepVariant variant{chunks, narrow};
-      if (variant.isExact() || (chunks > 1 && !isChunked) ||
-          (narrow && !isNarrow))
+      StepVariant variant{count, chunks, narrow};
+      // Micro-batches make the loss smaller already.
+      if (variant.isExact() ||
+          (count > 1 && chunks > 1 && chunks != microChunks))
+        continue;
+      if ((chunks > 1 && !isChunked) || (narrow && !isNarrow))
         continue;
       PlannedVariant planned =
-          plan(variant, Allowed::rounding, best.fits() ? best.seconds : 0,
+          plan(variant, best.fits() ? best.seconds : 0,
                best.fits() ? 0 : *best.outcome.leastBudget, /*isFinal=*/false);
       // The step may have nothing to cut, or nothing to keep.
       Applied applied = appliedIn(*planned.module);
@@ -189,23 +210,26 @@ PlannedVariant Search::rounding(PlannedVariant best) {
   return best;
 }
 
-std::optional<PlannedVariant> Search::anyRounding() {
-  auto planFor = [&](const StepVariant &variant) {
-    return plan(variant, Allowed::rounding, 0, request.budgetBytes + 1,
+std::optional<PlannedVariant> Search::any(int64_t count) {
+  auto planFor = [&](int64_t chunks, bool narrow) {
+    return plan({count, chunks, narrow}, 0, request.budgetBytes + 1,
                 /*isFinal=*/false);
   };
+  if (count > 1)
+    if (PlannedVariant planned = planFor(1, false); planned.fits())
+      return planned;
   // Both together take least: where they do not fit, one of them does not
   // either. Where they do, less change is the better offer.
-  int64_t most = *std::rbegin(chunkCounts);
-  PlannedVariant both = planFor({most, true});
+  int64_t most = count > 1 ? microChunks : *std::rbegin(chunkCounts);
+  PlannedVariant both = planFor(most, true);
   if (!both.fits())
     return std::nullopt;
   Applied applied = appliedIn(*both.module);
   if (applied.chunks)
-    if (PlannedVariant planned = planFor({most, false}); planned.fits())
+    if (PlannedVariant planned = planFor(most, false); planned.fits())
       return planned;
   if (applied.narrow)
-    if (PlannedVariant planned = planFor({1, true}); planned.fits())
+    if (PlannedVariant planned = planFor(1, true); planned.fits())
       return planned;
   if (!applied.chunks || !applied.narrow)
     return std::nullopt;
@@ -213,27 +237,42 @@ std::optional<PlannedVariant> Search::anyRounding() {
 }
 
 PlannedVariant tarn::planVariants(const CompileRequest &request, ModuleOp base,
+                                  MicroBatches &micro,
                                   const PipelineOptions &options,
                                   Allowed allowed) {
-  Search search(request, base, options);
+  Search search(request, base, micro, options);
   PlannedVariant best = search.exact(/*isFinal=*/true);
-  if (allowed == Allowed::exact || (!best.fits() && !best.outcome.leastBudget))
+  auto isOver = [&] { return !best.fits() && !best.outcome.leastBudget; };
+  if (allowed == Allowed::exact || isOver())
     return best;
-  return search.rounding(std::move(best));
+  best = search.others(std::move(best), 1);
+  for (int64_t count : micro.counts())
+    if (micro.of(count)->how.needs <= allowed && !isOver())
+      best = search.others(std::move(best), count);
+  return best;
 }
 
 std::vector<Offer> tarn::offersBeyond(const CompileRequest &request,
-                                      ModuleOp base,
+                                      ModuleOp base, MicroBatches &micro,
                                       const PipelineOptions &options,
                                       const PhasesOutcome &missed) {
   std::vector<Offer> offers;
-  // No rounding makes what is outside of the arena smaller.
-  if (request.allowed != Allowed::exact ||
+  // Nothing of this makes smaller what is outside of the arena.
+  if (request.allowed == Allowed::meaning ||
       missed.otherBytes >= request.budgetBytes)
     return offers;
   // Few are planned, and none that cannot fit: a refusal is not to take long.
-  if (auto planned = Search(request, base, options).anyRounding())
-    offers.push_back({Allowed::rounding, planned->variant.text(),
-                      planned->bytes, planned->seconds});
+  Search search(request, base, micro, options);
+  auto offer = [&](int64_t count) {
+    if (auto planned = search.any(count))
+      offers.push_back({planned->needs, planned->variant.text(), planned->bytes,
+                        planned->seconds});
+  };
+  if (request.allowed == Allowed::exact)
+    offer(1);
+  if (!micro.counts().empty())
+    if (int64_t most = micro.counts().back();
+        micro.of(most)->how.needs > request.allowed)
+      offer(most);
   return offers;
 }

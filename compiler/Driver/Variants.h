@@ -1,15 +1,17 @@
 //===- Variants.h - ways to compute one training step -----------*- C++ -*-===//
 //
-// The exact step, and steps that differ from it in rounding, where the user
-// allows it. Which there are depends on the model alone, and each has its own
-// ladder of plans; the fastest plan that fits is taken over all of them. So a
-// larger budget is never slower, and allowing more never is either.
+// The exact step, and steps that differ from it in rounding or in meaning,
+// where the user allows it. Which there are depends on the model alone, and
+// each has its own ladder of plans; the fastest plan that fits is taken over
+// all of them. So a larger budget is never slower, and allowing more never is
+// either.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef COMPILER_DRIVER_VARIANTS_H
 #define COMPILER_DRIVER_VARIANTS_H
 
+#include "compiler/Driver/MicroBatches.h"
 #include "compiler/Driver/RunPhases.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -27,13 +29,16 @@ llvm::StringRef allowedWord(Allowed allowed);
 
 /// One way to compute the step.
 struct StepVariant {
+  /// Micro-batches that the batch is cut in.
+  int64_t micro = 1;
   /// Parts that the rows of the loss are cut in.
   int64_t chunks = 1;
   /// What waits for the backward pass is kept in bf16.
   bool narrow = false;
 
-  bool isExact() const { return chunks == 1 && !narrow; }
-  /// `loss in 8 chunks, saved values in bf16`; empty for the exact one.
+  bool isExact() const { return micro == 1 && chunks == 1 && !narrow; }
+  /// `4 micro-batches, loss in 8 chunks, saved values in bf16`; empty for the
+  /// exact one.
   std::string text() const;
 };
 
@@ -56,12 +61,14 @@ struct PlannedVariant {
 /// that `allowed` takes in. The fastest that fits comes back, the exact one
 /// before others; where none fits, the one that takes least.
 PlannedVariant planVariants(const CompileRequest &request, mlir::ModuleOp base,
-                            const PipelineOptions &options, Allowed allowed);
+                            MicroBatches &micro, const PipelineOptions &options,
+                            Allowed allowed);
 
-/// For each class that is not allowed: a plan that fits with it, where one was
-/// found. The fastest may be another one. `missed`: how the budget was missed.
+/// Plans that fit with more allowed, where some were found: without and with
+/// micro-batches. The fastest may be another one. `missed`: how the budget was
+/// missed.
 std::vector<Offer> offersBeyond(const CompileRequest &request,
-                                mlir::ModuleOp base,
+                                mlir::ModuleOp base, MicroBatches &micro,
                                 const PipelineOptions &options,
                                 const PhasesOutcome &missed);
 

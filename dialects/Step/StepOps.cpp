@@ -395,7 +395,7 @@ static LogicalResult verifyAliases(LaunchOp op, tile::KernelOp kernel) {
         overlaps =
             written.getEnd(turn) - written.getBytes() < other.getEnd(turn) &&
             other.getEnd(turn) - other.getBytes() < written.getEnd(turn);
-      if (!overlaps || (written == other && tile::mayShareBytes(kernel, j, i)))
+      if (!overlaps || (written == other && tile::mayUpdateBytes(kernel, j, i)))
         continue;
       return op.emitOpError("writes buffer ")
              << i << " to " << written << ", which overlaps buffer " << j

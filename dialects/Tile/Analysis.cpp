@@ -107,27 +107,63 @@ static bool isUsedInPlace(Value tile,
   return true;
 }
 
-bool tarn::tile::mayShareBytes(KernelOp kernel, unsigned read,
-                               unsigned written) {
+// The one store to a buffer that may lie where `read` does, as far as types
+// say.
+static StoreOp storeOver(KernelOp kernel, unsigned read, unsigned written) {
   MemRefType from = kernel.getBufferType(read);
   MemRefType to = kernel.getBufferType(written);
   if (kernel.getBufferAccess(read) != Access::Read ||
       kernel.getBufferAccess(written) != Access::Write ||
       from.getShape() != to.getShape() ||
       from.getElementTypeBitWidth() != to.getElementTypeBitWidth() ||
-      !kernel.getBuffer(written).hasOneUse() || !isElementwise(kernel))
-    return false;
-  auto store = dyn_cast<StoreOp>(*kernel.getBuffer(written).user_begin());
-  if (!store)
+      !kernel.getBuffer(written).hasOneUse())
+    return {};
+  return dyn_cast<StoreOp>(*kernel.getBuffer(written).user_begin());
+}
+
+static bool isSamePlace(LoadOp load, StoreOp store) {
+  return load && load.getMixedPositions() == store.getMixedPositions() &&
+         load.getTileDims() == store.getTileDims() &&
+         load.getTileType().getShape() == store.getTileType().getShape();
+}
+
+bool tarn::tile::mayShareBytes(KernelOp kernel, unsigned read,
+                               unsigned written) {
+  StoreOp store = storeOver(kernel, read, written);
+  if (!store || !isElementwise(kernel))
     return false;
   llvm::SmallPtrSet<Operation *, 16> seen;
   for (Operation *user : kernel.getBuffer(read).getUsers()) {
     auto load = dyn_cast<LoadOp>(user);
-    if (!load || load.getMixedPositions() != store.getMixedPositions() ||
-        load.getTileDims() != store.getTileDims() ||
-        load.getTileType().getShape() != store.getTileType().getShape() ||
-        !isUsedInPlace(load, seen))
+    if (!isSamePlace(load, store) || !isUsedInPlace(load, seen))
       return false;
   }
   return true;
+}
+
+bool tarn::tile::mayUpdateBytes(KernelOp kernel, unsigned read,
+                                unsigned written) {
+  if (mayShareBytes(kernel, read, written))
+    return true;
+  StoreOp store = storeOver(kernel, read, written);
+  Block *body = &kernel.getBody().front();
+  if (!store || store->getBlock() != body ||
+      !kernel.getBuffer(read).hasOneUse())
+    return false;
+  for (unsigned dim = 0; dim != kernel.getGridRank(); ++dim)
+    if (kernel.isSequential(dim))
+      return false;
+  auto load = dyn_cast<LoadOp>(*kernel.getBuffer(read).user_begin());
+  if (!isSamePlace(load, store) || load->getBlock() != body)
+    return false;
+  Operation *op = load;
+  while (op->hasOneUse()) {
+    op = *op->user_begin();
+    if (op == store)
+      return true;
+    if (op->getBlock() != body || op->getNumResults() != 1 ||
+        !isa<arith::ArithDialect, math::MathDialect>(op->getDialect()))
+      return false;
+  }
+  return false;
 }

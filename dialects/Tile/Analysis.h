@@ -122,6 +122,13 @@ mlir::FailureOr<PredicateBounds> buildPredicateBounds(mlir::OpBuilder &builder,
 /// scratch, or load an element again after they stored it.
 bool mayShareBytes(KernelOp kernel, unsigned read, unsigned written);
 
+/// The same for a state and its next value, which no scratch is made of: also
+/// where the kernel does other things besides, as long as the one tile that it
+/// loads of `read` goes element by element into the one that it stores to
+/// `written`, at the same place, and nowhere else. So does a sum that a product
+/// is added to.
+bool mayUpdateBytes(KernelOp kernel, unsigned read, unsigned written);
+
 } // namespace tarn::tile
 
 #endif // DIALECTS_TILE_ANALYSIS_H

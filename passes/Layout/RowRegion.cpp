@@ -9,7 +9,6 @@
 
 #include "passes/Layout/RowRegion.h"
 
-#include "dialects/Tarn/TarnOps.h"
 #include "passes/Train/Roles.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -86,10 +85,9 @@ private:
 
 } // namespace
 
-/// Whether an op's body looks at the position along a loop: then a part of it
-/// is not the same op with fewer rows. Views have no body.
-static bool looksAt(IndexedOp op, unsigned loop) {
-  if (op.getTileKind() == TileKind::view)
+bool tarn::looksAtPosition(IndexedOp op, unsigned loop) {
+  if (op.getTileKind() != TileKind::elementwise &&
+      op.getTileKind() != TileKind::reduction)
     return false;
   Block scratch;
   OpBuilder b(op->getContext());
@@ -136,9 +134,7 @@ memberTies(IndexedOp op, ArrayRef<int64_t> rowDims, bool &isSum) {
   for (int64_t dim : ties->results)
     if ((dim < 0) != isSum)
       return std::nullopt;
-  TileKind tile = op.getTileKind();
-  if ((tile == TileKind::elementwise || tile == TileKind::reduction) &&
-      looksAt(op, *loop))
+  if (looksAtPosition(op, *loop))
     return std::nullopt;
   return ties;
 }
@@ -163,7 +159,7 @@ static std::optional<RowTies> remake(Value value, unsigned dim,
   if (maps.size() != op->getNumOperands() + 1)
     return std::nullopt;
   std::optional<unsigned> loop = loopAt(maps.back(), dim);
-  if (!loop || looksAt(indexed, *loop))
+  if (!loop || looksAtPosition(indexed, *loop))
     return std::nullopt;
   std::optional<RowTies> ties = tiesOf(indexed, *loop);
   // Numbers per row are read as they lie, not made of others.

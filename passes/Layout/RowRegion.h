@@ -3,6 +3,8 @@
 #ifndef PASSES_LAYOUT_ROWREGION_H
 #define PASSES_LAYOUT_ROWREGION_H
 
+#include "dialects/Tarn/TarnOps.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <optional>
@@ -51,6 +53,10 @@ llvm::SmallVector<mlir::Operation *> findRowProducts(mlir::func::FuncOp);
 std::optional<RowRegion> findRowRegion(mlir::Operation *product,
                                        std::string &reason,
                                        mlir::Operation *&at);
+
+/// Whether an op's body looks at the position along a loop: then a part of it
+/// is not the same op with fewer rows. False for ops without a body.
+bool looksAtPosition(graph::IndexedOp op, unsigned loop);
 
 /// How an op can be run for a part of dim `dim` of its result `value`, where
 /// running it again costs next to nothing; else nothing.

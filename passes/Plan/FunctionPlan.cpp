@@ -99,7 +99,7 @@ bool FunctionPlan::mayReplace(Value root, unsigned argument) {
   for (auto [i, input] : llvm::enumerate(cluster.getInputs()))
     if (throughReshapes(input) == old &&
         (bytesOf(input.getType()) != bytesOf(old.getType()) ||
-         !tile::mayShareBytes(kernel, i, cluster.getInputs().size() + output)))
+         !tile::mayUpdateBytes(kernel, i, cluster.getInputs().size() + output)))
       return false;
   return true;
 }
@@ -126,15 +126,16 @@ LogicalResult FunctionPlan::placeArguments() {
       addHome(argument, state.sliceOf(role, name), -1, name, role, false);
       continue;
     }
-    // Micro-batches lie one after the other in the input.
-    int64_t stride = turns > 1 ? bytes : 0;
+    // Micro-batches lie one after the other in the input, unless each sees all.
+    bool isWhole = bool(function.getArgAttr(i, "tarn.whole"));
+    int64_t stride = turns > 1 && !isWhole ? bytes : 0;
     if (stride % 64 != 0)
       return function.emitError()
              << "a micro-batch of the input `" << name << "` has " << bytes
              << " bytes, which is no multiple of 64";
     addHome(argument, slice(Space::Input, inputBytes, bytes, stride), -1, name,
             role, false);
-    inputBytes += aligned(bytes * turns);
+    inputBytes += aligned(isWhole ? bytes : bytes * turns);
   }
   for (auto constant : function.getBody().front().getOps<graph::ConstantOp>()) {
     auto offset = constant->getAttrOfType<IntegerAttr>("tarn.constant_offset");

@@ -16,11 +16,16 @@ using step::SliceAttr;
 using step::Space;
 
 /// The input of all micro-batches as callers see it: one tensor with one more
-/// dim.
-static Type stacked(Type type, int64_t turns) {
+/// dim, where they are not parts of one.
+static Type stacked(Type type, int64_t turns, IntegerAttr parts) {
   auto tensor = cast<RankedTensorType>(type);
-  SmallVector<int64_t> shape{turns};
+  SmallVector<int64_t> shape;
+  int64_t of = parts ? parts.getInt() : 1;
+  if (turns != of)
+    shape.push_back(turns / of);
   llvm::append_range(shape, tensor.getShape());
+  if (parts)
+    shape[turns != of] *= of;
   return tensor.clone(shape);
 }
 
@@ -41,7 +46,12 @@ void FunctionPlan::emitNames() {
     const Home &home = homes.find(argument)->second;
     Type type = argument.getType();
     bind(home.name, home.role, wholeOf(home.slice, turns),
-         home.slice.getStride() ? stacked(type, turns) : type, home.loc);
+         home.slice.getStride()
+             ? stacked(type, turns,
+                       function.getArgAttrOfType<IntegerAttr>(
+                           argument.getArgNumber(), "tarn.parts"))
+             : type,
+         home.loc);
   }
   ArgumentIndex arguments(function);
   for (const Result &result : results) {

@@ -513,11 +513,17 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
              b.getNamedAttr("rungs", b.getArrayAttr(table))}));
   }
 
+  static int64_t turnsOf(func::FuncOp owner) {
+    return owner->getAttrOfType<IntegerAttr>("tarn.accumulate").getInt();
+  }
+
   /// Seconds of what runs once beside the repeated part of a step.
   double secondsBeside(const CostModel &costs) {
     double seconds = 0;
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function->hasAttr("tarn.micro"))
+      if (function->hasAttr("tarn.micro") &&
+          function->getAttr("tarn.kind") ==
+              StringAttr::get(&getContext(), "train"))
         for (auto cluster :
              function.getBody().front().getOps<graph::ClusterOp>())
           if (auto kernel =
@@ -585,6 +591,15 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     return success();
   }
 
+  /// The function that runs this one in a repeat, or itself.
+  func::FuncOp ownerOf(func::FuncOp function) {
+    for (auto owner : getOperation().getOps<func::FuncOp>())
+      if (auto name = owner->getAttrOfType<FlatSymbolRefAttr>("tarn.micro"))
+        if (name.getValue() == function.getName())
+          return owner;
+    return function;
+  }
+
   void runOnOperation() override {
     FailureOr<StateLayout> state = layoutStates(getOperation());
     if (failed(state))
@@ -593,31 +608,28 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     OpBuilder b(getOperation());
     // Every function's spaces count: evaluation runs between steps.
     func::FuncOp chosen;
-    int64_t turns = 1, floor = 0;
+    int64_t chosenTurns = 1, floor = 0;
     // Of the step, and the most of any other function.
     int64_t stepInput = 0, stepOutput = 0, input = 0, output = 0;
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       auto kind = function->getAttrOfType<StringAttr>("tarn.kind");
       if (!kind)
         continue;
-      bool micro = kind.getValue() == "micro";
-      if (micro)
-        for (auto step : getOperation().getOps<func::FuncOp>())
-          if (auto name = step->getAttrOfType<FlatSymbolRefAttr>("tarn.micro"))
-            if (name.getValue() == function.getName())
-              turns =
-                  step->getAttrOfType<IntegerAttr>("tarn.accumulate").getInt();
-      FunctionPlan plan(function, *state, b, micro ? turns : 1);
+      // Of a micro-batch, the function that runs it.
+      func::FuncOp owner = ownerOf(function);
+      int64_t turns = owner == function ? 1 : turnsOf(owner);
+      FunctionPlan plan(function, *state, b, turns);
       if (failed(plan.plan()))
         return signalPassFailure();
-      bool isStep = micro || (kind.getValue() == "train" &&
-                              !function->hasAttr("tarn.micro"));
-      if (isStep)
+      bool trains = owner->getAttr("tarn.kind") == b.getStringAttr("train");
+      if (trains && !function->hasAttr("tarn.micro")) {
         chosen = function;
-      else
+        chosenTurns = turns;
+      } else {
         floor = std::max(floor, plan.arenaBytes);
+      }
       // The runtime's input, output and arena are as large as any needs.
-      if (kind.getValue() == "train" || micro) {
+      if (trains) {
         stepInput += plan.inputBytes;
         stepOutput += plan.outputBytes;
       }
@@ -628,7 +640,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     if (chosen && !chosen.getBody().front().getOps<step::MoveStartOp>().empty())
       return;
     int64_t others = state->bytes() + constants + input + output;
-    if (chosen && failed(choose(chosen, *state, turns, others, floor)))
+    if (chosen && failed(choose(chosen, *state, chosenTurns, others, floor)))
       return signalPassFailure();
   }
 };

@@ -3,7 +3,8 @@
 // A forward function with a loss is half of a step. This pass appends the other
 // half to it: gradients, global norm and clip, the optimizer, and the next
 // value of every state. With accumulation the two halves become two functions
-// that meet in accumulators. It leaves precision and order to later phases.
+// that meet in accumulators (Accumulate.cpp). It leaves precision and order to
+// later phases.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,12 +14,10 @@
 #include "dialects/Tarn/TarnOps.h"
 #include "passes/Train/Optimizers.h"
 #include "passes/Train/PathPattern.h"
-#include "passes/Train/Roles.h"
+#include "passes/Train/StepBuilder.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/SymbolTable.h"
-
-#include <numeric>
 
 namespace tarn {
 #define GEN_PASS_DEF_TARNBUILDSTEP
@@ -29,60 +28,6 @@ namespace tarn {
 using namespace mlir;
 using namespace tarn;
 using graph::GradientMath;
-
-namespace {
-
-/// A trained parameter of the function, by argument index.
-struct Trained {
-  unsigned argument;
-  std::string name;
-  Value value;
-  Value gradient;
-};
-
-/// What the optimizer does to a group of parameters.
-struct Group {
-  SmallVector<StringRef> patterns;
-  double decay, rateScale;
-  bool used = false;
-};
-
-/// The optimizer's part of a step, in one function.
-class StepBuilder {
-public:
-  StepBuilder(func::FuncOp function, DictionaryAttr options)
-      : function(function), options(options), builder(returnOf(function)),
-        math(builder, function) {}
-
-  /// Gradients, update and results in one function.
-  LogicalResult build();
-  /// The same over `count` micro-batches: turns the function into the one that
-  /// accumulates and makes a second one that applies.
-  LogicalResult buildAccumulating(int64_t count);
-
-private:
-  LogicalResult findLoss();
-  LogicalResult readGroups();
-  const Group *groupOf(StringRef name);
-  void collectTrained();
-  Value globalNorm();
-  FailureOr<Value> inlineSchedule(Value step);
-  LogicalResult appendUpdate(Value loss);
-  void addState(StringRef name, Value old, Value next, Value finite);
-  void advanceRandomKeys();
-  Value choose(Value finite, Value next, Value old);
-
-  func::FuncOp function;
-  DictionaryAttr options;
-  OpBuilder builder;
-  GradientMath math;
-  unsigned lossResult = 0;
-  Value loss;
-  SmallVector<Trained> trained;
-  SmallVector<Group> groups;
-};
-
-} // namespace
 
 /// The result of role `loss`.
 LogicalResult StepBuilder::findLoss() {
@@ -150,7 +95,7 @@ void StepBuilder::collectTrained() {
 }
 
 /// The square root of the sum of all squared gradients; f32, in the order of
-/// the parameters.
+/// the parameters. What divides them divides it.
 Value StepBuilder::globalNorm() {
   Value sum;
   for (Trained &t : trained) {
@@ -160,7 +105,8 @@ Value StepBuilder::globalNorm() {
     Value squares = math.sum(math.mul(g, g), dims);
     sum = sum ? math.add(sum, squares) : squares;
   }
-  return math.make<graph::SqrtOp>(sum);
+  Value norm = math.make<graph::SqrtOp>(sum);
+  return divisor ? math.div(norm, divisor) : norm;
 }
 
 /// The rate at `step` (i32, rank 0; 1 at the first update).
@@ -229,10 +175,16 @@ LogicalResult StepBuilder::appendUpdate(Value lossValue) {
   Value finite = math.make<graph::AndOp>(
       math.make<graph::IsFiniteOp>(math.cast(lossValue, f32)),
       math.make<graph::IsFiniteOp>(norm));
+  // One number scales what was added up and clips it: no gradient is written
+  // between.
+  Value factor = divisor ? math.div(math.like(divisor, 1), divisor) : Value();
   if (double clip = numberOf(options, "clip", 0); clip > 0) {
-    Value factor = math.make<graph::MinOp>(
+    Value clipped = math.make<graph::MinOp>(
         math.div(math.like(norm, clip), math.offset(norm, 1e-6)),
         math.like(norm, 1));
+    factor = divisor ? math.div(clipped, divisor) : clipped;
+  }
+  if (factor)
     for (Trained &t : trained) {
       Value g = math.widen(t.gradient);
       auto type = graph::tensorType(g);
@@ -241,7 +193,6 @@ LogicalResult StepBuilder::appendUpdate(Value lossValue) {
                                              type, factor, ArrayRef<int64_t>());
       t.gradient = math.mul(g, over);
     }
-  }
 
   Value oldStep = addArgument(function, "optimizer", "optimizer.step",
                               RankedTensorType::get({}, builder.getI32Type()));
@@ -325,133 +276,6 @@ LogicalResult StepBuilder::build() {
   return success();
 }
 
-/// Adds the value of an accumulator to it.
-static void accumulate(func::FuncOp function, GradientMath &math,
-                       StringRef name, Value value) {
-  Value old = addArgument(function, "accumulator", name, value.getType());
-  addResult(function, "accumulator", name, math.add(old, value));
-}
-
-/// Micro-batches lie one after the other in an input, and every slice of memory
-/// starts at a multiple of 64 bytes.
-static LogicalResult verifyMicroBatches(func::FuncOp function) {
-  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
-    if (argumentRole(function, i) != "input")
-      continue;
-    auto tensor = cast<RankedTensorType>(type);
-    int64_t bytes = tensor.getNumElements() *
-                    llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
-    if (bytes % 64 == 0)
-      continue;
-    InFlightDiagnostic error =
-        emitError(function.getArgument(i).getLoc())
-        << "with `accumulate`, a micro-batch takes a multiple of 64 bytes; `"
-        << argumentName(function, i) << "` has " << bytes;
-    error.attachNote(function.getLoc())
-        << "choose dimensions of which the product is a multiple of "
-        << 64 / std::gcd<int64_t>(64, bytes / tensor.getNumElements());
-    return error;
-  }
-  return success();
-}
-
-LogicalResult StepBuilder::buildAccumulating(int64_t count) {
-  if (failed(findLoss()) || failed(verifyMicroBatches(function)))
-    return failure();
-  collectTrained();
-  std::string stepName = function.getName().str();
-  Type f32 = builder.getF32Type();
-  auto scalar = RankedTensorType::get({}, f32);
-
-  // The step that applies: parameters and accumulators in, everything out.
-  auto module = function->getParentOfType<ModuleOp>();
-  OpBuilder outer(function->getContext());
-  outer.setInsertionPointAfter(function);
-  auto apply = func::FuncOp::create(outer, function.getLoc(), stepName,
-                                    outer.getFunctionType({}, {}));
-  outer.setInsertionPointToStart(apply.addEntryBlock());
-  func::ReturnOp::create(outer, function.getLoc());
-  for (NamedAttribute attribute : function->getDiscardableAttrs())
-    apply->setAttr(attribute.getName(), attribute.getValue());
-  apply->removeAttr("tarn.train");
-  SymbolTable::setSymbolName(function, stepName + "_micro");
-  function->setAttr("tarn.kind", builder.getStringAttr("micro"));
-  function->removeAttr("tarn.train");
-  apply->setAttr("tarn.micro", FlatSymbolRefAttr::get(function));
-  apply->setAttr("tarn.accumulate", builder.getI64IntegerAttr(count));
-  StepBuilder applier(apply, options);
-
-  // A loss that is a ratio is a sum over a count, both added up; any other
-  // counts once per micro-batch.
-  Value sum = loss, number;
-  if (auto ratio = loss.getDefiningOp<graph::RatioOp>()) {
-    sum = ratio.getSum();
-    number = ratio.getCount();
-  } else {
-    number = math.like(loss, 1);
-  }
-  SmallVector<Value> targets, gradients;
-  for (Trained &t : trained)
-    targets.push_back(t.value);
-  if (failed(differentiate(builder, sum, targets, gradients)))
-    return failure();
-
-  // Results of the micro-batch become sums; the loss and metrics first.
-  func::ReturnOp ret = returnOf(function);
-  struct Sum {
-    std::string role, name, accumulator;
-  };
-  SmallVector<Sum> sums;
-  for (int i = function.getNumResults() - 1; i >= 0; --i) {
-    StringRef role = resultRole(function, i);
-    if (role != "loss" && role != "metric")
-      continue;
-    Value value = unsigned(i) == lossResult ? sum : ret.getOperand(i);
-    std::string name = resultName(function, i).str();
-    sums.push_back({role.str(), name, "accumulator." + name});
-    ret.getOperandsMutable().erase(i);
-    (void)function.eraseResult(i);
-    accumulate(function, math, sums.back().accumulator, math.cast(value, f32));
-  }
-  accumulate(function, math, "accumulator.count", math.cast(number, f32));
-  for (auto [t, gradient] : llvm::zip(trained, gradients))
-    accumulate(function, math, t.name + ".grad", math.widen(gradient));
-  advanceRandomKeys();
-
-  // The applying side.
-  GradientMath &m = applier.math;
-  auto take = [&](StringRef name, RankedTensorType type) {
-    Value value = addArgument(apply, "accumulator", name, type);
-    // Ready for the next step; this happens whether or not it is applied.
-    addResult(apply, "accumulator", name, m.like(value, 0));
-    return value;
-  };
-  Value total = take("accumulator.count", scalar);
-  Value divisor = m.make<graph::MaxOp>(total, m.like(total, 1));
-  Value meanLoss;
-  for (const Sum &s : llvm::reverse(sums)) {
-    Value value = take(s.accumulator, scalar);
-    Value mean =
-        s.role == "loss" ? m.div(value, divisor) : m.scale(value, 1.0 / count);
-    if (s.role == "loss")
-      meanLoss = mean;
-    addResult(apply, s.role, s.name, mean);
-  }
-  for (const Trained &t : trained) {
-    auto type = graph::tensorType(t.value);
-    Value parameter = addArgument(apply, "parameter", t.name, type);
-    Value added = take(t.name + ".grad", type.clone(f32));
-    Value over = type.getRank() == 0
-                     ? divisor
-                     : m.make<graph::BroadcastOp>(type.clone(f32), divisor,
-                                                  ArrayRef<int64_t>());
-    applier.trained.push_back(
-        {apply.getNumArguments() - 2, t.name, parameter, m.div(added, over)});
-  }
-  (void)module;
-  return applier.appendUpdate(meanLoss);
-}
-
 namespace {
 
 struct BuildStep : tarn::impl::TarnBuildStepBase<BuildStep> {
@@ -460,6 +284,11 @@ struct BuildStep : tarn::impl::TarnBuildStepBase<BuildStep> {
     SmallVector<func::FuncOp> schedules;
     for (auto function :
          llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
+      if (auto parts = function->getAttrOfType<IntegerAttr>("tarn.cut")) {
+        function->removeAttr("tarn.cut");
+        if (failed(StepBuilder(function, {}).buildMeans(parts.getInt())))
+          return signalPassFailure();
+      }
       auto options = function->getAttrOfType<DictionaryAttr>("tarn.train");
       if (!options)
         continue;

@@ -184,7 +184,7 @@ void Emitter::findStored() {
 void Emitter::findShared() {
   for (unsigned i = 0; i != kernel.getNumBuffers(); ++i)
     for (unsigned j = 0; j != kernel.getNumBuffers(); ++j)
-      if (tile::mayShareBytes(kernel, i, j)) {
+      if (tile::mayUpdateBytes(kernel, i, j)) {
         shared.insert(i);
         shared.insert(j);
       }

@@ -322,6 +322,40 @@ TEST_F(AnalysisTest, BuffersThatMayShareBytes) {
 )",
                        "%b", "[%i, 0]"));
   EXPECT_FALSE(mayShareBytes(kernel, 0, 3));
+  EXPECT_FALSE(mayUpdateBytes(kernel, 0, 3));
+}
+
+TEST_F(AnalysisTest, SumsThatAProductIsAddedTo) {
+  auto add = [](const char *extra, const char *value) {
+    return std::string(R"(
+tile.kernel @k(%x: memref<64x8xf32>, %w: memref<8x16xf32>,
+               %old: memref<64x16xf32>, %new: memref<64x16xf32>)
+    access ["read", "read", "read", "write"] grid (%i = 64 by 32) {
+  %zero = arith.constant dense<0.0> : tensor<32x16xf32>
+  %a = tile.load %x[%i, 0] : memref<64x8xf32> -> tensor<32x8xf32>
+  %b = tile.load %w[0, 0] : memref<8x16xf32> -> tensor<8x16xf32>
+  %p = tile.dot %a, %b, %zero : tensor<32x8xf32>, tensor<8x16xf32> -> tensor<32x16xf32>
+  %o = tile.load %old[%i, 0] : memref<64x16xf32> -> tensor<32x16xf32>
+  %s = arith.addf %o, %p : tensor<32x16xf32>
+)") + extra +
+           "tile.store " + value +
+           R"(, %new[%i, 0] : tensor<32x16xf32>, memref<64x16xf32>
+  tile.return
+})";
+  };
+  KernelOp kernel = load(add("", "%s"));
+  EXPECT_TRUE(mayUpdateBytes(kernel, 2, 3));
+  EXPECT_FALSE(mayShareBytes(kernel, 2, 3));
+  EXPECT_FALSE(mayUpdateBytes(kernel, 0, 3));
+  // Something else needs the old tile, maybe later.
+  kernel = load(add("%t = arith.mulf %o, %s : tensor<32x16xf32>\n", "%t"));
+  EXPECT_FALSE(mayUpdateBytes(kernel, 2, 3));
+  kernel = load(add(R"(
+  %m = tile.reduce max %s axis 1 : tensor<32x16xf32>
+  %t = tile.broadcast %m axis 1 : tensor<32xf32> -> tensor<32x16xf32>
+)",
+                    "%t"));
+  EXPECT_FALSE(mayUpdateBytes(kernel, 2, 3));
 }
 
 } // namespace
