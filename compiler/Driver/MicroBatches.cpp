@@ -60,10 +60,9 @@ void MicroBatches::findDim() {
     if (!isFirst || extent < 2)
       continue;
     dim = name;
-    if (std::unique_ptr<Cut> cut = make(least)) {
-      made[least] = std::move(cut);
+    madeFor = 0;
+    if (of(least))
       return;
-    }
   }
   dim.clear();
 }
@@ -81,17 +80,19 @@ const std::vector<int64_t> &MicroBatches::counts() {
       count = rows;
     while (rows % count != 0)
       ++count;
-    if ((known->empty() || known->back() < count) && of(count))
+    if (known->empty() || known->back() < count)
       known->push_back(count);
   }
   return *known;
 }
 
 const MicroBatches::Cut *MicroBatches::of(int64_t count) {
-  auto [found, isNew] = made.try_emplace(count);
-  if (isNew)
-    found->second = make(count);
-  return found->second.get();
+  if (madeFor != count) {
+    made.reset();
+    made = make(count);
+    madeFor = count;
+  }
+  return made.get();
 }
 
 /// Says what was done to a step, for reports.

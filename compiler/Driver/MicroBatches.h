@@ -36,7 +36,8 @@ public:
   /// How many micro-batches are worth a try, increasing; empty where the batch
   /// can't be cut. Depends on the model alone.
   const std::vector<int64_t> &counts();
-  /// The step as so many micro-batches; null where it can't be.
+  /// The step as so many micro-batches; null where it can't be. Valid until
+  /// asked for another number.
   const Cut *of(int64_t count);
 
 private:
@@ -52,7 +53,8 @@ private:
   std::string dim;                         ///< the symbolic dim of rows
   std::map<std::string, int64_t> shape;
   std::optional<std::vector<int64_t>> known;
-  std::map<int64_t, std::unique_ptr<Cut>> made;
+  int64_t madeFor = 0;
+  std::unique_ptr<Cut> made;
 };
 
 } // namespace tarn

@@ -247,8 +247,9 @@ PlannedVariant tarn::planVariants(const CompileRequest &request, ModuleOp base,
     return best;
   best = search.others(std::move(best), 1);
   for (int64_t count : micro.counts())
-    if (micro.of(count)->how.needs <= allowed && !isOver())
-      best = search.others(std::move(best), count);
+    if (const MicroBatches::Cut *cut = micro.of(count))
+      if (cut->how.needs <= allowed && !isOver())
+        best = search.others(std::move(best), count);
   return best;
 }
 
@@ -270,9 +271,11 @@ std::vector<Offer> tarn::offersBeyond(const CompileRequest &request,
   };
   if (request.allowed == Allowed::exact)
     offer(1);
-  if (!micro.counts().empty())
-    if (int64_t most = micro.counts().back();
-        micro.of(most)->how.needs > request.allowed)
-      offer(most);
+  for (int64_t count : llvm::reverse(micro.counts()))
+    if (const MicroBatches::Cut *cut = micro.of(count)) {
+      if (cut->how.needs > request.allowed)
+        offer(count);
+      break;
+    }
   return offers;
 }
