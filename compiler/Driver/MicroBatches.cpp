@@ -117,7 +117,7 @@ static void note(func::FuncOp function, const BatchCut &cut, int64_t count,
 /// needs no more than the step does: they take their share of the same memory.
 void MicroBatches::cutEvaluations(ModuleOp parts, Allowed allowed,
                                   int64_t count,
-                                  std::vector<std::string> &names) {
+                                  std::map<std::string, BatchCut> &cuts) {
   Builder b(parts.getContext());
   for (auto part : parts.getOps<func::FuncOp>()) {
     auto full = whole->lookupSymbol<func::FuncOp>(part.getName());
@@ -127,7 +127,7 @@ void MicroBatches::cutEvaluations(ModuleOp parts, Allowed allowed,
     if (!cut || cut->needs > allowed)
       continue;
     part->setAttr("tarn.cut", b.getI64IntegerAttr(count));
-    names.push_back(part.getName().str());
+    cuts.emplace(part.getName().str(), *cut);
   }
 }
 
@@ -155,8 +155,8 @@ std::unique_ptr<MicroBatches::Cut> MicroBatches::make(int64_t count) {
   options.set("accumulate", b.getI64IntegerAttr(count * already));
   options.set("parts", b.getUnitAttr());
   part->setAttr("tarn.train", options.getDictionary(part.getContext()));
-  std::vector<std::string> names{part.getName().str()};
-  cutEvaluations(*module, cut->needs, count, names);
+  std::map<std::string, BatchCut> cuts{{part.getName().str(), *cut}};
+  cutEvaluations(*module, cut->needs, count, cuts);
   if (runPhases(request, *module, Phase::Graph, Phase::Train, {},
                 /*isFinal=*/false)
           .status != CompileStatus::success)
@@ -166,11 +166,11 @@ std::unique_ptr<MicroBatches::Cut> MicroBatches::make(int64_t count) {
   result->how = *cut;
   result->module = OwningOpRef<ModuleOp>(base.clone());
   ModuleOp into = *result->module;
-  for (const std::string &name : names) {
+  for (const auto &[name, how] : cuts) {
     auto old = into.lookupSymbol<func::FuncOp>(name);
     auto apply = module->lookupSymbol<func::FuncOp>(name);
     auto micro = module->lookupSymbol<func::FuncOp>(name + "_micro");
-    note(micro, *cut, count, dim + "=" + std::to_string(fewer[dim]));
+    note(micro, how, count, dim + "=" + std::to_string(fewer[dim]));
     if (auto other = into.lookupSymbol<func::FuncOp>(name + "_micro"))
       other.erase();
     for (func::FuncOp function : {micro, apply})

@@ -44,7 +44,7 @@ private:
   void findDim();
   std::unique_ptr<Cut> make(int64_t count);
   void cutEvaluations(mlir::ModuleOp parts, Allowed allowed, int64_t count,
-                      std::vector<std::string> &names);
+                      std::map<std::string, BatchCut> &cuts);
 
   const CompileRequest &request;
   mlir::ModuleOp base;

@@ -14,16 +14,21 @@ def TarnBuildStep : Pass<"tarn-build-step", "::mlir::ModuleOp"> {
     next value of every state. All updates are predicated on the result
     `finite`. With `accumulate` above 1 the function is split in two: a `micro`
     function that adds gradients, loss and counts of one micro-batch into
-    accumulators, and the step that applies them.
+    accumulators, and the step that applies them. With the option `parts` the
+    micro-batches are parts of one batch: draws that are marked `tarn.part` are
+    parts of one draw, a result that is marked `tarn.adds` is the sum over
+    micro-batches, and random keys go on once a step. A function with `tarn.cut`
+    that only has a loss and metrics is split in the same way.
 
     When: phase train, on a forward graph in which calls are inlined.
 
-    Example: see test/passes/Train/build-step.mlir.
+    Example: see test/passes/Train/build-step.mlir, accumulate-parts.mlir.
 
     Limits: the loss is a rank-0 float. Ops without a gradient are an error at
     their source line.
 
-    Numerics: exact (the forward graph is unchanged).
+    Numerics: exact (the forward graph is unchanged); with `parts` or `tarn.cut`,
+    rounding or meaning, as whoever set them has to find out and to note.
   }];
   let dependentDialects = ["::tarn::graph::TarnDialect"];
 }

@@ -109,7 +109,8 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
   app->add_option(
          "--allow", in.model.allow,
          "beyond exact choices: rounding (the loss in chunks, saved values "
-         "in bf16), meaning (takes in rounding)")
+         "in bf16, micro-batches of the same batch), meaning (rounding, and "
+         "micro-batches under ops that look across the batch)")
       ->delimiter(',')
       ->check(CLI::IsMember({"rounding", "meaning"}))
       ->allow_extra_args(false);

@@ -15,7 +15,10 @@ func.func private @rate(%step: tensor<i32>) -> tensor<f32> {
 // CHECK-SAME: tarn.name = "w.grad"
 // CHECK-SAME: %[[PART:[^:]*]]: tensor<i32> {tarn.name = "accumulator.part", tarn.role = "accumulator"}
 // A draw that all rows share stays whole. The loss is a sum, and has no count.
-// CHECK: tarn.random_uniform %[[KEY]] part %[[PART]] salt = 5 : tensor<16xf32>
+// CHECK: %[[EACH:.*]] = tarn.constant dense<[16, 0]> : tensor<2xi32>
+// CHECK: %[[PARTS:.*]] = tarn.broadcast %[[PART]]
+// CHECK: %[[START:.*]] = tarn.mul %[[PARTS]], %[[EACH]] : tensor<2xi32>
+// CHECK: tarn.random_uniform %[[KEY]] start %[[START]] salt = 5 : tensor<16xf32>
 // CHECK: tarn.random_uniform %[[KEY]] salt = 6 : tensor<f32>
 // CHECK: tarn.add %[[PART]], %{{.*}} : tensor<i32>
 // CHECK-LABEL: func.func @step(
