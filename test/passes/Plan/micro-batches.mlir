@@ -7,6 +7,7 @@
 // CHECK: step.bind "x" role "input" input[0 for 1024] : tensor<16x16xf32>
 // CHECK: step.bind "scale" role "input" input[1024 for 64] : tensor<16xf32>
 // CHECK: step.bind "w.grad" role "accumulator" [[GRAD:.*]] : tensor<16x16xf32>
+// CHECK: step.live "k_dot.{{.*}}" role "activation" arena[{{.*}}] steps(0, 1) turns(4, 3)
 // CHECK: step.repeat 4 {
 // CHECK: step.launch @k_dot{{.*}}(input[0 for 256 stride 256], {{.*}}, [[GRAD]], [[GRAD]])
 // CHECK-NOT: step.copy [[GRAD]]
