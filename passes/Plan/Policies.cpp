@@ -8,10 +8,36 @@
 #include "passes/Plan/FunctionPlan.h"
 #include "passes/Plan/Schedule/Orders.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace mlir;
 using namespace tarn;
+
+/// A kernel that writes over a state which others read again comes last, where
+/// it stands in the way. What can't be played even so keeps all.
+static schedule::Plan playable(const schedule::Graph &graph,
+                               schedule::Plan plan) {
+  schedule::Player player(graph);
+  if (player.play(plan).ended)
+    return plan;
+  std::vector<char> isRead(graph.values.size(), 0);
+  for (const schedule::Task &task : graph.tasks) {
+    for (int value : task.reads)
+      isRead[size_t(value)] = 1;
+    for (const schedule::Form &form : task.forms)
+      for (int value : form.reads)
+        isRead[size_t(value)] = 1;
+  }
+  std::stable_partition(plan.order.begin(), plan.order.end(), [&](int index) {
+    const schedule::Task &task = graph.tasks[size_t(index)];
+    return task.retires.empty() ||
+           llvm::any_of(task.makes, [&](int v) { return isRead[size_t(v)]; });
+  });
+  if (player.play(plan).ended)
+    return plan;
+  return {schedule::givenOrder(graph), {}, {}, {}};
+}
 
 /// Cuts what `isKept` does not name, where the forward pass has read it last
 /// before the backward pass reads it: a loss may be finished late.
@@ -38,7 +64,7 @@ static schedule::Plan cutForward(const KernelGraph &graph,
           int value = *graph.indexOf(result);
           plan.cuts.insert({lastForward[size_t(value)], value});
         }
-  return plan;
+  return playable(graph.graph(), std::move(plan));
 }
 
 schedule::Plan tarn::recomputeAll(const KernelGraph &graph,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What `--allow` buys: the smallest budget that a step fits in with exact choices
-and with rounding allowed, and the modelled seconds of a step at budgets between.
+and with rounding or meaning allowed, and the modelled seconds of a step at budgets between.
 
 Usage: allowances.py [--tarn PATH] [--target DEVICE] [--model FILE] [--shape DIMS]
                      [--set VALUES] [BUDGET ...]
@@ -12,7 +12,8 @@ import re
 import subprocess
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-ALLOWANCES = {"exact": [], "rounding": ["--allow", "rounding"]}
+ALLOWANCES = {name: ["--allow", name] if name != "exact" else []
+              for name in ("exact", "rounding", "meaning")}
 GIB = 1 << 30
 
 
