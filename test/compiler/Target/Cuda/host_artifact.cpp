@@ -1,9 +1,9 @@
 //===- host_artifact.cpp - a CUDA artifact for the host driver ------------===//
 //
 // host-artifact MODEL -o FILE [--target cuda:sm_90a] [--precision fp32]
-//   [--set NAME=VALUE]... [--shape NAME=VALUE]...
+//   [--set NAME=VALUE]... [--shape NAME=VALUE]... [--budget BYTES]
 // Compiles a model like `tarn compile`, but with shared objects of the host's
-// compiler in place of cubins.
+// compiler in place of cubins. With a budget, rounding is allowed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
   cl::opt<std::string> precision("precision");
   cl::list<std::string> set("set", cl::CommaSeparated);
   cl::list<std::string> shape("shape", cl::CommaSeparated);
+  cl::opt<int64_t> budget("budget", cl::init(-1));
   cl::ParseCommandLineOptions(argc, argv);
   test::HostCompiler compiler;
   CompileRequest request;
@@ -36,6 +37,10 @@ int main(int argc, char **argv) {
     if (word.split('=').second.getAsInteger(
             10, request.shape[word.split('=').first.str()]))
       return 2;
+  if (budget >= 0) {
+    request.budgetBytes = budget;
+    request.allowed = Allowed::rounding;
+  }
   request.cudaCompiler = &compiler;
   // The linker of the CPU target empties all options.
   std::string path = output;

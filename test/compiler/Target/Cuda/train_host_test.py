@@ -1,11 +1,11 @@
 """Trains a small GPT-2 on the host driver and compares with the processors.
 
-usage: train_host_test.py FOLDER MODEL DRIVER TARGET PRECISION TOLERANCE [STEPS]
+usage: train_host_test.py FOLDER MODEL DRIVER TARGET PRECISION TOLERANCE [STEPS [BUDGET]]
 
 One artifact holds both targets. The kernels' text, compiled for the host, runs
 on the model of a GPU, through the runtime's graphs, streams and copies, in five
 random orders: every loss is that of the processors within the tolerance, and
-all orders give the same bits.
+all orders give the same bits. Within a budget the step is one of micro-batches.
 """
 
 import json
@@ -17,6 +17,7 @@ import sys
 
 folder, model, driver, target, precision, tolerance = sys.argv[1:7]
 steps = sys.argv[7] if len(sys.argv) > 7 else "20"
+budget = ["--budget", sys.argv[8]] if len(sys.argv) > 8 else []
 tolerance = float(tolerance)
 capability = ".".join(re.search(r"sm_(\d)(\d)", target).groups())
 shutil.rmtree(folder, ignore_errors=True)
@@ -29,7 +30,13 @@ subprocess.run(
     ["host-artifact", model, "-o", "model.art", "--target", "cpu," + target,
      "--precision", precision,
      "--set", "layers=2,width=32,heads=2,context=16,vocab=128,total=20,warmup=4",
-     "--shape", "B=2,T=16"], check=True)
+     "--shape", f"B={16 if budget else 2},T=16", *budget], check=True)
+if budget:
+    said = subprocess.run(["tarn", "inspect", "model.art", "--json"], capture_output=True, text=True,
+                          check=True).stdout
+    for entry in json.loads(said)["targets"]:
+        step = next(f for f in entry["functions"] if f["name"] == "step")
+        assert any(op["op"] == "repeat" for op in step["program"]), "nothing is cut"
 
 
 def train(name, isa, seed):
