@@ -230,8 +230,12 @@ void Comparison::judgeConstant(ConstantOp op, ConstantOp less) {
     fact = Fact::otherBy(op);
     return;
   }
-  double a = HostTensor::fromAttribute(x).data.front(),
-         b = HostTensor::fromAttribute(y).data.front();
+  // One element tells: a splat of the batch's size is not to be spread out.
+  auto number = [](DenseElementsAttr splat) {
+    auto scalar = RankedTensorType::get({}, splat.getElementType());
+    return HostTensor::fromAttribute(splat.resizeSplat(scalar)).data.front();
+  };
+  double a = number(x), b = number(y);
   if (a == b)
     return;
   fact = dim < 0 ? Fact{Fact::scale, -1, a, b, nullptr} : Fact::otherBy(op);
