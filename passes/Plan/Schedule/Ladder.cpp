@@ -284,7 +284,7 @@ void Climb::polishTargets() {
       grain = std::gcd(grain, value.bytes);
   grain = std::max<int64_t>(grain, 1);
   // Trials are cheap in small graphs, where one wrong value shows.
-  int64_t effort = tasks <= 64 ? 10 * forTargets.most : forTargets.of(graph);
+  int64_t effort = tasks <= 64 ? 13 * forTargets.most : forTargets.of(graph);
   std::vector<int64_t> targets;
   for (int i = 0; i <= count; ++i) {
     int64_t target = high - int64_t(double(high - least) * i / count);

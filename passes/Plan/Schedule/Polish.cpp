@@ -87,6 +87,9 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
   std::vector<std::vector<int>> touches(graph.values.size());
   std::vector<int> droppable, parkable;
   size_t tasks = graph.tasks.size();
+  bool hasForms = std::any_of(
+      graph.tasks.begin(), graph.tasks.end(),
+      [](const Task &task) { return !task.forms.empty(); });
   for (size_t t = 0; t != tasks; ++t) {
     for (int value : graph.tasks[t].makes)
       touches[size_t(value)].push_back(int(t));
@@ -138,13 +141,22 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
       }
       moveTask(now.plan.order, from, to);
     } else {
-      if (kind == 8) { // early, or not
+      if (kind == 8 || (kind == 3 && hasForms)) { // early, or not
         Cut cut;
         if (below(2) && !now.plan.early.empty()) {
           cut = now.plan.early[below(now.plan.early.size())];
         } else {
           cut.value = droppable[below(droppable.size())];
           cut.task = int(below(tasks));
+          // Right before a reader, or anywhere.
+          if (hasForms && below(2)) {
+            const std::vector<int> &list = touches[size_t(cut.value)];
+            auto &order = now.plan.order;
+            auto reader = std::find(order.begin(), order.end(),
+                                    list[below(list.size())]);
+            if (reader != order.begin())
+              cut.task = *std::prev(reader);
+          }
         }
         now.plan.early.toggle(cut);
         hurried.push_back(cut);
@@ -218,8 +230,9 @@ void Search::polish(Rung &rung, int64_t target, unsigned turn) {
   target = std::max<int64_t>(target, 1);
   prune(rung);
   restore(rung, target);
-  int64_t part = std::max<int64_t>(left / 3, 1);
-  for (unsigned seed : {1u, 2u, 3u})
-    anneal(rung, target, 3 * turn + seed, part);
+  constexpr unsigned seeds = 4;
+  int64_t part = std::max<int64_t>(left / seeds, 1);
+  for (unsigned seed = 1; seed <= seeds; ++seed)
+    anneal(rung, target, seeds * turn + seed, part);
   prune(rung);
 }

@@ -198,7 +198,7 @@ TEST(Schedule, SmallestPeaksWithFormsAreNearThoseOfBruteForce) {
         withForms(randomGraph(unsigned(1000 + seed), 10), unsigned(seed));
     ASSERT_EQ(graph.check(), "") << seed;
     int64_t exact = bruteForcePeak(graph),
-            found = climb(graph, 0.3).back().peak;
+            found = climb(graph, 1).back().peak;
     ASSERT_GE(found, exact) << seed;
     ASSERT_LE(leastBytes(graph), exact) << seed;
     missed += found > exact;
@@ -208,16 +208,15 @@ TEST(Schedule, SmallestPeaksWithFormsAreNearThoseOfBruteForce) {
 }
 
 TEST(Schedule, IsNearTheSolvedInstances) {
-  size_t solved = 0, far = 0;
+  size_t solved = 0;
   for (const Instance &instance : solvedInstances()) {
     ASSERT_EQ(instance.graph.check(), "") << instance.name;
     std::vector<Rung> rungs = climb(instance.graph);
     for (auto [bytes, seconds] : instance.solved) {
       const Rung *rung = fit(rungs, bytes);
       ASSERT_NE(rung, nullptr) << instance.name << " in " << bytes;
-      EXPECT_LE(rung->seconds, 1.03 * seconds)
+      EXPECT_LE(rung->seconds, 1.02 * seconds)
           << instance.name << " in " << bytes;
-      far += rung->seconds > 1.02 * seconds;
       EXPECT_LE(leastSeconds(instance.graph, bytes).seconds, seconds * 1.001)
           << instance.name << " in " << bytes;
       std::cout << instance.name << " in " << bytes << ": " << rung->seconds
@@ -226,7 +225,6 @@ TEST(Schedule, IsNearTheSolvedInstances) {
     }
   }
   EXPECT_GE(solved, 40u);
-  EXPECT_LE(far, 1u); // transformer-2 in 448: 2.25 %
 }
 
 /// Far from small: the proven gap to any schedule stays below one percent.
