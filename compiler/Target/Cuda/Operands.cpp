@@ -41,7 +41,8 @@ LogicalResult describeTile(tile::LoadOp load, SharedTile &shared) {
     return unsupported(load)
            << "a dot operand that does not span the buffer's contiguous dim";
   shared.contiguousDim = dims[1] == last ? 1 : 0;
-  for (int64_t stride : ArrayRef(denseStrides(buffer)).drop_back())
+  SmallVector<int64_t> strides = denseStrides(buffer);
+  for (int64_t stride : ArrayRef(strides).drop_back())
     if (stride * 2 % 16 != 0)
       return unsupported(load)
              << "a dot operand whose rows are " << stride * 2

@@ -275,9 +275,9 @@ Plan Search::parkFor(const Plan &base, int64_t target) {
   std::erase_if(found, [&](const Idle &idle) {
     return isParked[size_t(idle.value)] != 0;
   });
-  std::stable_sort(
-      found.begin(), found.end(),
-      [](const Idle &x, const Idle &y) { return x.seconds > y.seconds; });
+  std::sort(found.begin(), found.end(), [](const Idle &x, const Idle &y) {
+    return std::pair(-x.seconds, x.value) < std::pair(-y.seconds, y.value);
+  });
   std::vector<int64_t> &bytes = clock.bytes;
   while (true) {
     int step =

@@ -87,9 +87,9 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
   std::vector<std::vector<int>> touches(graph.values.size());
   std::vector<int> droppable, parkable;
   size_t tasks = graph.tasks.size();
-  bool hasForms = std::any_of(
-      graph.tasks.begin(), graph.tasks.end(),
-      [](const Task &task) { return !task.forms.empty(); });
+  bool hasForms =
+      std::any_of(graph.tasks.begin(), graph.tasks.end(),
+                  [](const Task &task) { return !task.forms.empty(); });
   for (size_t t = 0; t != tasks; ++t) {
     for (int value : graph.tasks[t].makes)
       touches[size_t(value)].push_back(int(t));
@@ -152,8 +152,8 @@ void Search::anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort) {
           if (hasForms && below(2)) {
             const std::vector<int> &list = touches[size_t(cut.value)];
             auto &order = now.plan.order;
-            auto reader = std::find(order.begin(), order.end(),
-                                    list[below(list.size())]);
+            auto reader =
+                std::find(order.begin(), order.end(), list[below(list.size())]);
             if (reader != order.begin())
               cut.task = *std::prev(reader);
           }

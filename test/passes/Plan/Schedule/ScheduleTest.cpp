@@ -197,14 +197,13 @@ TEST(Schedule, SmallestPeaksWithFormsAreNearThoseOfBruteForce) {
     Graph graph =
         withForms(randomGraph(unsigned(1000 + seed), 10), unsigned(seed));
     ASSERT_EQ(graph.check(), "") << seed;
-    int64_t exact = bruteForcePeak(graph),
-            found = climb(graph, 1).back().peak;
+    int64_t exact = bruteForcePeak(graph), found = climb(graph, 1).back().peak;
     ASSERT_GE(found, exact) << seed;
     ASSERT_LE(leastBytes(graph), exact) << seed;
     missed += found > exact;
   }
   std::cout << missed << " of " << count << " missed\n";
-  EXPECT_LE(missed, count / 6);
+  EXPECT_LE(missed, count / 12);
 }
 
 TEST(Schedule, IsNearTheSolvedInstances) {
