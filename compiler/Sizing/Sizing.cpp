@@ -36,39 +36,51 @@ std::unique_ptr<Sizing> Sizing::read(ModuleOp module) {
   sizing->found = findLayers(graph);
   sizing->ways = std::make_unique<Parallelism>(graph, sizing->classes);
 
-  // Who reads each parameter, itself or what comes from it alone.
-  DenseMap<Operation *, int64_t> layer;
   for (auto [i, op] : llvm::enumerate(graph.forward))
-    layer[op] = sizing->found.layerOf[i];
+    sizing->layerOf[op] = sizing->found.layerOf[i];
   for (const SizedParameter &parameter : graph.parameters) {
-    auto &readers = sizing->readers.emplace_back();
-    SmallVector<Value> open = {parameter.value};
-    DenseSet<Value> seen;
-    while (!open.empty()) {
-      Value value = open.pop_back_val();
-      if (!seen.insert(value).second)
-        continue;
-      for (Operation *user : value.getUsers()) {
-        auto at = layer.find(user);
-        if (at == layer.end())
-          continue;
-        if (user->getNumResults() > 0 && graph.isWeight(user->getResult(0)))
-          llvm::append_range(open, user->getResults());
-        else
-          readers.insert(at->second);
-      }
-    }
-    if (readers.empty())
-      readers.insert(-1);
+    sizing->readers.push_back(sizing->readersOf(parameter.value));
+    if (sizing->readers.back().empty())
+      sizing->readers.back().insert(-1);
   }
   return sizing;
 }
 
+llvm::SmallSetVector<int64_t, 2> Sizing::readersOf(Value weight) const {
+  llvm::SmallSetVector<int64_t, 2> layers;
+  SmallVector<Value> open = {weight};
+  DenseSet<Value> seen;
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
+    for (Operation *user : value.getUsers()) {
+      auto at = layerOf.find(user);
+      if (at == layerOf.end())
+        continue;
+      if (user->getNumResults() > 0 && step.isWeight(user->getResult(0)))
+        llvm::append_range(open, user->getResults());
+      else
+        layers.insert(at->second);
+    }
+  }
+  return layers;
+}
+
 namespace {
-/// Adds up the stages of a pipeline.
+/// Which layers the stages of a pipeline run. Stages that have one more than
+/// others come late, where fewer micro-batches are under way, but the last one,
+/// which has the loss, is never among them.
 class Stages {
 public:
-  Stages(int64_t count, int64_t layers) : count(count), layers(layers) {}
+  Stages(int64_t count, int64_t layers)
+      : layers(layers), each(layers / count), longer(layers % count),
+        count(count) {}
+  int64_t firstLayer(int64_t stage) const {
+    int64_t behind = stage - (count - 1 - longer);
+    return stage * each + std::clamp<int64_t>(behind, 0, longer);
+  }
+  int64_t endLayer(int64_t stage) const { return firstLayer(stage + 1); }
   /// The stage that a layer runs on; what is before the first layer is on the
   /// first stage, what is behind the last on the last.
   int64_t of(int64_t layer) const {
@@ -76,9 +88,14 @@ public:
       return 0;
     if (layer >= layers)
       return count - 1;
-    return layer / (layers / count);
+    int64_t stage = layer / (each + 1);
+    while (layer >= endLayer(stage))
+      ++stage;
+    return stage;
   }
-  int64_t count, layers;
+
+private:
+  int64_t layers, each, longer, count;
 };
 } // namespace
 
@@ -92,9 +109,9 @@ FailureOr<RankMemory> Sizing::size(const SizeOptions &options) {
       return emitError(step.work.getLoc())
              << "pp=" << mesh.pp
              << " has nothing to split: the model has no layers that repeat";
-    if (found.count % mesh.pp != 0) {
+    if (found.count < mesh.pp) {
       InFlightDiagnostic error = emitError(step.work.getLoc())
-                                 << "pp=" << mesh.pp << " does not divide the "
+                                 << "pp=" << mesh.pp << " is more than the "
                                  << found.count << " layers of the model";
       for (auto [parameter, layer] : llvm::zip(step.parameters, readers))
         if (layer.contains(0)) {
@@ -112,9 +129,8 @@ FailureOr<RankMemory> Sizing::size(const SizeOptions &options) {
   memory.stages.resize(mesh.pp);
   for (auto [i, stage] : llvm::enumerate(memory.stages)) {
     stage.stage = int64_t(i);
-    int64_t each = mesh.pp == 1 ? found.count : found.count / mesh.pp;
-    stage.firstLayer = int64_t(i) * each;
-    stage.endLayer = stage.firstLayer + each;
+    stage.firstLayer = stages.firstLayer(int64_t(i));
+    stage.endLayer = stages.endLayer(int64_t(i));
     // One forward, one backward: a stage has as many micro-batches under way
     // as stages follow it, and itself.
     stage.inFlight = mesh.pp - int64_t(i);
@@ -216,10 +232,18 @@ FailureOr<RankMemory> Sizing::size(const SizeOptions &options) {
     if (saved.recomputed)
       continue;
     if (saved.fromWeights) {
-      // What is made of weights is shared like them.
+      // What is made of weights is shared like them, and lies where they are
+      // read.
       int64_t ranks = shards.expert > 1 ? mesh.dp / mesh.ep : mesh.dp;
-      stage.copies +=
+      double copy =
           options.zero >= 3 ? std::ceil(bytes / double(ranks)) : bytes;
+      llvm::SmallSetVector<int64_t, 2> on;
+      for (int64_t layer : readersOf(saved.value))
+        on.insert(stages.of(layer));
+      if (on.empty())
+        on.insert(stage.stage);
+      for (int64_t reader : on)
+        memory.stages[size_t(reader)].copies += copy;
       continue;
     }
     stage.activations += bytes;

@@ -95,8 +95,11 @@ private:
   Layers found;
   DimClasses classes;
   std::unique_ptr<Parallelism> ways;
-  /// Layers that read each parameter.
+  /// Layers that read a weight, itself or what comes from it alone.
+  llvm::SmallSetVector<int64_t, 2> readersOf(mlir::Value weight) const;
+  /// Of each parameter.
   std::vector<llvm::SmallSetVector<int64_t, 2>> readers;
+  llvm::DenseMap<mlir::Operation *, int64_t> layerOf; ///< of forward ops
 };
 
 } // namespace tarn

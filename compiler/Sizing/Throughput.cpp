@@ -128,6 +128,12 @@ RankWork tarn::workOf(Sizing &sizing, const SizeOptions &options,
   for (const StageBytes &stage : memory.stages)
     states += 2 * (stage.weights + stage.optimizer) + stage.gradients;
   work.updateBytes = states / double(memory.stages.size());
+  if (memory.layers > 0) {
+    int64_t most = 0;
+    for (const StageBytes &stage : memory.stages)
+      most = std::max(most, stage.endLayer - stage.firstLayer);
+    work.stageShare = double(most) / double(memory.layers);
+  }
   work.tokens = sizing.parallelism().tokensOf(options.shard);
   return work;
 }
@@ -139,8 +145,8 @@ double tarn::stepSeconds(const RankWork &work, const CostModel &model,
     seconds += model.estimate(cost, "").seconds;
   double bandwidth = model.device().memory.reached();
   seconds += work.passBytes / bandwidth;
-  // A stage has its share of the work, and waits for stages - 1 others.
-  double stage = seconds / double(stages);
+  // The slowest stage sets the pace; it waits for stages - 1 others.
+  double stage = seconds * work.stageShare;
   return stage * double(microBatches + stages - 1) +
          work.updateBytes / bandwidth;
 }

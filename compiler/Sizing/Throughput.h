@@ -24,6 +24,8 @@ struct RankWork {
   double passBytes = 0, updateBytes = 0;
   /// Tokens (rows of the inputs) of one micro-batch of one data-parallel rank.
   double tokens = 0;
+  /// Of all layers, what the stage that has most of them runs.
+  double stageShare = 1;
 };
 
 RankWork workOf(Sizing &sizing, const SizeOptions &options,

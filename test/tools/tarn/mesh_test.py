@@ -321,6 +321,26 @@ def test_accumulation():
          "last stage")
 
 
+def test_uneven_stages():
+    # 12 layers on 5 stages: late ones but the last take one more.
+    model = ("gpt2/gpt2.tarn", "--shape", "B=8,T=512", "--mesh")
+    even, uneven = sized(*model, "pp=12"), sized(*model, "pp=5")
+    same([(s["first_layer"], s["end_layer"]) for s in uneven["stages"]],
+         [(0, 2), (2, 4), (4, 7), (7, 10), (10, 12)], "layers")
+    layer = even["stages"][5]
+    for stage, layers in ((1, 2), (2, 3), (3, 3)):
+        for row in ("weights", "gradients", "optimizer", "activations_each"):
+            same(uneven["stages"][stage][row], layers * layer[row], "stage", stage, row)
+    for row in ("weights", "optimizer"):
+        same(sum(s[row] for s in uneven["stages"]), sum(s[row] for s in even["stages"]), row)
+    # Copies in bf16 lie where the weights are read.
+    bf16 = sized(*model, "pp=5", "--set", "mode=bf16")
+    stages = bf16["stages"]
+    same(stages[0]["copies"], stages[1]["copies"], "words are looked up in 32 bits")
+    for stage in stages[1:]:
+        near(2 * stage["copies"], stage["weights"], 0.03, "copies on stage", stage["stage"])
+
+
 def test_fused():
     # Kernels keep what they hand on: no more than the ops would, but for sums.
     model = ("llama/llama.tarn", "--shape", "B=2,T=128", "--set",
@@ -476,6 +496,7 @@ test_llama()
 test_text()
 test_names()
 test_accumulation()
+test_uneven_stages()
 test_fused()
 for failure in failures[:20]:
     print(failure, file=sys.stderr)
