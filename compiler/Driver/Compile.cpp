@@ -298,6 +298,7 @@ void Compilation::branchOff(ModuleOp module) {
     options.hostBytes = request.hostBytes;
     options.keepAllFirst = request.keepAllFirst;
     options.orSmallest = request.orSmallest;
+    options.effort = request.effort;
     options.times = request.times;
     options.explainFusion = request.explainFusion;
     options.budgetBytes = request.budgetBytes;

@@ -50,6 +50,9 @@ struct CompileRequest {
   /// Go on with the smallest plan where none fits into the budget; the error is
   /// told, and `leastBudget` is set.
   bool orSmallest = false;
+  /// Of the work that goes into plans of small graphs, the share to do: less
+  /// where many sizes are tried.
+  double effort = 1;
   Allowed allowed = Allowed::exact;
   /// Say, where the budget is missed, that it is met with more allowed, if it
   /// is (which takes more plans).

@@ -111,7 +111,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
              ? "auto"
              : options.policy,
          options.device, options.times, options.hostBytes, options.orSmallest,
-         options.beatSeconds, options.beatBytes}));
+         options.beatSeconds, options.beatBytes, options.effort}));
     if (options.policy == "offload-all")
       pm.addNestedPass<func::FuncOp>(createTarnPlanOffload());
     pm.addPass(createTarnPlanMemory());

@@ -45,6 +45,8 @@ struct PipelineOptions {
   bool keepAllFirst = false;
   /// Take the smallest plan where none fits, and say so.
   bool orSmallest = false;
+  /// Of the work that goes into plans of small graphs, the share to do.
+  double effort = 1;
   /// What code is made for: "cpu", or a GPU's architecture ("cuda:sm_90a").
   std::string target = "cpu";
   /// The device that times are estimated for.

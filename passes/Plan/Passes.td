@@ -91,7 +91,9 @@ def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
     Option<"beatSeconds", "beat-seconds", "double", /*default=*/"0",
            "give up where every plan takes as long or longer; 0: never">,
     Option<"beatBytes", "beat-bytes", "int64_t", /*default=*/"0",
-           "give up where every plan takes as much or more; 0: never">
+           "give up where every plan takes as much or more; 0: never">,
+    Option<"effort", "effort", "double", /*default=*/"1",
+           "of the work that goes into plans of small graphs, the share to do">
   ];
 }
 

@@ -218,7 +218,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     }
     SmallVector<Choice> choices;
     if (policy == "auto")
-      choices = scheduler.ladder();
+      choices = scheduler.ladder(effort);
     else
       choices.push_back(scheduler.byPolicy(policy));
     Choice *best = fastest(scheduler, choices, others, floor);

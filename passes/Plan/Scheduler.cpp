@@ -169,10 +169,10 @@ Choice Scheduler::byPolicy(StringRef policy) {
   return keepAll();
 }
 
-SmallVector<Choice> Scheduler::ladder() {
+SmallVector<Choice> Scheduler::ladder(double effort) {
   SmallVector<Choice> choices{keepAll(), byPolicy("sqrt"),
                               byPolicy("recompute-all")};
-  for (const schedule::Rung &rung : schedule::climb(graph->graph())) {
+  for (const schedule::Rung &rung : schedule::climb(graph->graph(), effort)) {
     if (rung.repeats == 0 && rung.seconds >= choices.front().seconds &&
         rung.peak >= choices.front().liveBytes)
       continue; // keep-all again

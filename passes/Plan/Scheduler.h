@@ -55,8 +55,8 @@ public:
   /// Everything kept, in the order that keeps least alive.
   Choice keepAll();
   Choice byPolicy(llvm::StringRef policy);
-  /// All of them, the fastest first.
-  llvm::SmallVector<Choice> ladder();
+  /// All of them, the fastest first; `effort` as for schedule::climb.
+  llvm::SmallVector<Choice> ladder(double effort);
   /// Packs the arena of a schedule, once: a ladder has many rungs, and few of
   /// them are ever near a budget.
   int64_t pack(Choice &choice);

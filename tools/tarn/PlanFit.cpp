@@ -1,7 +1,8 @@
 //===- PlanFit.cpp - the largest size that fits ---------------------------===//
 //
-// Plans again and again: doubling while it fits, then bisection. Every answer
-// is a plan that was made, and so is the next size, which does not fit.
+// Plans again and again: doubling while it fits, then bisection, with little
+// effort. The answer is a plan that was made with all of it, and so is the next
+// size, which does not fit.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,12 +34,14 @@ public:
 
 private:
   const Probe &probe(int64_t size);
+  void confirm(int64_t grain, int64_t &most, int64_t &next);
   bool bisect(int64_t low, int64_t high, int64_t grain, int64_t &most,
               int64_t &next);
 
   const PlanSetup &setup;
   std::string dim;
   ProgressLine line;
+  double effort = 0.1; ///< that a plan takes, see CompileRequest
   std::map<int64_t, Probe> probes;
 };
 
@@ -68,6 +71,7 @@ const Probe &Search::probe(int64_t size) {
   if (ladder && run.status == CompileStatus::success && !run.report.fits) {
     request = setup.request;
     request.shape[dim] = size;
+    request.effort = effort;
     run = planOnce(setup, request, /*quiet=*/true);
   }
   line.clear();
@@ -98,6 +102,21 @@ bool Search::bisect(int64_t low, int64_t high, int64_t grain, int64_t &most,
   return true;
 }
 
+/// Plans both sizes with all effort, and their neighbours if that changes the
+/// answer.
+void Search::confirm(int64_t grain, int64_t &most, int64_t &next) {
+  effort = 1;
+  probes.clear();
+  while (most > 0 && !probe(most).fits) {
+    next = most;
+    most -= grain;
+  }
+  while (probe(next).fits) {
+    most = next;
+    next += grain;
+  }
+}
+
 report::Fit Search::run(int64_t start) {
   report::Fit fit;
   fit.dim = dim;
@@ -109,8 +128,10 @@ report::Fit Search::run(int64_t start) {
   int64_t most = 0, next = high;
   // Sizes may have to be multiples of something that the start is one of.
   for (int64_t grain = 1; grain <= start; ++grain)
-    if (start % grain == 0 && bisect(low, high, grain, most, next))
+    if (start % grain == 0 && bisect(low, high, grain, most, next)) {
+      confirm(grain, most, next);
       break;
+    }
   fit.largest = most;
   fit.next = next;
   if (most) {
