@@ -16,6 +16,15 @@ using namespace tarn;
 using namespace tarn::cli;
 using report::Advice;
 
+/// The class of a plan with all its choices, those of its rungs too.
+static std::string numericsOf(const report::Report &report) {
+  std::string numerics = "exact";
+  for (const report::Choice &choice : report.numerics)
+    if (numerics != "meaning")
+      numerics = choice.numerics;
+  return numerics;
+}
+
 /// More memory: the smallest plan as it is, here and on other devices.
 static void adviseMemory(const report::Report &report,
                          std::vector<Advice> &advice) {
@@ -26,7 +35,7 @@ static void adviseMemory(const report::Report &report,
   more.bytes = report.leastBytes;
   more.seconds = report.seconds;
   more.fits = true;
-  more.numerics = "exact";
+  more.numerics = numericsOf(report);
   if (report.budgetFrom == "given" || report.device.name == "cpu")
     advice.push_back(more);
   if (report.device.name == "cpu")
@@ -123,7 +132,7 @@ static void adviseFaster(const report::Report &report,
           {rung.name, "--budget " + std::to_string(rung.totalBytes),
            rung.totalBytes, rung.seconds,
            report.budgetBytes < 0 || rung.totalBytes <= report.budgetBytes,
-           "exact"});
+           numericsOf(report)});
     }
 }
 
