@@ -44,7 +44,9 @@ Result<CudaCode> CudaCode::load(const Gpu &gpu, const Target &target,
     code.images.emplace_back(library, CudaDestroy{driver.libraryUnload});
   }
   for (const Kernel &kernel : target.kernels)
-    if (Status status = code.prepare(gpu, target, kernel); !status.ok())
+    if (kernel.library)
+      code.kernels.push_back(nullptr);
+    else if (Status status = code.prepare(gpu, target, kernel); !status.ok())
       return status;
   return Result<CudaCode>(std::move(code));
 }

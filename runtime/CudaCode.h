@@ -21,7 +21,7 @@ public:
   /// Loads them from the target's code section.
   static Result<CudaCode> load(const Gpu &gpu, const Target &target,
                                std::string_view section);
-  /// A kernel of the target, for launches.
+  /// A kernel of the target, for launches; null for a library's.
   void *kernel(size_t index) const { return kernels[index]; }
 
 private:

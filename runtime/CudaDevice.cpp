@@ -27,6 +27,11 @@ Status CudaDevice::load() {
   if (!loaded.ok())
     return loaded.status();
   code = loaded.take();
+  Result<std::unique_ptr<CudaLibrary>> products =
+      CudaLibrary::load(*gpu, target, said);
+  if (!products.ok())
+    return products.status();
+  library = products.take();
   for (CudaHandle *stream : {&streams.main, &streams.toHost, &streams.others}) {
     void *made = nullptr;
     if (int error = driver.streamCreate(&made, streamNonBlocking, 0))
@@ -62,7 +67,7 @@ Result<CudaProgram *> CudaDevice::program(size_t index) {
     for (unsigned i = 0; i < spaceCount; ++i)
       bases[i] = spaces[i].address();
     Result<std::unique_ptr<CudaProgram>> made = CudaProgram::create(
-        *gpu, code, target, target.functions[index], bases, streams);
+        *gpu, code, *library, target, target.functions[index], bases, streams);
     if (!made.ok())
       return made.status();
     held = made.take();

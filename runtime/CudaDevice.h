@@ -27,6 +27,7 @@ public:
   ~CudaDevice() override;
 
   std::string describe() const override { return gpu->name(); }
+  std::vector<std::string> notes() const override { return said; }
   Status reserve(const SpaceSizes &bytes) override;
   uint64_t besideBytes(const SpaceSizes &bytes) const override;
   Status read(Space space, uint64_t offset, void *to, uint64_t bytes) override;
@@ -85,6 +86,8 @@ private:
   Status dead; ///< why the device cannot be used any more
 
   CudaCode code;
+  std::unique_ptr<CudaLibrary> library;
+  std::vector<std::string> said;
   std::array<GpuBuffer, spaceCount> spaces;
   GpuBuffer staging; ///< inputs and outputs of each slot, then transfers
   CudaStreams streams;

@@ -2,6 +2,8 @@
 
 #include "runtime/CudaDriver.h"
 
+#include "runtime/CublasLt.h"
+
 #include <cstdlib>
 #include <dlfcn.h>
 #include <map>
@@ -10,6 +12,8 @@
 using namespace tarn::rt;
 
 std::string CudaDriver::describe(int error) const {
+  if (error >= cudaFirstLibraryError)
+    return describeCublas(error - cudaFirstLibraryError);
   // A stub's functions fail and leave the text as it was.
   const char *name = nullptr, *text = nullptr;
   getErrorName(error, &name);

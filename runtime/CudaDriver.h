@@ -34,6 +34,8 @@ enum : int {
   cudaSystemDriverMismatch = 803,
   cudaFirstCaptureError = 900,
   cudaLastCaptureError = 908,
+  /// Not the driver's: a status of cuBLASLt, from here on.
+  cudaFirstLibraryError = 1 << 20,
 };
 
 /// CUdevice_attribute, CUfunction_attribute.

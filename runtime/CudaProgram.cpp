@@ -11,11 +11,12 @@ using namespace tarn::rt;
 static constexpr size_t operationsLimit = size_t(1) << 20;
 
 Result<std::unique_ptr<CudaProgram>>
-CudaProgram::create(const Gpu &gpu, const CudaCode &code, const Target &target,
+CudaProgram::create(const Gpu &gpu, const CudaCode &code,
+                    const CudaLibrary &library, const Target &target,
                     const Function &function, const CudaBases &bases,
                     const CudaStreams &streams) {
   std::unique_ptr<CudaProgram> program(
-      new CudaProgram(gpu, code, target, streams));
+      new CudaProgram(gpu, code, library, target, streams));
   Status status = program->newEvent(program->forkEvent);
   if (status.ok())
     status = program->bind(function.program, bases, 0);
@@ -100,6 +101,12 @@ Status CudaProgram::bind(const std::vector<Op> &ops, const CudaBases &bases,
 Status CudaProgram::bindLaunch(const Op &op, const CudaBases &bases,
                                uint64_t iteration, Step &step) {
   const Kernel &kernel = target.kernels[op.kernel];
+  if (kernel.library) {
+    step.firstParam = addresses.size();
+    for (const Slice &slice : op.args)
+      addresses.push_back(place(bases, slice, iteration));
+    return {};
+  }
   step.firstParam = params.size();
   for (const KernelParam &param : kernel.params) {
     CudaAddress address = place(bases, op.args[param.buffer], iteration);
@@ -145,6 +152,11 @@ Status CudaProgram::encode(const TensorMapDesc &map, CudaAddress address,
 
 int CudaProgram::launchKernel(const Step &step) const {
   const Kernel &kernel = target.kernels[step.op->kernel];
+  if (kernel.library) {
+    int status =
+        library.run(step.op->kernel, addresses.data() + step.firstParam, main);
+    return status ? cudaFirstLibraryError + status : cudaOk;
+  }
   CudaLaunchConfig config;
   config.gridX = static_cast<unsigned>(step.op->blocks);
   config.blockX = kernel.threads;

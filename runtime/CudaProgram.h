@@ -3,6 +3,7 @@
 #define TARN_RUNTIME_CUDAPROGRAM_H
 
 #include "runtime/CudaCode.h"
+#include "runtime/CudaLibrary.h"
 #include "runtime/Device.h"
 
 #include <array>
@@ -28,8 +29,8 @@ class CudaProgram {
 public:
   /// Binds a validated function.
   static Result<std::unique_ptr<CudaProgram>>
-  create(const Gpu &gpu, const CudaCode &code, const Target &target,
-         const Function &function, const CudaBases &bases,
+  create(const Gpu &gpu, const CudaCode &code, const CudaLibrary &library,
+         const Target &target, const Function &function, const CudaBases &bases,
          const CudaStreams &streams);
 
   /// Captures the graph and uploads it, unless that was done.
@@ -51,14 +52,14 @@ private:
   struct Step {
     const Op *op;
     CudaAddress to = 0, from = 0;
-    size_t firstParam = 0; ///< of a launch
+    size_t firstParam = 0; ///< of a launch; of a library's: first address
     size_t event = 0;      ///< of a start
   };
 
-  CudaProgram(const Gpu &gpu, const CudaCode &code, const Target &target,
-              const CudaStreams &streams)
-      : gpu(gpu), code(code), target(target), main(streams.main.get()),
-        streams(streams) {}
+  CudaProgram(const Gpu &gpu, const CudaCode &code, const CudaLibrary &library,
+              const Target &target, const CudaStreams &streams)
+      : gpu(gpu), code(code), library(library), target(target),
+        main(streams.main.get()), streams(streams) {}
   Status bind(const std::vector<Op> &ops, const CudaBases &bases,
               uint64_t iteration);
   Status bindLaunch(const Op &op, const CudaBases &bases, uint64_t iteration,
@@ -71,6 +72,7 @@ private:
 
   const Gpu &gpu;
   const CudaCode &code;
+  const CudaLibrary &library;
   const Target &target;
   void *main;
   const CudaStreams &streams;

@@ -46,6 +46,8 @@ public:
 
   /// "2 threads", "NVIDIA H100 80GB HBM3".
   virtual std::string describe() const = 0;
+  /// What a user should know of how it runs the target, a line each.
+  virtual std::vector<std::string> notes() const { return {}; }
 
   /// Makes every space exactly that large, each in one allocation that its
   /// account counts. A space whose size changes is given back first; its new

@@ -126,6 +126,42 @@ static Json writeMap(const TensorMapDesc &map) {
   return out;
 }
 
+static Json writeMatrix(const LibraryMatrix &matrix) {
+  Json out = Json::object();
+  out.set("buffer", matrix.buffer);
+  out.set("dtype", dtypeName(matrix.dtype));
+  if (matrix.offset)
+    out.set("offset", matrix.offset);
+  out.set("transposed", matrix.transposed);
+  out.set("leading", matrix.leading);
+  if (matrix.stride)
+    out.set("stride", matrix.stride);
+  return out;
+}
+
+static Json writeLibrary(const LibraryProduct &product) {
+  Json out = Json::object();
+  out.set("name", "cublaslt");
+  out.set("rows", product.rows);
+  out.set("columns", product.columns);
+  out.set("depth", product.depth);
+  out.set("batch", product.batch);
+  out.set("a", writeMatrix(product.a));
+  out.set("b", writeMatrix(product.b));
+  out.set("d", writeMatrix(product.d));
+  for (auto [key, argument] : {std::pair("addend", product.addend),
+                               {"bias", product.bias},
+                               {"workspace", product.workspace}})
+    if (argument)
+      out.set(key, *argument);
+  if (!product.algorithm.empty()) {
+    out.set("algorithm", product.algorithm);
+    out.set("version", product.version);
+    out.set("device", product.device);
+  }
+  return out;
+}
+
 static void writeLaunchShape(const Kernel &kernel, Json &out) {
   out.set("image", kernel.image);
   out.set("threads", kernel.threads);
@@ -163,7 +199,9 @@ static Json writeKernel(const Kernel &kernel, TargetKind kind) {
   }
   out.set("arg_bytes", std::move(bytes));
   out.set("access", std::move(access));
-  if (kind == TargetKind::Cuda)
+  if (kernel.library)
+    out.set("library", writeLibrary(*kernel.library));
+  else if (kind == TargetKind::Cuda)
     writeLaunchShape(kernel, out);
   return out;
 }

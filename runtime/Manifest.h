@@ -75,6 +75,32 @@ struct KernelParam {
   std::optional<TensorMapDesc> map;
 };
 
+/// A matrix, or a batch of them, in an argument of a library's product.
+/// Distances are elements.
+struct LibraryMatrix {
+  uint32_t buffer = 0; ///< index of the argument
+  DType dtype = DType::F32;
+  uint64_t offset = 0;     ///< of the first element
+  bool transposed = false; ///< memory runs along the transpose's rows
+  uint64_t leading = 0;    ///< from row to row, as memory runs
+  uint64_t stride = 0;     ///< from matrix to matrix of a batch; 0: one for all
+};
+
+/// A kernel of a CUDA target that a library runs (cuBLASLt): d = a b, with at
+/// most one of addend and bias added, all in f32, rounded once.
+struct LibraryProduct {
+  int64_t rows = 0, columns = 0, depth = 0, batch = 1;
+  LibraryMatrix a, b, d;
+  std::optional<uint32_t> addend; ///< argument; lies as d does
+  std::optional<uint32_t> bias;   ///< argument; an element of d's type a column
+  std::optional<uint32_t> workspace; ///< argument
+  /// What was measured as the fastest: opaque bytes in hexadecimal, for one
+  /// version of the library on one device; empty: the library's first choice.
+  std::string algorithm;
+  uint64_t version = 0;
+  std::string device;
+};
+
 /// A compiled block program.
 struct Kernel {
   std::string symbol; ///< exported name in the code section
@@ -94,6 +120,8 @@ struct Kernel {
   uint32_t registers = 0; ///< of a thread, for reports
   uint32_t cluster = 1;   ///< blocks of a cluster
   std::vector<KernelParam> params;
+  /// A library runs it: no image, threads or params.
+  std::optional<LibraryProduct> library;
 };
 
 /// One entry of a function's program.
@@ -211,6 +239,12 @@ Status validate(const Manifest &manifest);
 /// The part of validate() that is about a CUDA target: images, shapes of
 /// launches, parameters, tensor maps.
 Status validateCudaTarget(const Target &target);
+
+/// What is wrong with a product that a library runs; empty if nothing is.
+std::string libraryProblem(const Kernel &kernel);
+
+/// Bytes of an algorithm in a manifest.
+constexpr size_t libraryAlgorithmBytes = 64;
 
 /// 13 for images of NVRTC "13.0.88"; nothing when that is no version. For
 /// kernels that were compiled for the host it is 0.

@@ -285,8 +285,52 @@ private:
     return out;
   }
 
+  LibraryMatrix matrix(const Json &from, const char *key) {
+    LibraryMatrix out;
+    const Json *item = member(from, key);
+    if (!item)
+      return out;
+    Scope scope(path, std::string(".") + key);
+    out.buffer = word(*item, "buffer");
+    out.dtype = elementType(*item);
+    out.offset = size(*item, "offset", 0);
+    out.transposed = boolean(*item, "transposed");
+    out.leading = size(*item, "leading");
+    out.stride = size(*item, "stride", 0);
+    return out;
+  }
+
+  LibraryProduct library(const Json &item) {
+    Scope scope(path, ".library");
+    LibraryProduct out;
+    if (std::string name = string(item, "name"); name != "cublaslt")
+      fail(Code::Unsupported, "`" + name +
+                                  "` is no library that this runtime knows; it "
+                                  "knows cublaslt");
+    out.rows = integer(item, "rows");
+    out.columns = integer(item, "columns");
+    out.depth = integer(item, "depth");
+    out.batch = integer(item, "batch", 1);
+    out.a = matrix(item, "a");
+    out.b = matrix(item, "b");
+    out.d = matrix(item, "d");
+    for (auto [key, argument] : {std::pair("addend", &out.addend),
+                                 {"bias", &out.bias},
+                                 {"workspace", &out.workspace}})
+      if (item.isObject() && item.find(key))
+        *argument = word(item, key);
+    out.algorithm = string(item, "algorithm", false);
+    out.version = size(item, "version", 0);
+    out.device = string(item, "device", false);
+    return out;
+  }
+
   /// What a kernel of a CUDA target has besides.
   void launchShape(const Json &item, Kernel &out) {
+    if (const Json *run = member(item, "library", false)) {
+      out.library = library(*run);
+      return;
+    }
     out.image = word(item, "image");
     out.threads = word(item, "threads");
     out.shared = word(item, "shared", 0);

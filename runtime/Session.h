@@ -48,6 +48,8 @@ public:
   /// Why the processors run it although the artifact has code for a GPU; empty
   /// if that is not so, or was asked for.
   const std::string &notOnGpu() const { return fallback; }
+  /// What a user should know of how the device runs the artifact, a line each.
+  std::vector<std::string> notes() const { return device->notes(); }
   /// The index of a function by name, or of the first of a kind.
   std::optional<size_t> findFunction(std::string_view name) const;
   std::optional<size_t> findKind(std::string_view kind) const;

@@ -88,6 +88,10 @@ static std::string mapProblem(const TensorMapDesc &map, uint64_t bytes) {
 static std::string kernelProblem(const Target &target, const Kernel &kernel,
                                  unsigned architecture) {
   auto text = [](uint64_t number) { return std::to_string(number); };
+  if (kernel.scratch)
+    return "scratch, which only CPU targets have";
+  if (kernel.library)
+    return libraryProblem(kernel);
   if (kernel.image >= target.images.size())
     return "there is no image " + text(kernel.image);
   if (kernel.threads < 1 || kernel.threads > threadsLimit)
@@ -104,8 +108,6 @@ static std::string kernelProblem(const Target &target, const Kernel &kernel,
   bool hopper = architecture == 0 || architecture >= 90;
   if (kernel.cluster > 1 && !hopper)
     return "clusters, which " + target.isa + " has not";
-  if (kernel.scratch)
-    return "scratch, which only CPU targets have";
   uint64_t bytes = 0;
   for (size_t i = 0; i < kernel.params.size(); ++i) {
     const KernelParam &param = kernel.params[i];
@@ -144,6 +146,9 @@ static std::string programProblem(const Target &target,
       return "kernel `" + kernel.symbol + "`: a grid of " +
              std::to_string(op.blocks) +
              " blocks is too large; a device takes 2^31 - 1";
+    if (kernel.library && op.blocks != 1)
+      return "kernel `" + kernel.symbol + "`: a library's product in " +
+             std::to_string(op.blocks) + " blocks, not one";
     if (op.blocks % kernel.cluster)
       return "kernel `" + kernel.symbol + "`: a grid of " +
              std::to_string(op.blocks) + " blocks in clusters of " +

@@ -38,6 +38,7 @@ config.substitutions.append(("%host-kernel", " ".join([
     config.cxx, "-std=c++20 -O2 -ffp-contract=off -w -fPIC -shared",
     "-I" + os.path.join(config.tarn_source_root, "compiler/Target/Cuda/device"),
     "-I" + os.path.join(config.test_source_root, "gpu/host_model"), "-x c++"])))
+config.substitutions.append(("%host-cublaslt", os.path.join(config.tarn_tools_dir, "libtarn-host-cublaslt.so")))
 config.substitutions.append(("%host-driver", os.path.join(config.tarn_tools_dir, "libtarn-host-driver.so")))
 # The same, with each access checked (test/gpu/host_model/Checker.h).
 config.substitutions.append(("%checked-kernel", " ".join([

@@ -39,6 +39,7 @@ std::string ArtifactCache::keyFor(const CompileRequest &request) {
       .add(std::to_string(request.hostBytes))
       .add(std::to_string(int(request.allowed)))
       .add(request.gradientOf)
+      .add(request.gemm)
       .add(request.defaultPrecision)
       .add(request.forcedPrecision)
       .add(request.keepSource ? "source" : "");

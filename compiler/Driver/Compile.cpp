@@ -11,6 +11,7 @@
 #include "frontends/HuggingFace/Import.h"
 #include "frontends/TarnLanguage/Import.h"
 #include "passes/Plan/FunctionPlan.h"
+#include "passes/Tile/LibraryProducts.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/Parser/Parser.h"
@@ -209,6 +210,7 @@ private:
   void branchOff(ModuleOp module);
   CompileStatus take(const PhasesOutcome &outcome);
   CompileStatus plan(Branch &branch);
+  CompileStatus noteProducts(Branch &branch);
   CompileStatus makeCudaCode(Branch &branch);
   CompileStatus package();
 
@@ -295,6 +297,7 @@ void Compilation::branchOff(ModuleOp module) {
     PipelineOptions &options = branch.options;
     options.gradientOf = request.gradientOf;
     options.policy = request.policy;
+    options.gemm = request.gemm;
     options.hostBytes = request.hostBytes;
     options.keepAllFirst = request.keepAllFirst;
     options.orSmallest = request.orSmallest;
@@ -364,9 +367,41 @@ CompileStatus Compilation::plan(Branch &branch) {
   return status;
 }
 
+/// Who runs the products of a GPU's module. A library that was asked for and
+/// has nothing to do is an error.
+CompileStatus Compilation::noteProducts(Branch &branch) {
+  bool any = false;
+  const size_t first = result.products.size();
+  for (auto kernel : branch.module.getOps<tile::KernelOp>()) {
+    bool multiplies = false;
+    kernel.walk([&](tile::DotOp) { multiplies = true; });
+    if (!multiplies)
+      continue;
+    ProductNote note{kernel.getSymName().str(), branch.targets.front().isa,
+                     bool(kernel.getLibrary()), "", ""};
+    if (std::optional<tile::PlainProduct> product =
+            findLibraryProduct(kernel, note.why))
+      note.product = describeProduct(*product);
+    any |= note.isLibrary;
+    result.products.push_back(std::move(note));
+  }
+  if (request.gemm != "cublaslt" || any || first == result.products.size())
+    return CompileStatus::success;
+  const ProductNote &example = result.products[first];
+  return fail(request,
+              "cuBLASLt can run no product of this model; `" + example.kernel +
+                  "`: " + example.why,
+              "--gemm own");
+}
+
 /// Text of a GPU's kernels, and code of it unless only the text is asked for.
 CompileStatus Compilation::makeCudaCode(Branch &branch) {
-  auto kernels = llvm::to_vector(branch.module.getOps<tile::KernelOp>());
+  if (CompileStatus status = noteProducts(branch);
+      status != CompileStatus::success)
+    return status;
+  auto kernels = llvm::filter_to_vector(
+      branch.module.getOps<tile::KernelOp>(),
+      [](tile::KernelOp kernel) { return !kernel.getLibrary(); });
   FailureOr<cuda::CompiledKernels> code = cuda::emitKernels(
       kernels, *cuda::findArchitecture(branch.targets.front().isa));
   watch.lap("emit");
@@ -427,6 +462,11 @@ CompileStatus Compilation::run() {
     return status;
   if (request.emitOnly && !isForGpus())
     return fail(request, "only CUDA targets have text to emit",
+                "--target cuda:sm_90a");
+  if (request.gemm != "own" && llvm::none_of(targets, [](const Target &target) {
+        return target.kind == Target::Kind::cuda;
+      }))
+    return fail(request, "only CUDA targets have products by " + request.gemm,
                 "--target cuda:sm_90a");
   context.printOpOnDiagnostic(false); // the model's lines say more
   OwningOpRef<ModuleOp> module;

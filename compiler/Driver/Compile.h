@@ -41,6 +41,9 @@ struct CompileRequest {
   /// What is kept for the backward pass: `keep-all`, `sqrt`, `recompute-all`,
   /// `offload-all` or `auto`.
   std::string policy = "keep-all";
+  /// Who runs plain products on GPUs: `own` kernels, or `cublaslt` where it
+  /// can.
+  std::string gemm = "own";
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;
   /// Bytes of host memory that a plan may park values in; negative: no limit.
@@ -98,6 +101,16 @@ struct CompileRequest {
   std::string gradientOf;
 };
 
+/// Who runs a kernel with a product on a GPU.
+struct ProductNote {
+  std::string kernel;
+  std::string architecture;
+  bool isLibrary = false;
+  /// `128 x 192 x 64 bf16 -> f32 + bias`; empty: no candidate for a library.
+  std::string product;
+  std::string why; ///< it is none
+};
+
 /// A choice that is not exact.
 struct NumericsNote {
   std::string numericsClass; ///< `rounding`, `meaning`
@@ -137,6 +150,8 @@ struct CompileResult {
   std::vector<NumericsNote> numerics;
   /// What the artifact says of itself; empty when stopped before package.
   rt::Manifest manifest;
+  /// Products of the CUDA targets.
+  std::vector<ProductNote> products;
   /// Text and code of the CUDA targets' kernels.
   std::vector<cuda::CompiledKernels> cuda;
 };

@@ -358,9 +358,13 @@ void Packager::addCuda(const cuda::CompiledKernels &code) {
   rt::Target target;
   target.code = "code." + number;
   writer.add(target.code, describeImages(code, target));
-  for (auto [i, kernel] : llvm::enumerate(kernels)) {
+  size_t compiled = 0; // those that no library runs
+  for (tile::KernelOp kernel : kernels) {
     target.kernels.push_back(describe(kernel));
-    describeLaunch(kernel, code, i, target.kernels.back());
+    if (kernel.getLibrary())
+      describeLibrary(kernel, target.kernels.back());
+    else
+      describeLaunch(kernel, code, compiled++, target.kernels.back());
   }
   for (auto program : module.getOps<step::ProgramOp>())
     target.functions.push_back(describe(program));

@@ -2,6 +2,8 @@
 
 #include "compiler/Package/PackageCuda.h"
 
+#include "dialects/Tile/PlainProduct.h"
+
 using namespace mlir;
 using namespace tarn;
 
@@ -36,6 +38,45 @@ static rt::TensorMapDesc mapOf(MemRefType type,
       map.strides.push_back(stride);
   }
   return map;
+}
+
+static rt::LibraryMatrix matrixOf(const tile::ProductMatrix &matrix) {
+  rt::LibraryMatrix result;
+  result.buffer = matrix.buffer;
+  result.dtype = dtypeOf(matrix.element);
+  result.offset = matrix.offset;
+  result.transposed = matrix.isTransposed;
+  result.leading = matrix.leading;
+  result.stride = matrix.stride;
+  return result;
+}
+
+void tarn::describeLibrary(tile::KernelOp kernel, rt::Kernel &result) {
+  std::string why;
+  std::optional<tile::PlainProduct> product =
+      tile::findPlainProduct(kernel, why);
+  assert(product && "who marked it found a product");
+  rt::LibraryProduct library;
+  library.rows = product->rows;
+  library.columns = product->columns;
+  library.depth = product->depth;
+  library.batch = product->batch;
+  library.a = matrixOf(product->a);
+  library.b = matrixOf(product->b);
+  library.d = matrixOf(product->d);
+  library.addend = product->addend;
+  library.bias = product->bias;
+  if (int64_t bytes = kernel.getWorkspaceBytes()) {
+    library.workspace = uint32_t(result.args.size());
+    result.args.push_back({uint64_t(bytes), rt::KernelArg::Access::Write});
+  }
+  DictionaryAttr chosen = kernel.getLibrary();
+  if (auto algorithm = chosen.getAs<StringAttr>("algorithm")) {
+    library.algorithm = algorithm.getValue().str();
+    library.version = chosen.getAs<IntegerAttr>("version").getInt();
+    library.device = chosen.getAs<StringAttr>("device").getValue().str();
+  }
+  result.library = std::move(library);
 }
 
 void tarn::describeLaunch(tile::KernelOp kernel,

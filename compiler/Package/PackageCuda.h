@@ -17,6 +17,10 @@ std::string describeImages(const cuda::CompiledKernels &code,
 void describeLaunch(tile::KernelOp kernel, const cuda::CompiledKernels &code,
                     size_t index, rt::Kernel &result);
 
+/// Fills what the library is told that runs the kernel, and gives it a
+/// workspace behind its buffers.
+void describeLibrary(tile::KernelOp kernel, rt::Kernel &result);
+
 /// The element type of a buffer.
 rt::DType dtypeOf(mlir::Type type);
 

@@ -97,7 +97,9 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
         createTarnFuseClusters({options.explainFusion}));
     return;
   case Phase::Tile:
-    pm.addPass(createTarnMaterializeTiles({isForGpu(options)}));
+    pm.addPass(createTarnMaterializeTiles(
+        {isForGpu(options), options.gemm,
+         StringRef(options.target).split(':').second.str()}));
     // Constants and index arithmetic of the tile programs.
     pm.addPass(createCSEPass());
     return;

@@ -49,6 +49,8 @@ struct PipelineOptions {
   double effort = 1;
   /// What code is made for: "cpu", or a GPU's architecture ("cuda:sm_90a").
   std::string target = "cpu";
+  /// Who runs plain products on a GPU: "own" kernels or "cublaslt".
+  std::string gemm = "own";
   /// The device that times are estimated for.
   std::string device = "cpu";
   /// A file with measured times of kernels; empty = none.

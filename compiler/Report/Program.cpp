@@ -201,7 +201,7 @@ void Program::link() {
     if (auto launch = dyn_cast<step::LaunchOp>(step.op)) {
       for (unsigned i = 0, e = launch.getSlices().size(); i != e; ++i) {
         Type type;
-        bool written = false;
+        bool written = true; // a workspace, behind the buffers
         if (step.kernel && i < step.kernel.getNumBuffers()) {
           written = step.kernel.getBufferAccess(i) != tile::Access::Read;
           auto memory = dyn_cast<MemRefType>(

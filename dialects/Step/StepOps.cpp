@@ -326,10 +326,10 @@ static SmallVector<Touch> touchesOf(Operation *op,
       launch ? symbols.lookupNearestSymbolFrom<tile::KernelOp>(
                    launch->getParentOfType<ProgramOp>(), launch.getKernelAttr())
              : tile::KernelOp();
-  if (kernel && kernel.getNumBuffers() == launch.getSlices().size())
-    for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
-      touches.push_back({launch.getSlice(i),
-                         kernel.getBufferAccess(i) != tile::Access::Read});
+  for (unsigned i = 0, e = kernel ? launch.getSlices().size() : 0; i != e; ++i)
+    touches.push_back({launch.getSlice(i),
+                       i >= kernel.getNumBuffers() ||
+                           kernel.getBufferAccess(i) != tile::Access::Read});
   return touches;
 }
 
@@ -383,10 +383,11 @@ CopyStartOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
 static LogicalResult verifyAliases(LaunchOp op, tile::KernelOp kernel) {
   auto repeat = dyn_cast<RepeatOp>(op->getParentOp());
   int64_t turns = repeat ? repeat.getCount() : 1;
-  for (unsigned i = 0; i < kernel.getNumBuffers(); ++i) {
-    if (kernel.getBufferAccess(i) == tile::Access::Read)
+  unsigned buffers = kernel.getNumBuffers(), slices = op.getSlices().size();
+  for (unsigned i = 0; i < slices; ++i) {
+    if (i < buffers && kernel.getBufferAccess(i) == tile::Access::Read)
       continue;
-    for (unsigned j = 0; j < kernel.getNumBuffers(); ++j) {
+    for (unsigned j = 0; j < slices; ++j) {
       SliceAttr written = op.getSlice(i), other = op.getSlice(j);
       if (i == j || written.getSpace() != other.getSpace())
         continue;
@@ -395,7 +396,8 @@ static LogicalResult verifyAliases(LaunchOp op, tile::KernelOp kernel) {
         overlaps =
             written.getEnd(turn) - written.getBytes() < other.getEnd(turn) &&
             other.getEnd(turn) - other.getBytes() < written.getEnd(turn);
-      if (!overlaps || (written == other && tile::mayUpdateBytes(kernel, j, i)))
+      if (!overlaps || (written == other && std::max(i, j) < buffers &&
+                        tile::mayUpdateBytes(kernel, j, i)))
         continue;
       return op.emitOpError("writes buffer ")
              << i << " to " << written << ", which overlaps buffer " << j
@@ -413,16 +415,20 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
     return emitOpError("launches ")
            << getKernelAttr() << ", which is no tile.kernel";
   // launch.C2
-  if (getSlices().size() != kernel.getNumBuffers()) {
+  int64_t workspace = kernel.getWorkspaceBytes();
+  if (getSlices().size() != kernel.getNumBuffers() + (workspace > 0)) {
     InFlightDiagnostic error =
         emitOpError("gives ") << getSlices().size() << " slices to a kernel of "
-                              << kernel.getNumBuffers() << " buffers";
+                              << kernel.getNumBuffers() << " buffers"
+                              << (workspace ? " and a workspace" : "");
     error.attachNote(kernel.getLoc()) << "the kernel";
     return error;
   }
   // launch.C3
   for (unsigned i = 0; i < getSlices().size(); ++i)
-    if (int64_t bytes = denseBytes(kernel.getBufferType(i));
+    if (int64_t bytes = i < kernel.getNumBuffers()
+                            ? denseBytes(kernel.getBufferType(i))
+                            : workspace;
         getSlice(i).getBytes() != bytes) {
       InFlightDiagnostic error = emitOpError("gives ")
                                  << getSlice(i) << " for buffer " << i << " of "

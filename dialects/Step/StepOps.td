@@ -184,12 +184,13 @@ def LaunchOp : Step_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterfac
     program into one.
 
     C1: the kernel is a `tile.kernel`
-    C2: one slice per buffer of the kernel
-    C3: each slice has the bytes of its buffer
+    C2: one slice per buffer of the kernel, then one for its workspace, if it
+        has one
+    C3: each slice has the bytes of its buffer, or of the workspace
     C4: at least one block, at most the kernel's
     C5: a slice that the kernel writes overlaps no other argument, unless
         both are the same slice and every block reads there only what it
-        writes itself afterwards
+        writes itself afterwards; a workspace overlaps none
 
     Example:
     ```mlir
@@ -202,7 +203,7 @@ def LaunchOp : Step_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterfac
     $kernel `blocks` `` `(` $blocks `)` custom<Slices>($slices) attr-dict
   }];
   let extraClassDeclaration = [{
-    /// The slice of buffer `i`.
+    /// The slice of buffer `i`; the workspace comes last.
     SliceAttr getSlice(unsigned i) { return cast<SliceAttr>(getSlices()[i]); }
   }];
 }

@@ -175,6 +175,10 @@ LogicalResult KernelOp::verifyRegions() {
   for (unsigned i = 0; i < getNumBuffers(); ++i)
     if (failed(verifyBuffer(*this, i)))
       return failure();
+  // kernel.C9
+  if (getWorkspaceBytes() < 0)
+    return emitOpError("has a workspace of ")
+           << getWorkspaceBytes() << " bytes";
   // kernel.C8
   if (DictionaryAttr figures = getOpaque()) {
     auto flops = figures.getAs<IntegerAttr>("flops");

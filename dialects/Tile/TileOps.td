@@ -104,6 +104,7 @@ def KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock]> {
         around it
     C8: a kernel with figures (`tile.opaque`) has no program: it can be planned,
         not run; its body is empty
+    C9: the workspace of a library (`tile.library`) is not negative
 
     Example:
     ```mlir
@@ -169,6 +170,18 @@ def KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock]> {
     /// one, else element by element.
     DictionaryAttr getOpaque() {
       return (*this)->getAttrOfType<DictionaryAttr>("tile.opaque");
+    }
+    /// The library that runs it in the program's place, or null: `workspace`,
+    /// the bytes that a launch gives it besides the buffers; `algorithm` and
+    /// what it is known by, where one was chosen.
+    DictionaryAttr getLibrary() {
+      return (*this)->getAttrOfType<DictionaryAttr>("tile.library");
+    }
+    /// Bytes that each launch is given behind the buffers; 0: none.
+    int64_t getWorkspaceBytes() {
+      DictionaryAttr library = getLibrary();
+      auto bytes = library ? library.getAs<IntegerAttr>("workspace") : nullptr;
+      return bytes ? bytes.getInt() : 0;
     }
   }];
 }

@@ -25,6 +25,7 @@ makeBuffers(llvm::ArrayRef<PackedValue> values) {
     buffer.lower = value.first;
     buffer.upper = value.last + 1;
     buffer.size = llvm::alignTo(std::max<int64_t>(value.bytes, 1), 64);
+    buffer.alignment = value.alignment;
   }
   packing::Sections sections = packing::makeSections(buffers);
   for (size_t i = 0; i != buffers.size(); ++i) {

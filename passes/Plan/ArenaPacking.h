@@ -13,8 +13,9 @@ namespace tarn {
 struct PackedValue {
   int64_t bytes = 0;
   int64_t first = 0, last = 0;
-  /// Chosen by packArena; a multiple of 64.
+  /// Chosen by packArena; a multiple of 64 and of `alignment`.
   int64_t offset = 0;
+  int64_t alignment = 1;
 };
 
 /// The bytes that live at the fullest step (each value rounded up to 64): no

@@ -3,7 +3,6 @@
 #include "passes/Plan/FunctionPlan.h"
 
 #include "dialects/Tile/Analysis.h"
-#include "passes/Plan/ArenaPacking.h"
 #include "passes/Plan/KernelGraph.h"
 #include "passes/Train/Roles.h"
 
@@ -267,7 +266,15 @@ void FunctionPlan::placeActivations() {
         add(owner, first, last, Space::Arena);
     }
   }
+  // Behind all values, as the scheduler has them.
+  for (Operation *op : schedule)
+    if (auto cluster = dyn_cast<graph::ClusterOp>(op))
+      if (int64_t bytes = kernelOf(cluster).getWorkspaceBytes()) {
+        arena.push_back({bytes, stepOf[op], stepOf[op], 0, workspaceAlignment});
+        workspaces.push_back({cluster, stepOf[op], {}});
+      }
   arenaBytes = packArena(arena);
+  placeWorkspaces(MutableArrayRef(arena).take_back(workspaces.size()));
   hostBytes = host.empty() ? 0 : packArena(host);
   for (const Placed &each : placed) {
     bool isArena = each.space == Space::Arena;
@@ -276,6 +283,11 @@ void FunctionPlan::placeActivations() {
             each.first, "", isArena ? "activation" : "offloaded", isArena);
     homes.find(each.value)->second.last = each.last;
   }
+}
+
+void FunctionPlan::placeWorkspaces(MutableArrayRef<PackedValue> packed) {
+  for (auto [workspace, place] : llvm::zip(workspaces, packed))
+    workspace.slice = slice(Space::Arena, place.offset, place.bytes);
 }
 
 /// Everything runs in kernels by now.
@@ -326,8 +338,11 @@ void FunctionPlan::emitLaunch(graph::ClusterOp cluster) {
   }
   int64_t blocks = 1;
   for (unsigned d = 0; d != kernel.getGridRank(); ++d)
-    if (!kernel.isSequential(d))
+    if (!kernel.isSequential(d) && !kernel.getLibrary())
       blocks *= kernel.getGridBlocks(d);
+  for (const Workspace &workspace : workspaces)
+    if (workspace.cluster == cluster)
+      slices.push_back(workspace.slice);
   step::LaunchOp::create(b, cluster.getLoc(), FlatSymbolRefAttr::get(kernel),
                          b.getI64IntegerAttr(blocks), b.getArrayAttr(slices));
 }

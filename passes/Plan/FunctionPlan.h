@@ -7,6 +7,7 @@
 #include "dialects/Tarn/TarnOps.h"
 #include "dialects/Tile/TileOps.h"
 #include "passes/Layout/InPlace.h"
+#include "passes/Plan/ArenaPacking.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
@@ -19,6 +20,8 @@ namespace tarn {
 inline int64_t bytesOf(mlir::Type type) {
   return step::denseBytes(llvm::cast<mlir::ShapedType>(type));
 }
+/// What libraries ask of the memory that they work in.
+constexpr int64_t workspaceAlignment = 256;
 /// Rounded up to what every slice is aligned to.
 inline int64_t aligned(int64_t bytes) { return llvm::alignTo(bytes, 64); }
 
@@ -146,6 +149,7 @@ private:
   mlir::LogicalResult placeArguments();
   void placeResults();
   void placeActivations();
+  void placeWorkspaces(llvm::MutableArrayRef<PackedValue> packed);
   step::SliceAttr placeOf(mlir::Value value);
   void emitLaunch(graph::ClusterOp cluster);
   std::string nameOf(mlir::Value value, unsigned number);
@@ -173,6 +177,13 @@ private:
   llvm::SmallVector<mlir::Value>
       sequence; ///< keys of `homes`, in a fixed order
   llvm::SmallVector<Result> results;
+  /// What a library is given for one launch.
+  struct Workspace {
+    graph::ClusterOp cluster;
+    int64_t step;
+    step::SliceAttr slice;
+  };
+  llvm::SmallVector<Workspace> workspaces;
   /// The last step that reads each root.
   llvm::DenseMap<mlir::Value, int64_t> lastRead;
 };

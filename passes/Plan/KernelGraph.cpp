@@ -75,6 +75,7 @@ KernelGraph::KernelGraph(func::FuncOp function,
   for (auto cluster : function.getBody().front().getOps<graph::ClusterOp>()) {
     schedule::Task task;
     task.seconds = secondsOf(cluster);
+    task.workspace = aligned(table.of(cluster).getWorkspaceBytes());
     task.mayRepeat = mayRepeat(cluster);
     llvm::SetVector<int> reads;
     for (Value input : cluster.getInputs())
@@ -125,6 +126,8 @@ void KernelGraph::addForms(ArrayRef<Variant> variants,
     schedule::Task &task = tasks.tasks[index];
     schedule::Form form;
     form.seconds = variant.seconds;
+    form.workspace =
+        aligned(tile::KernelOp(variant.kernel).getWorkspaceBytes());
     for (OpResult value : variant.without)
       form.without.push_back(*indexOf(value));
     llvm::sort(form.without);

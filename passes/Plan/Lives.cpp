@@ -107,6 +107,15 @@ void FunctionPlan::emitLives(int64_t base, int64_t total) {
                base + home.first, base + home.last, turns, length);
     }
   }
+  for (Workspace &workspace : workspaces) {
+    StringRef kernel =
+        workspace.cluster->getAttrOfType<FlatSymbolRefAttr>("kernel")
+            .getValue();
+    int64_t step = base + workspace.step;
+    emitLive(b, workspace.cluster.getLoc(),
+             (kernel + ".workspace." + Twine(number++)).str(), "workspace",
+             workspace.slice, step, step, turns, length);
+  }
   for (const Result &result : results)
     if (!result.isState)
       emitLive(b, result.root.getLoc(), resultName(function, result.index),

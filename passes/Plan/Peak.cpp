@@ -51,6 +51,10 @@ Peak FunctionPlan::peak() const {
       change[std::max(lastOf(value, home), home.first) + 1] -=
           home.slice.getBytes();
     }
+  for (const Workspace &workspace : workspaces) {
+    change[workspace.step] += workspace.slice.getBytes();
+    change[workspace.step + 1] -= workspace.slice.getBytes();
+  }
   std::partial_sum(change.begin(), change.end(), live.begin());
   Peak peak;
   peak.step = std::max_element(live.begin(), live.end()) - live.begin();
@@ -85,6 +89,14 @@ Peak FunctionPlan::peak() const {
     into.bytes += home.slice.getBytes();
     into.values.push_back(value);
   }
+  // What a library works in counts as its kernel's.
+  for (const Workspace &workspace : workspaces)
+    for (PeakLine &line : peak.lines)
+      if (workspace.step == peak.step && line.kind == PeakLine::Kind::inUse &&
+          line.values.front().getDefiningOp() == workspace.cluster) {
+        line.bytes += workspace.slice.getBytes();
+        break;
+      }
   // Each is the first value's line: no two begin with the same one.
   llvm::sort(peak.lines, [&](const PeakLine &x, const PeakLine &y) {
     auto key = [&](const PeakLine &line) {

@@ -101,6 +101,11 @@ static int64_t packedBytes(const schedule::Graph &graph,
       packed.push_back({bytes, life.first, life.last});
     }
   }
+  for (auto [run, task] : llvm::enumerate(timeline.runs))
+    if (int64_t bytes =
+            graph.tasks[size_t(task)].workspaceOf(timeline.forms[run]))
+      packed.push_back(
+          {bytes, int64_t(run), int64_t(run), 0, workspaceAlignment});
   return packArena(packed);
 }
 

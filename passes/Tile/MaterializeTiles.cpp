@@ -447,7 +447,8 @@ static void setMachine(ModuleOp module, Machine machine) {
 Materializer::Materializer(ModuleOp module)
     : module(module), symbols(module),
       sizes(tileSizesOf(module->hasAttr(machineAttr) ? Machine::gpu
-                                                     : Machine::cpu)) {}
+                                                     : Machine::cpu)),
+      products(module) {}
 
 LogicalResult Materializer::visit(graph::ClusterOp cluster) {
   SmallVector<Operation *> ops;
@@ -525,6 +526,8 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
     kernel->remove();
     symbols.insert(kernel, module.getBody()->end());
     symbol = FlatSymbolRefAttr::get(kernel);
+    if (info->kind == ClusterKind::dot)
+      products.choose(kernel);
   }
   cluster->setAttr("kernel", symbol);
   return success();
@@ -553,6 +556,13 @@ struct MaterializeTiles
   void runOnOperation() override {
     if (forGpu)
       setMachine(getOperation(), Machine::gpu);
+    if (forGpu && gemm == "cublaslt") {
+      Builder b(&getContext());
+      getOperation()->setAttr(
+          gemmAttr, b.getDictionaryAttr(b.getNamedAttr(
+                        "workspace",
+                        b.getI64IntegerAttr(libraryWorkspace(architecture)))));
+    }
     Materializer materializer(getOperation());
     SmallVector<graph::ClusterOp> clusters;
     getOperation().walk(

@@ -5,6 +5,7 @@
 
 #include "dialects/Tarn/TarnOps.h"
 #include "dialects/Tile/TileOps.h"
+#include "passes/Tile/LibraryProducts.h"
 #include "passes/Tile/TileSizes.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -32,6 +33,7 @@ private:
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
   const TileSizes &sizes;
+  ProductChooser products;
   llvm::StringMap<mlir::FlatSymbolRefAttr> known;
 };
 

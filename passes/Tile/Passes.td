@@ -17,6 +17,9 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
     says so in `tarn.machine`, for programs that are written later (variants of
     the planner). An op that says it is opaque gets a kernel without a program:
     buffers, a grid and figures, which is what planning needs (`tile.opaque`).
+    With `gemm=cublaslt`, products that are plain (PlainProduct.h) and that
+    cuBLASLt takes (LibraryProducts.h) are marked: the library runs them in their
+    programs' place. A remark says so of each product, or why not.
 
     When: phase tile, after fuse.
 
@@ -29,7 +32,11 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"forGpu", "gpu", "bool", /*default=*/"false",
-           "blocks for the multiprocessors of a GPU">
+           "blocks for the multiprocessors of a GPU">,
+    Option<"gemm", "gemm", "std::string", /*default=*/"\"own\"",
+           "who runs plain products on a GPU: own or cublaslt">,
+    Option<"architecture", "architecture", "std::string", /*default=*/"\"\"",
+           "the GPU's, as sm_90a">
   ];
   let dependentDialects = ["::tarn::tile::TileDialect",
                            "::mlir::arith::ArithDialect",

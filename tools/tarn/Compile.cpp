@@ -134,6 +134,22 @@ static int writeTexts(const CompileResult &result, const std::string &output) {
   return success;
 }
 
+/// Who runs the products of the CUDA targets; `all`: each, and why.
+static void printProducts(const CompileResult &result, bool all) {
+  size_t libraries = 0;
+  for (const ProductNote &note : result.products)
+    libraries += note.isLibrary;
+  std::printf(" products  %zu by cuBLASLt, %zu by kernels of their own\n",
+              libraries, result.products.size() - libraries);
+  if (all)
+    for (const ProductNote &note : result.products)
+      std::printf("   %-7s %-9s %-24s %s\n", note.architecture.c_str(),
+                  note.isLibrary ? "cuBLASLt" : "own", note.kernel.c_str(),
+                  note.product.empty()
+                      ? ("cuBLASLt cannot: " + note.why).c_str()
+                      : note.product.c_str());
+}
+
 int tarn::cli::runCompile(const Invocation &in) {
   CompileRequest request = requestFor(in.model);
   request.from = in.compile.from;
@@ -191,6 +207,9 @@ int tarn::cli::runCompile(const Invocation &in) {
                 formatBytes(function.arenaBytes).c_str(),
                 formatBytes(result.manifest.stateBytes).c_str(),
                 (long long)rt::countLaunches(function.program));
+    if (!result.products.empty() &&
+        (request.gemm != "own" || in.compile.explainGemm))
+      printProducts(result, in.compile.explainGemm);
     if (result.precisionIsDefault && result.precision != "fp32" &&
         request.forcedPrecision.empty())
       std::printf(" note: the model says no precision: compiled in %s, the "

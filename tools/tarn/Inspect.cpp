@@ -20,6 +20,15 @@ static void printCudaKernels(const rt::Target &target,
                              std::string_view section) {
   std::printf("   registers threads   shared  spills    image  kernel\n");
   for (const rt::Kernel &kernel : target.kernels) {
+    if (const auto &product = kernel.library) {
+      std::printf("   cuBLASLt, %lld x %lld x %lld, %s  %s\n",
+                  (long long)product->rows, (long long)product->columns,
+                  (long long)product->depth,
+                  product->algorithm.empty() ? "its own choice"
+                                             : "a measured algorithm",
+                  kernel.symbol.c_str());
+      continue;
+    }
     const rt::CodeSpan &image = target.images[kernel.image];
     const char *spills = "?";
     if (image.offset + image.bytes <= section.size()) {

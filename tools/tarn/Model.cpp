@@ -28,6 +28,7 @@ CompileRequest tarn::cli::requestFor(const ModelOptions &options) {
   request.shape = options.shape;
   request.targets = options.targets;
   request.policy = options.policy;
+  request.gemm = options.gemm;
   request.budgetBytes = options.budgetBytes;
   request.hostBytes = options.hostBytes;
   for (const std::string &word : options.allow)

@@ -118,6 +118,10 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
                   "fp32 or bf16, whatever the model says (where it says "
                   "nothing, GPUs get bf16)")
       ->check(CLI::IsMember({"fp32", "bf16"}));
+  app->add_option("--gemm", in.model.gemm,
+                  "who runs plain products on a GPU: own kernels, or cublaslt "
+                  "(NVIDIA's library, which must be where the model trains)")
+      ->check(CLI::IsMember({"own", "cublaslt"}));
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
   app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
                 "evaluate before and after each pass and compare");
@@ -163,6 +167,8 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
                    "cuda: the kernels' text, into the folder or .cu file of "
                    "--output, or printed")
       ->check(CLI::IsMember({"cuda"}));
+  compile->add_flag("--explain-gemm", in.compile.explainGemm,
+                    "print who runs each product on a GPU, and why");
   compile->add_flag("--keep-source", in.compile.keepSource,
                     "put the CUDA kernels' text into the artifact");
 

@@ -48,6 +48,8 @@ struct ModelOptions {
   std::vector<std::string> allow;
   /// `fp32` or `bf16` whatever the model says; empty = what it says.
   std::string precision;
+  /// Who runs plain products on a GPU: `own` or `cublaslt`.
+  std::string gemm = "own";
   /// Folder for the IR after each pass; empty = none.
   std::string dump;
   /// Evaluate the module before and after each pass and compare.
@@ -75,6 +77,8 @@ struct CompileOptions {
   std::string emit;
   /// The artifact holds that text too.
   bool keepSource = false;
+  /// Print who runs each product, and why.
+  bool explainGemm = false;
 };
 
 struct TrainOptions {

@@ -246,6 +246,8 @@ int tarn::cli::runTrain(const Invocation &in) {
     if (!(*session)->notOnGpu().empty())
       std::fprintf(stderr, "note: not on a GPU: %s\n",
                    (*session)->notOnGpu().c_str());
+    for (const std::string &note : (*session)->notes())
+      std::fprintf(stderr, "note: %s\n", note.c_str());
     std::printf(" %s  %s parameters  %s  %s  %s tokens\n",
                 manifest.model.c_str(), formatCount(parameters).c_str(),
                 (*session)->target().isa.c_str(),

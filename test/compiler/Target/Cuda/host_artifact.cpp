@@ -2,6 +2,7 @@
 //
 // host-artifact MODEL -o FILE [--target cuda:sm_90a] [--precision fp32]
 //   [--set NAME=VALUE]... [--shape NAME=VALUE]... [--budget BYTES]
+//   [--gemm cublaslt]
 // Compiles a model like `tarn compile`, but with shared objects of the host's
 // compiler in place of cubins. With a budget, rounding is allowed.
 //
@@ -25,12 +26,14 @@ int main(int argc, char **argv) {
   cl::list<std::string> set("set", cl::CommaSeparated);
   cl::list<std::string> shape("shape", cl::CommaSeparated);
   cl::opt<int64_t> budget("budget", cl::init(-1));
+  cl::opt<std::string> gemm("gemm", cl::init("own"));
   cl::ParseCommandLineOptions(argc, argv);
   test::HostCompiler compiler;
   CompileRequest request;
   request.model = model;
   request.targets.assign(targets.begin(), targets.end());
   request.forcedPrecision = precision;
+  request.gemm = gemm;
   for (llvm::StringRef word : set)
     request.set[word.split('=').first.str()] = word.split('=').second.str();
   for (llvm::StringRef word : shape)
@@ -54,6 +57,12 @@ int main(int argc, char **argv) {
     return 1;
   }
   out.write(result.artifact.data(), result.artifact.size());
+  size_t products = 0;
+  for (const ProductNote &note : result.products)
+    products += note.isLibrary;
+  if (products)
+    llvm::outs() << products << " of " << result.products.size()
+                 << " products by cuBLASLt\n";
   for (const cuda::CompiledKernels &code : result.cuda)
     llvm::outs() << code.architecture << ": " << code.kernels.size()
                  << " kernels, " << code.cached << " cached\n";

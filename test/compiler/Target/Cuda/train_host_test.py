@@ -1,11 +1,13 @@
 """Trains a small GPT-2 on the host driver and compares with the processors.
 
 usage: train_host_test.py FOLDER MODEL DRIVER TARGET PRECISION TOLERANCE [STEPS [BUDGET]]
+                          [--cublaslt LIBRARY]
 
 One artifact holds both targets. The kernels' text, compiled for the host, runs
 on the model of a GPU, through the runtime's graphs, streams and copies, in five
 random orders: every loss is that of the processors within the tolerance, and
 all orders give the same bits. Within a budget the step is one of micro-batches.
+With a library, products that cuBLASLt can run are its, on the stand-in for it.
 """
 
 import json
@@ -15,6 +17,11 @@ import shutil
 import subprocess
 import sys
 
+library = ""
+if "--cublaslt" in sys.argv:
+    at = sys.argv.index("--cublaslt")
+    library = sys.argv[at + 1]
+    del sys.argv[at:at + 2]
 folder, model, driver, target, precision, tolerance = sys.argv[1:7]
 steps = sys.argv[7] if len(sys.argv) > 7 else "20"
 budget = ["--budget", sys.argv[8]] if len(sys.argv) > 8 else []
@@ -30,11 +37,19 @@ subprocess.run(
     ["host-artifact", model, "-o", "model.art", "--target", "cpu," + target,
      "--precision", precision,
      "--set", "layers=2,width=32,heads=2,context=16,vocab=128,total=20,warmup=4",
-     "--shape", f"B={16 if budget else 2},T=16", *budget], check=True)
+     "--shape", f"B={16 if budget else 2},T=16", *budget,
+     *(["--gemm", "cublaslt"] if library else [])], check=True)
+if library:
+    checker = os.path.join(os.path.dirname(__file__), "../../../checker/plan_checker.py")
+    with open("manifest.json", "w") as file:
+        subprocess.run(["tarn", "inspect", "model.art", "--json"], stdout=file, check=True)
+    subprocess.run([sys.executable, checker, "manifest.json"], check=True)
 if budget:
     said = subprocess.run(["tarn", "inspect", "model.art", "--json"], capture_output=True, text=True,
                           check=True).stdout
     for entry in json.loads(said)["targets"]:
+        if library and entry.get("kind") != "cuda":
+            continue  # it has no workspace to make room for
         step = next(f for f in entry["functions"] if f["name"] == "step")
         assert any(op["op"] == "repeat" for op in step["program"]), "nothing is cut"
 
@@ -42,6 +57,7 @@ if budget:
 def train(name, isa, seed):
     """The losses of a run, as logged, and its weights."""
     environment = {**os.environ, "TARN_ISA": isa, "TARN_CUDA_DRIVER": driver,
+                   **({"TARN_CUBLASLT": library} if library else {}),
                    "TARN_HOST_DRIVER_DEVICE": "capability=" + capability,
                    "TARN_HOST_DRIVER_SEED": str(seed)}
     subprocess.run(
