@@ -92,6 +92,41 @@ step.program @launch_C2 arena(256) {
 // -----
 
 // expected-note@+1 {{the kernel}}
+tile.kernel @library(%x: memref<16xf32>) access ["read"] grid ()
+    attributes {tile.library = {workspace = 256 : i64}} {
+  tile.return
+}
+step.program @launch_C2_workspace arena(256) {
+  // expected-error@+1 {{'step.launch' op gives 1 slices to a kernel of 1 buffers and a workspace}}
+  step.launch @library blocks(1) (arena[0 for 64])
+}
+
+// -----
+
+// expected-note@+1 {{the kernel}}
+tile.kernel @library(%x: memref<16xf32>) access ["read"] grid ()
+    attributes {tile.library = {workspace = 256 : i64}} {
+  tile.return
+}
+step.program @launch_C3_workspace arena(512) {
+  // expected-error@+1 {{'step.launch' op gives #step.slice<arena[256 for 64]> for buffer 1 of 256 bytes}}
+  step.launch @library blocks(1) (arena[0 for 64], arena[256 for 64])
+}
+
+// -----
+
+tile.kernel @library(%x: memref<16xf32>) access ["read"] grid ()
+    attributes {tile.library = {workspace = 256 : i64}} {
+  tile.return
+}
+step.program @launch_C5_workspace arena(256) {
+  // expected-error@+1 {{'step.launch' op writes buffer 1 to #step.slice<arena[0 for 256]>, which overlaps buffer 0 in #step.slice<arena[0 for 64]>}}
+  step.launch @library blocks(1) (arena[0 for 64], arena[0 for 256])
+}
+
+// -----
+
+// expected-note@+1 {{the kernel}}
 tile.kernel @read(%x: memref<16xf32>) access ["read"] grid () {
   tile.return
 }

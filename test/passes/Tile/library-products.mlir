@@ -9,7 +9,7 @@
 // AMPERE: tile.library = {workspace = 4194304 : i64}
 // IR: tarn.gemm = {workspace = 33554432 : i64}
 // IR: tile.kernel @k_dot(
-// IR-SAME: tile.library = {workspace = 33554432 : i64}
+// IR-NEXT: tile.library = {workspace = 33554432 : i64}
 
 // CHECK: remark: product 128 x 192 x 64 bf16 -> f32 by cuBLASLt, which was asked for
 func.func @wide(%a: tensor<128x64xbf16>, %b: tensor<64x192xbf16>) -> tensor<128x192xf32> {
