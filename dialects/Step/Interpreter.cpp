@@ -86,6 +86,14 @@ static LogicalResult runSteps(Block &steps, HostMemory &memory, int64_t turn,
             .Case([&](LaunchOp op) {
               return runLaunch(op, memory, turn, options);
             })
+            // The last first: its members are in no order.
+            .Case([&](LaunchGroupOp op) -> LogicalResult {
+              SmallVector<LaunchOp> members(op.getMembers());
+              for (LaunchOp member : llvm::reverse(members))
+                if (failed(runLaunch(member, memory, turn, options)))
+                  return failure();
+              return success();
+            })
             .Case([&](CopyOp op) {
               memory.copy(op.getTo(), op.getFrom(), turn);
               return success();

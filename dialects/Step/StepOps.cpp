@@ -122,6 +122,17 @@ void RepeatOp::build(OpBuilder &builder, OperationState &state, int64_t count) {
   state.addRegion()->emplaceBlock();
 }
 
+void LaunchGroupOp::build(OpBuilder &builder, OperationState &state) {
+  state.addRegion()->emplaceBlock();
+}
+
+int64_t LaunchGroupOp::getBlocks() {
+  int64_t blocks = 0;
+  for (LaunchOp member : getMembers())
+    blocks += member.getBlocks();
+  return blocks;
+}
+
 int64_t ProgramOp::getSpaceBytes(Space space) {
   switch (space) {
   case Space::State:
@@ -153,7 +164,7 @@ static LogicalResult verifySlice(Operation *op, ProgramOp program,
   if (slice.getOffset() % 64 != 0 || slice.getStride() % 64 != 0)
     return op->emitOpError("uses ")
            << slice << ", which is not aligned to 64 bytes";
-  if (slice.getStride() && turns == 1 && !isa<RepeatOp>(op->getParentOp()))
+  if (slice.getStride() && turns == 1 && !op->getParentOfType<RepeatOp>())
     return op->emitOpError("has a stride outside of a repeat");
   return success();
 }
@@ -168,12 +179,12 @@ LogicalResult ProgramOp::verify() {
     if (op == *this)
       return WalkResult::advance();
     // program.C4
-    if (!isa<BindOp, LiveOp, LaunchOp, CopyOp, CopyStartOp, WaitOp, FillOp,
-             RepeatOp>(op)) {
+    if (!isa<BindOp, LiveOp, LaunchOp, LaunchGroupOp, CopyOp, CopyStartOp,
+             WaitOp, FillOp, RepeatOp>(op)) {
       op->emitOpError("is no step");
       return WalkResult::interrupt();
     }
-    auto repeat = dyn_cast<RepeatOp>(op->getParentOp());
+    auto repeat = op->getParentOfType<RepeatOp>();
     int64_t turns = repeat ? repeat.getCount() : 1;
     for (NamedAttribute attribute : op->getAttrs()) {
       SmallVector<SliceAttr> slices;
@@ -321,6 +332,9 @@ static SmallVector<Touch> touchesOf(Operation *op,
     touches.append({{copy.getTo(), true}, {copy.getFrom(), false}});
   if (auto copy = dyn_cast<CopyStartOp>(op))
     touches.append({{copy.getTo(), true}, {copy.getFrom(), false}});
+  if (auto group = dyn_cast<LaunchGroupOp>(op))
+    for (LaunchOp member : group.getMembers())
+      touches.append(touchesOf(member, symbols));
   auto launch = dyn_cast<LaunchOp>(op);
   auto kernel =
       launch ? symbols.lookupNearestSymbolFrom<tile::KernelOp>(
@@ -381,7 +395,7 @@ CopyStartOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
 
 // launch.C5: what the kernel writes overlaps nothing else that it is given.
 static LogicalResult verifyAliases(LaunchOp op, tile::KernelOp kernel) {
-  auto repeat = dyn_cast<RepeatOp>(op->getParentOp());
+  auto repeat = op->getParentOfType<RepeatOp>();
   int64_t turns = repeat ? repeat.getCount() : 1;
   unsigned buffers = kernel.getNumBuffers(), slices = op.getSlices().size();
   for (unsigned i = 0; i < slices; ++i) {
@@ -403,6 +417,61 @@ static LogicalResult verifyAliases(LaunchOp op, tile::KernelOp kernel) {
              << i << " to " << written << ", which overlaps buffer " << j
              << " in " << other;
     }
+  }
+  return success();
+}
+
+LogicalResult LaunchGroupOp::verify() {
+  // launch_group.C1
+  for (Operation &member : getBody().front())
+    if (!isa<LaunchOp>(member))
+      return member.emitOpError("is no launch, but in a group of them");
+  if (getBody().front().getOperations().size() < 2)
+    return emitOpError("is no group: it has ")
+           << getBody().front().getOperations().size() << " members";
+  return success();
+}
+
+LogicalResult
+LaunchGroupOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  // launch_group.C2: what was touched so far, by where it begins. A group may
+  // have hundreds of members, so slices are held against their neighbours only.
+  auto repeat = (*this)->getParentOfType<RepeatOp>();
+  int64_t turns = repeat ? repeat.getCount() : 1;
+  struct Use {
+    int64_t begin, end;
+    LaunchOp member;
+    Touch touch;
+  };
+  SmallVector<Use> uses;
+  for (int64_t turn = 0; turn < turns; ++turn) {
+    uses.clear();
+    for (LaunchOp member : getMembers())
+      for (Touch touch : touchesOf(member, symbolTable))
+        uses.push_back({touch.slice.getEnd(turn) - touch.slice.getBytes(),
+                        touch.slice.getEnd(turn), member, touch});
+    llvm::stable_sort(uses, [](const Use &x, const Use &y) {
+      return std::pair(x.touch.slice.getSpace(), x.begin) <
+             std::pair(y.touch.slice.getSpace(), y.begin);
+    });
+    for (auto [i, use] : llvm::enumerate(uses))
+      for (const Use &next : ArrayRef(uses).drop_front(i + 1)) {
+        if (next.touch.slice.getSpace() != use.touch.slice.getSpace() ||
+            next.begin >= use.end)
+          break;
+        if (next.member == use.member ||
+            (!use.touch.writes && !next.touch.writes))
+          continue;
+        const Use &writer = use.touch.writes ? use : next;
+        const Use &other = use.touch.writes ? next : use;
+        InFlightDiagnostic error =
+            LaunchOp(writer.member).emitOpError("writes ");
+        error << writer.touch.slice << " in a group";
+        error.attachNote(LaunchOp(other.member).getLoc())
+            << "of which this member "
+            << (other.touch.writes ? "writes " : "reads ") << other.touch.slice;
+        return error;
+      }
   }
   return success();
 }

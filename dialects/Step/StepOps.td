@@ -208,6 +208,39 @@ def LaunchOp : Step_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterfac
   }];
 }
 
+def LaunchGroupOp : Step_Op<"launch_group", [
+    SingleBlock, NoTerminator, NoRegionArguments,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Run several launches that are independent as one";
+  let description = [{
+    One step: the blocks of all members run in any order, also of different
+    members. A target makes one kernel of it, so that hundreds of small launches
+    (an optimizer's, one for each tensor) cost one.
+
+    C1: at least two members, all of them `step.launch`
+    C2: no member touches what another one writes, in any turn of a repeat
+
+    Example:
+    ```mlir
+    step.launch_group {
+      step.launch @update blocks(24) (state[0 for 4096], arena[0 for 4096])
+      step.launch @update blocks(24) (state[4096 for 4096], arena[4096 for 4096])
+    }
+    ```
+  }];
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$body attr-dict";
+  let hasVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins)>];
+  let extraClassDeclaration = [{
+    /// The members, in the order that they were planned in.
+    auto getMembers() { return getBody().front().getOps<LaunchOp>(); }
+    /// The blocks of all members.
+    int64_t getBlocks();
+  }];
+}
+
 def CopyOp : Step_Op<"copy"> {
   let summary = "Copy bytes";
   let description = [{

@@ -315,3 +315,91 @@ func.func @move_start_C4(%x: tensor<4xf32>) -> tensor<4xf32> {
   // expected-note@+1 {{which this op cannot reach}}
   return %there : tensor<4xf32>
 }
+
+// -----
+
+tile.kernel @double(%x: memref<16xf32>, %y: memref<16xf32>)
+    access ["read", "write"] grid (%i = 16 by 8) {
+  %t = tile.load %x[%i] : memref<16xf32> -> tensor<8xf32>
+  %u = arith.addf %t, %t : tensor<8xf32>
+  tile.store %u, %y[%i] : tensor<8xf32>, memref<16xf32>
+  tile.return
+}
+
+step.program @launch_group_C1_few arena(128) {
+  // expected-error@+1 {{'step.launch_group' op is no group: it has 1 members}}
+  step.launch_group {
+    step.launch @double blocks(2) (arena[0 for 64], arena[64 for 64])
+  }
+}
+
+// -----
+
+step.program @launch_group_C1_kind arena(128) {
+  step.launch_group {
+    // expected-error@+1 {{'step.fill' op is no launch, but in a group of them}}
+    step.fill arena[0 for 64]
+    step.fill arena[64 for 64]
+  }
+}
+
+// -----
+
+tile.kernel @double(%x: memref<16xf32>, %y: memref<16xf32>)
+    access ["read", "write"] grid (%i = 16 by 8) {
+  %t = tile.load %x[%i] : memref<16xf32> -> tensor<8xf32>
+  %u = arith.addf %t, %t : tensor<8xf32>
+  tile.store %u, %y[%i] : tensor<8xf32>, memref<16xf32>
+  tile.return
+}
+
+step.program @launch_group_C2_read arena(192) {
+  step.launch_group {
+    // expected-error@+1 {{'step.launch' op writes #step.slice<arena[64 for 64]> in a group}}
+    step.launch @double blocks(2) (arena[0 for 64], arena[64 for 64])
+    // expected-note@+1 {{of which this member reads #step.slice<arena[64 for 64]>}}
+    step.launch @double blocks(2) (arena[64 for 64], arena[128 for 64])
+  }
+}
+
+// -----
+
+tile.kernel @double(%x: memref<16xf32>, %y: memref<16xf32>)
+    access ["read", "write"] grid (%i = 16 by 8) {
+  %t = tile.load %x[%i] : memref<16xf32> -> tensor<8xf32>
+  %u = arith.addf %t, %t : tensor<8xf32>
+  tile.store %u, %y[%i] : tensor<8xf32>, memref<16xf32>
+  tile.return
+}
+
+step.program @launch_group_C2_written arena(128) {
+  step.launch_group {
+    // expected-error@+1 {{'step.launch' op writes #step.slice<arena[64 for 64]> in a group}}
+    step.launch @double blocks(2) (arena[0 for 64], arena[64 for 64])
+    // expected-note@+1 {{of which this member writes #step.slice<arena[64 for 64]>}}
+    step.launch @double blocks(2) (arena[0 for 64], arena[64 for 64])
+  }
+}
+
+// -----
+
+tile.kernel @double(%x: memref<16xf32>, %y: memref<16xf32>)
+    access ["read", "write"] grid (%i = 16 by 8) {
+  %t = tile.load %x[%i] : memref<16xf32> -> tensor<8xf32>
+  %u = arith.addf %t, %t : tensor<8xf32>
+  tile.store %u, %y[%i] : tensor<8xf32>, memref<16xf32>
+  tile.return
+}
+
+// Only in the second turn.
+step.program @launch_group_C2_turn arena(256) {
+  step.repeat 2 {
+    step.launch_group {
+      // expected-error@+1 {{in a group}}
+      step.launch @double blocks(2)
+        (arena[0 for 64], arena[64 for 64 stride 64])
+      // expected-note@+1 {{of which this member reads}}
+      step.launch @double blocks(2) (arena[128 for 64], arena[192 for 64])
+    }
+  }
+}

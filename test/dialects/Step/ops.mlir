@@ -27,6 +27,24 @@ step.program @step state(64) arena(320) input(64) output(64) {
     step.launch @double blocks(2)
       (arena[64 for 64 stride 64], arena[128 for 64 stride 64])
   }
+  // CHECK: step.launch_group {
+  // CHECK-NEXT:   step.launch @double blocks(2) (input[0 for 64], arena[64 for 64])
+  // CHECK-NEXT:   step.launch @double blocks(2) (input[0 for 64], arena[128 for 64])
+  // CHECK-NEXT: }
+  step.launch_group {
+    step.launch @double blocks(2) (input[0 for 64], arena[64 for 64])
+    step.launch @double blocks(2) (input[0 for 64], arena[128 for 64])
+  }
+  // CHECK: step.repeat 2 {
+  // CHECK-NEXT:   step.launch_group {
+  step.repeat 2 {
+    step.launch_group {
+      step.launch @double blocks(2)
+        (arena[0 for 64 stride 64], arena[128 for 64 stride 64])
+      step.launch @double blocks(2)
+        (arena[0 for 64 stride 64], arena[256 for 64])
+    }
+  }
   // CHECK: step.copy output[0 for 64], arena[256 for 64]
   step.copy output[0 for 64], arena[256 for 64]
 }
