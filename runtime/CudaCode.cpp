@@ -75,8 +75,7 @@ static Status checkParams(const Gpu &gpu, const Kernel &kernel, void *handle) {
     }
     if (error)
       return differs("no parameter " + std::to_string(i));
-    size_t expected =
-        kernel.params[i].map ? sizeof(CudaTensorMap) : sizeof(CudaAddress);
+    size_t expected = kernel.params[i].bytes();
     if (bytes != expected)
       return differs("parameter " + std::to_string(i) + " has " +
                      std::to_string(bytes) + " bytes, not " +

@@ -109,6 +109,15 @@ Status CudaProgram::bindLaunch(const Op &op, const CudaBases &bases,
   }
   step.firstParam = params.size();
   for (const KernelParam &param : kernel.params) {
+    if (!param.table.empty()) {
+      // The driver copies the words from the first one on.
+      params.push_back({false, addresses.size()});
+      for (const TableWord &word : param.table)
+        addresses.push_back(word.isAddress
+                                ? place(bases, op.args[word.value], iteration)
+                                : word.value);
+      continue;
+    }
     CudaAddress address = place(bases, op.args[param.buffer], iteration);
     if (!param.map) {
       params.push_back({false, addresses.size()});

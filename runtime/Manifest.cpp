@@ -162,6 +162,22 @@ static Json writeLibrary(const LibraryProduct &product) {
   return out;
 }
 
+/// Numbers as they are, `[i]` for the address of argument i.
+static Json writeTable(const std::vector<TableWord> &table) {
+  Json words = Json::array();
+  for (const TableWord &word : table) {
+    Json number(static_cast<int64_t>(word.value));
+    if (!word.isAddress) {
+      words.push(std::move(number));
+      continue;
+    }
+    Json address = Json::array();
+    address.push(std::move(number));
+    words.push(std::move(address));
+  }
+  return words;
+}
+
 static void writeLaunchShape(const Kernel &kernel, Json &out) {
   out.set("image", kernel.image);
   out.set("threads", kernel.threads);
@@ -171,7 +187,10 @@ static void writeLaunchShape(const Kernel &kernel, Json &out) {
   Json params = Json::array();
   for (const KernelParam &param : kernel.params) {
     Json item = Json::object();
-    item.set("buffer", param.buffer);
+    if (param.table.empty())
+      item.set("buffer", param.buffer);
+    else
+      item.set("table", writeTable(param.table));
     if (param.map)
       item.set("map", writeMap(*param.map));
     params.push(std::move(item));

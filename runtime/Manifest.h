@@ -68,11 +68,25 @@ struct TensorMapDesc {
   uint32_t swizzle = 128;        ///< bytes of a swizzled row; 0: none
 };
 
-/// A parameter of a kernel of a CUDA target: the address of an argument, or a
-/// tensor map on it.
+/// A word of a table: a number, or the address of an argument.
+struct TableWord {
+  bool isAddress = false;
+  uint64_t value = 0; ///< the number, or the argument's index
+};
+
+/// A parameter of a kernel of a CUDA target: the address of an argument, a
+/// tensor map on it, or a table of words, by value.
 struct KernelParam {
-  uint32_t buffer = 0; ///< index of the argument
+  uint32_t buffer = 0; ///< index of the argument; of a table: 0
   std::optional<TensorMapDesc> map;
+  /// Of a kernel that does the work of several launches: what each of them is
+  /// given. Empty: no table.
+  std::vector<TableWord> table;
+
+  /// What a launch passes.
+  uint64_t bytes() const {
+    return map ? 128 : table.empty() ? 8 : 8 * table.size();
+  }
 };
 
 /// A matrix, or a batch of them, in an argument of a library's product.

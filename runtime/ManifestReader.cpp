@@ -325,6 +325,25 @@ private:
     return out;
   }
 
+  /// Numbers, and `[i]` for the address of argument i.
+  std::vector<TableWord> table(const Json &from) {
+    std::vector<TableWord> words;
+    each(from, "table", [&](const Json &item) {
+      TableWord word;
+      word.isAddress = item.isArray();
+      if (word.isAddress && item.asArray().size() != 1)
+        return fail(Code::Invalid, "expected a number or [argument]");
+      const Json &number = word.isAddress ? item.asArray()[0] : item;
+      if (!number.isInt() || number.asInt() < 0)
+        return fail(Code::Invalid, "expected a number or [argument]");
+      word.value = static_cast<uint64_t>(number.asInt());
+      words.push_back(word);
+    });
+    if (words.empty())
+      fail(Code::Invalid, "`table` is empty");
+    return words;
+  }
+
   /// What a kernel of a CUDA target has besides.
   void launchShape(const Json &item, Kernel &out) {
     if (const Json *run = member(item, "library", false)) {
@@ -338,7 +357,10 @@ private:
     out.cluster = word(item, "cluster", 1);
     each(item, "params", [&](const Json &entry) {
       KernelParam param;
-      param.buffer = word(entry, "buffer");
+      if (member(entry, "table", false))
+        param.table = table(entry);
+      else
+        param.buffer = word(entry, "buffer");
       if (const Json *map = member(entry, "map", false))
         param.map = tensorMap(*map);
       out.params.push_back(std::move(param));

@@ -19,7 +19,6 @@ static constexpr uint32_t sharedLimit = 232448;
 static constexpr uint32_t clusterLimit = 16;
 static constexpr int64_t gridLimit = (int64_t(1) << 31) - 1;
 static constexpr uint64_t paramBytesLimit = 32764;
-static constexpr uint64_t pointerBytes = 8, mapBytes = 128;
 static constexpr uint64_t imageAlignment = 64;
 /// Of the tensor memory accelerator.
 static constexpr size_t mapRankLimit = 5;
@@ -112,12 +111,18 @@ static std::string kernelProblem(const Target &target, const Kernel &kernel,
   for (size_t i = 0; i < kernel.params.size(); ++i) {
     const KernelParam &param = kernel.params[i];
     std::string where = "parameter " + text(i) + " ";
-    if (param.buffer >= kernel.args.size())
+    if (param.table.empty() && param.buffer >= kernel.args.size())
       return where + "names argument " + text(param.buffer) + " of " +
              text(kernel.args.size());
-    bytes += param.map ? mapBytes : pointerBytes;
+    for (const TableWord &word : param.table)
+      if (word.isAddress && word.value >= kernel.args.size())
+        return where + "is a table with argument " + text(word.value) + " of " +
+               text(kernel.args.size());
+    bytes += param.bytes();
     if (!param.map)
       continue;
+    if (!param.table.empty())
+      return where + "is a tensor map and a table";
     if (!hopper)
       return where + "is a tensor map, which " + target.isa + " has not";
     std::string problem =

@@ -129,6 +129,11 @@ TEST(CudaFaults, CodeMustBeTheManifests) {
       status([](Target &t) { t.kernels[7].params[0].map.reset(); }).message(),
       "kernel `k_next` has other parameters in its code than in the "
       "manifest: parameter 0 has 128 bytes, not 8");
+  EXPECT_EQ(status([](Target &t) {
+              t.kernels[5].params[0].table.pop_back();
+            }).message(),
+            "kernel `k_update` has other parameters in its code than in the "
+            "manifest: parameter 0 has 40 bytes, not 32");
   EXPECT_EQ(HostDriver::count("live"), 0u);
 }
 

@@ -17,6 +17,11 @@ Manifest cudaManifest(const std::string &isa) {
   for (Kernel &kernel : target.kernels) {
     if (kernel.name == "reduce")
       kernel.shared = 64 * sizeof(float);
+    if (kernel.name == "update") {
+      KernelParam given;
+      given.table = {{false, 64}, {true, 0}, {true, 1}, {true, 2}, {true, 3}};
+      kernel.params = {given};
+    }
     if (kernel.name != "next")
       continue;
     kernel.shared = 3 * 1024;

@@ -199,6 +199,8 @@ static Manifest cudaManifest() {
   map.strides = {256};
   map.box = {32, 8};
   manifest.targets[1].kernels[1].params[0].map = map;
+  manifest.targets[1].kernels[2].params[0].table = {
+      {false, uint64_t(1) << 40}, {true, 0}, {true, 1}};
   return manifest;
 }
 
@@ -207,6 +209,8 @@ TEST(Manifest, WritesWhatItReadsForCuda) {
   std::string text = writeManifest(written);
   EXPECT_NE(text.find("\"map\":{\"dtype\":\"f32\",\"sizes\":[64,64],"
                       "\"strides\":[256],\"box\":[32,8],\"swizzle\":128}"),
+            std::string::npos);
+  EXPECT_NE(text.find("{\"table\":[1099511627776,[0],[1]]}"),
             std::string::npos);
   Result<Manifest> manifest = parseManifest(text, 64);
   ASSERT_TRUE(manifest.ok()) << manifest.status().message();
@@ -279,6 +283,12 @@ const HostileCase hostileCudaCases[] = {
      [](Manifest &m) { mapped(m).scratch = 64; }},
     {"no such argument", "parameter 2 names argument 5 of 5",
      [](Manifest &m) { mapped(m).params[2].buffer = 5; }},
+    {"table with no such argument", "is a table with argument 9 of",
+     [](Manifest &m) { cuda(m).kernels[2].params[0].table[1].value = 9; }},
+    {"table and map", "is a tensor map and a table",
+     [](Manifest &m) { mapped(m).params[0].table = {{true, 0}}; }},
+    {"too long a table", "bytes of parameters, more than 32764",
+     [](Manifest &m) { cuda(m).kernels[2].params[0].table.resize(4096); }},
     {"too many parameters", "bytes of parameters, more than 32764",
      [](Manifest &m) { mapped(m).params.resize(5000); }},
     {"grid", "a grid of 2147483648 blocks is too large",
@@ -361,6 +371,13 @@ TEST(Manifest, RefusesHostileCudaText) {
       {"\"params\":[", "\"x\":["},
       {"\"params\":[{\"buffer\":0", "\"params\":[{\"buffer\":-1"},
       {"\"params\":[{\"buffer\":0}", "\"params\":[0"},
+      {"\"table\":[1099511627776", "\"table\":[-1"},
+      {"\"table\":[1099511627776", "\"table\":[1.5"},
+      {"\"table\":[1099511627776", "\"table\":[\"1\""},
+      {"\"table\":[1099511627776,[0]", "\"table\":[[0,1]"},
+      {"\"table\":[1099511627776,[0]", "\"table\":[[-1]"},
+      {"\"table\":[1099511627776,[0],[1]]", "\"table\":[]"},
+      {"\"table\":[1099511627776,[0],[1]]", "\"table\":7"},
       {"\"map\":{", "\"map\":[],\"x\":{"},
       {"\"map\":{\"dtype\":\"f32\"", "\"map\":{\"dtype\":\"f8\""},
       {"\"sizes\":[64", "\"sizes\":[\"64\""},

@@ -116,14 +116,20 @@ k_finish(const float *losses, const float *squares, float *lossOut,
     ++*steps;
 }
 
-KERNEL(64)
-k_update(const float *means, const u8 *finite, float *tables,
-         float *momenta) {
-  int at = blockIdx.x * V + threadIdx.x;
-  if (!*finite)
+// What it is given comes in a table, as to a kernel that does the work of
+// several launches: the elements of a block, and the addresses.
+struct UpdateTable {
+  i64 row;
+  const float *means;
+  const u8 *finite;
+  float *tables, *momenta;
+};
+KERNEL(64) k_update(BY_VALUE(UpdateTable) given) {
+  i64 at = blockIdx.x * given.row + threadIdx.x;
+  if (!*given.finite)
     return;
-  momenta[at] = 0.9f * momenta[at] + means[at];
-  tables[at] -= 2.0f * momenta[at];
+  given.momenta[at] = 0.9f * given.momenta[at] + given.means[at];
+  given.tables[at] -= 2.0f * given.momenta[at];
 }
 
 KERNEL(64) k_mean(const float *losses, float *out) {

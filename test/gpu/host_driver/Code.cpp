@@ -137,7 +137,7 @@ TARN_DRIVER_EXPORT cuKernelSetAttribute(int attribute, int value, void *handle,
 }
 
 static uint32_t alignmentOf(uint32_t bytes) {
-  return bytes == 128 ? 64 : bytes;
+  return bytes == sizeof(TensorMap) ? 64 : 8;
 }
 
 TARN_DRIVER_EXPORT cuKernelGetParamInfo(void *handle, size_t index,
@@ -196,7 +196,8 @@ namespace {
 /// The parameters of a launch, copied when it was queued.
 struct Parameters {
   uint64_t words[parameterLimit] = {};
-  std::vector<std::unique_ptr<TensorMap>> maps;
+  /// What kernels take by reference here.
+  std::vector<std::unique_ptr<TensorMap[]>> structs;
 };
 } // namespace
 
@@ -246,10 +247,13 @@ int tarn::gpu::queueLaunch(Driver &d, KernelHandle *kernel,
                      : d.encodedMaps.count(parameters[i])
                          ? static_cast<uint32_t>(sizeof(TensorMap))
                          : static_cast<uint32_t>(sizeof(uint64_t));
-    if (bytes == sizeof(TensorMap)) {
-      values->maps.push_back(std::make_unique<TensorMap>());
-      memcpy(values->maps.back().get(), parameters[i], bytes);
-      values->words[i] = reinterpret_cast<uint64_t>(values->maps.back().get());
+    if (bytes > sizeof(uint64_t)) {
+      // In whole maps, for their alignment.
+      values->structs.push_back(
+          std::make_unique<TensorMap[]>(bytes / sizeof(TensorMap) + 1));
+      memcpy(values->structs.back().get(), parameters[i], bytes);
+      values->words[i] =
+          reinterpret_cast<uint64_t>(values->structs.back().get());
     } else {
       memcpy(&values->words[i], parameters[i], bytes);
     }

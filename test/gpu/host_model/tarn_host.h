@@ -21,6 +21,7 @@
 // By reference: so all parameters are pointers, and the model can call a kernel
 // whose type it does not know.
 #define TENSOR_MAP const TensorMap &
+#define BY_VALUE(type) const type &
 #define SHARED_ARENA(p) u8 *p = host_block->shared
 #define TARN_LINE int line = __builtin_LINE()
 
@@ -65,8 +66,8 @@ struct HostKernelInfo {
 template <class Parameter> struct HostParameter {
   static constexpr u32 bytes = sizeof(Parameter);
 };
-template <> struct HostParameter<const TensorMap &> {
-  static constexpr u32 bytes = sizeof(TensorMap);
+template <class Parameter> struct HostParameter<const Parameter &> {
+  static constexpr u32 bytes = sizeof(Parameter);
 };
 template <class... Parameters>
 constexpr HostKernelInfo host_kernel_info(void (*)(Parameters...)) {

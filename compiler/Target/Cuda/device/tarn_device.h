@@ -55,6 +55,8 @@ DEVICE void check_aligned(const void *, unsigned) {}
   extern "C" __global__ void __launch_bounds__(threads)
 // A parameter that holds a tensor map.
 #define TENSOR_MAP const __grid_constant__ TensorMap
+// A parameter that is a struct, which threads read where the launch put it.
+#define BY_VALUE(type) const __grid_constant__ type
 // All shared memory is one dynamic arena: 128-byte swizzling needs tiles that
 // start at multiples of 1024 bytes.
 #define SHARED_ARENA(p) extern __shared__ __align__(1024) u8 p[]
