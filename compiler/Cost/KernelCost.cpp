@@ -46,6 +46,22 @@ int64_t KernelCost::bytes() const {
              : sum;
 }
 
+KernelCost &KernelCost::operator+=(const KernelCost &other) {
+  auto add = [](int64_t &sum, int64_t more) {
+    if (llvm::AddOverflow(sum, more, sum))
+      sum = std::numeric_limits<int64_t>::max();
+  };
+  for (unsigned type = 0; type != dotTypeCount; ++type)
+    add(dotFlops[type], other.dotFlops[type]);
+  add(vectorOps, other.vectorOps);
+  add(specialOps, other.specialOps);
+  add(bytesRead, other.bytesRead);
+  add(bytesWritten, other.bytesWritten);
+  add(tileOps, other.tileOps);
+  add(blocks, other.blocks);
+  return *this;
+}
+
 static DotType dotTypeOf(Type element) {
   if (element.isF64())
     return DotType::f64;
@@ -361,4 +377,31 @@ std::string tarn::programHash(tile::KernelOp kernel) {
   if (size_t at = text.find(name); at != std::string::npos)
     text.erase(at, name.size());
   return rt::toHex(rt::sha256(text.data(), text.size())).substr(0, 16);
+}
+
+std::string tarn::programHash(ArrayRef<tile::KernelOp> group) {
+  if (group.size() == 1)
+    return programHash(group.front());
+  std::string text;
+  llvm::DenseMap<Operation *, std::string> known;
+  for (tile::KernelOp kernel : group) {
+    std::string &hash = known[kernel];
+    if (hash.empty())
+      hash = programHash(kernel);
+    text += hash;
+  }
+  return rt::toHex(rt::sha256(text.data(), text.size())).substr(0, 16);
+}
+
+KernelCost tarn::costOf(ArrayRef<tile::KernelOp> group) {
+  llvm::DenseMap<Operation *, KernelCost> known;
+  KernelCost cost;
+  cost.blocks = 0;
+  for (tile::KernelOp kernel : group) {
+    auto [found, isNew] = known.try_emplace(kernel);
+    if (isNew)
+      found->second = costOf(kernel);
+    cost += found->second;
+  }
+  return cost;
 }

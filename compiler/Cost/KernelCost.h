@@ -45,6 +45,8 @@ struct KernelCost {
   /// All dots together.
   int64_t flops() const;
   int64_t bytes() const;
+  /// The work of both, by blocks beside each other.
+  KernelCost &operator+=(const KernelCost &other);
 };
 
 /// Counts a kernel. Takes time linear in the size of its program; loops whose
@@ -56,6 +58,9 @@ KernelCost costOf(tile::KernelOp kernel);
 /// but neither its name nor places in the model. Equal programs have equal
 /// times.
 std::string programHash(tile::KernelOp kernel);
+/// The same of kernels that are launched as one, and the work of all.
+std::string programHash(llvm::ArrayRef<tile::KernelOp> group);
+KernelCost costOf(llvm::ArrayRef<tile::KernelOp> group);
 
 } // namespace tarn
 

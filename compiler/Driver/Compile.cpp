@@ -4,6 +4,7 @@
 
 #include "compiler/Driver/Registry.h"
 #include "compiler/Driver/Variants.h"
+#include "compiler/Package/Launches.h"
 #include "compiler/Package/Package.h"
 #include "compiler/Pipeline/Phases.h"
 #include "compiler/Target/Targets.h"
@@ -304,6 +305,7 @@ void Compilation::branchOff(ModuleOp module) {
     options.effort = request.effort;
     options.times = request.times;
     options.explainFusion = request.explainFusion;
+    options.ungrouped = request.ungrouped;
     options.budgetBytes = request.budgetBytes;
     if (request.budgetBytes < 0 && request.deviceBudget)
       options.budgetBytes = target.memoryBytes;
@@ -399,11 +401,9 @@ CompileStatus Compilation::makeCudaCode(Branch &branch) {
   if (CompileStatus status = noteProducts(branch);
       status != CompileStatus::success)
     return status;
-  auto kernels = llvm::filter_to_vector(
-      branch.module.getOps<tile::KernelOp>(),
-      [](tile::KernelOp kernel) { return !kernel.getLibrary(); });
+  Launches launches(branch.module);
   FailureOr<cuda::CompiledKernels> code = cuda::emitKernels(
-      kernels, *cuda::findArchitecture(branch.targets.front().isa));
+      launches.compiled(), *cuda::findArchitecture(branch.targets.front().isa));
   watch.lap("emit");
   if (failed(code))
     return CompileStatus::userError;
@@ -419,7 +419,8 @@ CompileStatus Compilation::makeCudaCode(Branch &branch) {
       auto [what, wayOut] = StringRef(error).split("\nhelp: ");
       return fail(request, what, wayOut);
     }
-    if (failed(cuda::compileKernels(kernels, *compiler, request.cache,
+    if (failed(cuda::compileKernels(launches.compiled(), *compiler,
+                                    request.cache,
                                     /*threads=*/0, *code)))
       return CompileStatus::internalError;
     watch.lap("nvrtc");

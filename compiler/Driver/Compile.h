@@ -89,6 +89,8 @@ struct CompileRequest {
   bool keepSource = false;
   /// Launches say why they are kernels of their own (Report::Step::border).
   bool explainFusion = false;
+  /// Launch one by one what a GPU could launch as one.
+  bool ungrouped = false;
   /// Whether compiled kernels may come from the cache on disk.
   bool cache = true;
   /// Who compiles CUDA text; null = NVRTC.

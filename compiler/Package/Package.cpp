@@ -3,6 +3,7 @@
 #include "compiler/Package/Package.h"
 
 #include "compiler/Cost/KernelCostJson.h"
+#include "compiler/Package/Launches.h"
 #include "compiler/Package/PackageCuda.h"
 #include "compiler/Target/Cpu/CpuTarget.h"
 #include "dialects/Step/StepOps.h"
@@ -14,7 +15,6 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/StringMap.h"
 
 #include <map>
 #include <set>
@@ -36,7 +36,10 @@ private:
   rt::Function describe(step::ProgramOp program);
   void describeSteps(Block &block, std::vector<rt::Op> &ops,
                      DenseMap<Value, uint32_t> &tokens);
-  rt::Kernel describe(tile::KernelOp kernel);
+  rt::Kernel describe(ArrayRef<tile::KernelOp> members, StringRef symbol);
+  rt::Kernel describe(tile::KernelOp kernel) {
+    return describe(kernel, kernel.getSymName());
+  }
   LogicalResult addCpu(const cpu::Isa &isa);
   void addCuda(const cuda::CompiledKernels &code);
   void addNothingKernel();
@@ -50,7 +53,8 @@ private:
   // Of the module that is added:
   ModuleOp module;
   std::vector<tile::KernelOp> kernels;
-  llvm::StringMap<uint32_t> kernelIndex;
+  std::optional<Launches> launches;
+  const cuda::CompiledKernels *cuda = nullptr;
   std::map<std::tuple<std::string, int64_t, int64_t>, int64_t> locations;
 };
 
@@ -194,13 +198,8 @@ LogicalResult Packager::describeState() {
   return success();
 }
 
-rt::Kernel Packager::describe(tile::KernelOp kernel) {
-  rt::Kernel result;
-  result.symbol = kernel.getSymName().str();
-  result.name = kernel.getSymName().str();
-  if (StringRef(result.name).starts_with("k_"))
-    result.name = result.name.substr(2);
-  result.location = locationOf(kernel.getLoc());
+/// What a kernel may touch.
+static void describeBuffers(tile::KernelOp kernel, rt::Kernel &result) {
   for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
     MemRefType type = kernel.getBufferType(i);
     rt::KernelArg argument;
@@ -222,12 +221,30 @@ rt::Kernel Packager::describe(tile::KernelOp kernel) {
     }
     result.args.push_back(argument);
   }
-  KernelCost cost = costOf(kernel);
+}
+
+/// A kernel, or several that are launched as one.
+rt::Kernel Packager::describe(ArrayRef<tile::KernelOp> members,
+                              StringRef symbol) {
+  rt::Kernel result;
+  result.symbol = symbol.str();
+  symbol.consume_front("k_");
+  result.name = symbol.str();
+  tile::KernelOp first = members.front();
+  result.location = locationOf(first.getLoc());
+  for (tile::KernelOp member : members)
+    describeBuffers(member, result);
+  KernelCost cost = costOf(members);
   result.flops = cost.flops();
   result.bytes = cost.bytes();
-  result.program = programHash(kernel);
+  result.program = programHash(members);
   result.work = writeKernelCost(cost);
   return result;
+}
+
+static void addSlices(step::LaunchOp launch, rt::Op &entry) {
+  for (unsigned i = 0, e = launch.getSlices().size(); i != e; ++i)
+    entry.args.push_back(sliceOf(launch.getSlice(i)));
 }
 
 void Packager::describeSteps(Block &block, std::vector<rt::Op> &ops,
@@ -237,10 +254,17 @@ void Packager::describeSteps(Block &block, std::vector<rt::Op> &ops,
     entry.location = locationOf(op.getLoc());
     if (auto launch = dyn_cast<step::LaunchOp>(op)) {
       entry.kind = rt::Op::Kind::Launch;
-      entry.kernel = kernelIndex.lookup(launch.getKernel());
+      entry.kernel = uint32_t(launches->indexOf(launch));
       entry.blocks = launch.getBlocks();
-      for (unsigned i = 0, e = launch.getSlices().size(); i != e; ++i)
-        entry.args.push_back(sliceOf(launch.getSlice(i)));
+      addSlices(launch, entry);
+    } else if (auto group = dyn_cast<step::LaunchGroupOp>(op)) {
+      entry.kind = rt::Op::Kind::Launch;
+      entry.kernel = uint32_t(launches->indexOf(group));
+      entry.location = locationOf((*group.getMembers().begin()).getLoc());
+      // Its code may cut the grids of its members in another way.
+      entry.blocks = cuda->kernels[launches->codeOf(group)].blocks;
+      for (step::LaunchOp member : group.getMembers())
+        addSlices(member, entry);
     } else if (auto copy = dyn_cast<step::CopyOp>(op)) {
       entry.kind = rt::Op::Kind::Copy;
       entry.to = sliceOf(copy.getTo());
@@ -359,12 +383,17 @@ void Packager::addCuda(const cuda::CompiledKernels &code) {
   target.code = "code." + number;
   writer.add(target.code, describeImages(code, target));
   size_t compiled = 0; // those that no library runs
-  for (tile::KernelOp kernel : kernels) {
+  for (tile::KernelOp kernel : launches->alone()) {
     target.kernels.push_back(describe(kernel));
     if (kernel.getLibrary())
       describeLibrary(kernel, target.kernels.back());
     else
       describeLaunch(kernel, code, compiled++, target.kernels.back());
+  }
+  for (const cuda::KernelGroup &group : launches->compiled().groups) {
+    target.kernels.push_back(describe(group.members, group.name));
+    describeLaunch(group.members.front(), code, compiled++,
+                   target.kernels.back());
   }
   for (auto program : module.getOps<step::ProgramOp>())
     target.functions.push_back(describe(program));
@@ -391,19 +420,20 @@ void Packager::addNothingKernel() {
 LogicalResult Packager::add(const PackageInput &input) {
   module = input.module;
   kernels.clear();
-  kernelIndex.clear();
+  launches.emplace(module);
+  cuda = input.cuda;
   if (manifest.targets.empty())
     describeModel();
   if (failed(describeState()))
     return failure();
-  for (auto kernel : module.getOps<tile::KernelOp>()) {
-    kernelIndex[kernel.getSymName()] = kernels.size();
+  for (auto kernel : module.getOps<tile::KernelOp>())
     kernels.push_back(kernel);
-  }
   if (input.cuda) {
     addCuda(*input.cuda);
     return success();
   }
+  if (!launches->compiled().groups.empty())
+    return module.emitError("launches are grouped, which only GPUs run");
   if (kernels.empty())
     addNothingKernel();
   for (const Target &target : input.targets)

@@ -91,6 +91,8 @@ void tarn::describeLaunch(tile::KernelOp kernel,
   for (const cuda::CudaParameter &parameter : launch.parameters) {
     rt::KernelParam param;
     param.buffer = parameter.buffer;
+    for (const cuda::CudaWord &word : parameter.table)
+      param.table.push_back({word.isAddress, word.value});
     if (parameter.isTensorMap)
       param.map = mapOf(kernel.getBufferType(parameter.buffer), parameter);
     result.params.push_back(std::move(param));

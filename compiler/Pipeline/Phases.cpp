@@ -116,6 +116,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
          options.beatSeconds, options.beatBytes, options.effort}));
     if (options.policy == "offload-all")
       pm.addNestedPass<func::FuncOp>(createTarnPlanOffload());
+    if (isForGpu(options) && !options.ungrouped)
+      pm.addPass(createTarnGroupLaunches({options.device}));
     pm.addPass(createTarnPlanMemory());
     return;
   }

@@ -64,6 +64,8 @@ struct PipelineOptions {
   double beatSeconds = 0;
   /// The same for bytes of all memory spaces.
   int64_t beatBytes = 0;
+  /// Launch one by one what a GPU could launch as one.
+  bool ungrouped = false;
   /// Clusters say why they are kernels of their own, and remarks tell.
   bool explainFusion = false;
 };

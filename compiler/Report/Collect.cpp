@@ -2,6 +2,7 @@
 
 #include "compiler/Report/Collect.h"
 
+#include "compiler/Package/Launches.h"
 #include "compiler/Report/Names.h"
 #include "compiler/Report/Program.h"
 #include "compiler/Report/Roles.h"
@@ -10,7 +11,6 @@
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -27,7 +27,7 @@ namespace {
 class Collector {
 public:
   Collector(ModuleOp module, const CostModel &costs, Report &report)
-      : module(module), costs(costs), report(report) {}
+      : module(module), costs(costs), report(report), launches(module) {}
 
   void run();
 
@@ -47,9 +47,16 @@ private:
   ModuleOp module;
   const CostModel &costs;
   Report &report;
-  llvm::DenseMap<Operation *, Estimate> estimates;
-  /// What kernels do; the same for all functions.
-  llvm::DenseMap<Operation *, KernelCost> work;
+  /// What a kernel or a group does, and how long; the same for all functions.
+  struct Launched {
+    KernelCost cost;
+    Estimate estimate;
+    double aloneSeconds = 0; ///< of the members of a group, one by one
+  };
+  const Launched &launchedOf(const std::string &name,
+                             ArrayRef<tile::KernelOp> members);
+  std::map<std::string, Launched, std::less<>> launched;
+  Launches launches;
   std::map<std::pair<std::string, std::string>, size_t> stateIndex;
 };
 
@@ -154,19 +161,22 @@ void Collector::addSteps(const Program &program, const Roles &roles,
     if (tile::KernelOp kernel = from.kernel) {
       step.kernel = kernel.getName().str();
       step.op = opOfKernel(step.kernel);
-      auto [found, isNew] = estimates.try_emplace(kernel);
-      if (isNew) {
-        work[kernel] = costOf(kernel);
-        found->second = costs.estimate(
-            work[kernel], costs.hasTimes() ? programHash(kernel) : "");
+      const Launched &alone = launchedOf(step.kernel, kernel);
+      const Launched *all = &alone;
+      step.seconds = alone.estimate.seconds;
+      if (step::LaunchGroupOp group = from.group) {
+        // A share of the group's, by what each would take alone.
+        const cuda::KernelGroup &members = launches.groupOf(group);
+        step.group = members.name;
+        all = &launchedOf(members.name, members.members);
+        step.seconds *= all->estimate.seconds / all->aloneSeconds;
       }
-      step.seconds = found->second.seconds;
-      step.measured = found->second.measured;
+      step.measured = all->estimate.measured;
       if (from.cluster)
         if (auto border =
                 from.cluster->getAttrOfType<StringAttr>("tarn.border"))
           step.border = border.str();
-      error = found->second.error;
+      error = all->estimate.error;
       addPrologue(from.cluster, step);
     } else if (auto copy = dyn_cast<step::CopyOp>(from.op)) {
       step.kernel = step.op = "copy";
@@ -206,22 +216,59 @@ void Collector::addSteps(const Program &program, const Roles &roles,
     function.error /= function.seconds;
 }
 
+/// How long a kernel takes, or several as one; `name` is theirs alone.
+const Collector::Launched &
+Collector::launchedOf(const std::string &name,
+                      ArrayRef<tile::KernelOp> members) {
+  auto [found, isNew] = launched.try_emplace(name);
+  if (!isNew)
+    return found->second;
+  Launched made;
+  made.cost = costOf(members);
+  made.estimate =
+      costs.estimate(made.cost, costs.hasTimes() ? programHash(members) : "");
+  made.aloneSeconds = made.estimate.seconds;
+  if (members.size() > 1) {
+    made.aloneSeconds = 0;
+    for (tile::KernelOp member : members)
+      made.aloneSeconds +=
+          launchedOf(member.getName().str(), member).estimate.seconds;
+  }
+  return launched[name] = made;
+}
+
+/// The kernels of a group, each once.
+static std::vector<Kernel::Part> partsOf(const cuda::KernelGroup &group) {
+  std::vector<Kernel::Part> parts;
+  for (tile::KernelOp member : group.members) {
+    auto known = llvm::find_if(parts, [&](const Kernel::Part &part) {
+      return part.kernel == member.getName();
+    });
+    if (known == parts.end())
+      known = parts.insert(known, {member.getName().str(), 0});
+    ++known->launches;
+  }
+  return parts;
+}
+
 /// The kernels that a function launches, with what their launches take.
 void Collector::addKernels(const Program &program, Function &function) {
-  llvm::MapVector<Operation *, Kernel> kernels;
+  llvm::MapVector<StringRef, Kernel> kernels;
   for (auto [i, step] : llvm::enumerate(program.steps)) {
-    if (!step.kernel)
+    if (!step.kernel || program.firstOf(int64_t(i)) != int64_t(i))
       continue;
-    tile::KernelOp op = step.kernel;
-    Kernel &kernel = kernels[op];
+    const Step &launch = function.steps[i];
+    const std::string &name = step.group ? launch.group : launch.kernel;
+    Kernel &kernel = kernels[name];
     kernel.launches += step.repeats;
     if (!kernel.name.empty())
       continue;
-    const Estimate &estimate = estimates[op];
-    const KernelCost &cost = work[op];
-    kernel.name = op.getName().str();
-    kernel.op = function.steps[i].op;
-    kernel.place = function.steps[i].place;
+    const auto &[cost, estimate, aloneSeconds] = launched.find(name)->second;
+    kernel.name = name;
+    kernel.op = launch.op;
+    if (step::LaunchGroupOp group = step.group)
+      kernel.members = partsOf(launches.groupOf(group));
+    kernel.place = launch.place;
     kernel.seconds = estimate.seconds;
     kernel.measured = estimate.measured;
     kernel.bound = estimate.bound;
@@ -322,14 +369,15 @@ void Collector::addTensors(const Program &program, const Roles &roles,
 
 /// A value whose bytes another one takes over in the step that reads it last
 /// ends before that step: bytes count once.
-static void endWhereTakenOver(Function &function) {
+static void endWhereTakenOver(const Program &program, Function &function) {
   std::set<std::tuple<std::string, int64_t, int64_t>> begins;
   for (const Tensor &tensor : function.tensors)
-    begins.insert({tensor.space, tensor.offset, tensor.first});
+    begins.insert({tensor.space, tensor.offset, program.firstOf(tensor.first)});
   for (Tensor &tensor : function.tensors)
-    if (tensor.first < tensor.last &&
-        begins.count({tensor.space, tensor.offset, tensor.last}))
-      --tensor.last;
+    if (int64_t last = program.firstOf(tensor.last);
+        tensor.first < last &&
+        begins.count({tensor.space, tensor.offset, last}))
+      tensor.last = last - 1;
 }
 
 /// Where most of the arena is alive, each value rounded up as it is placed.
@@ -380,7 +428,7 @@ void Collector::addFunction(step::ProgramOp op) {
   addSteps(program, roles, function);
   addKernels(program, function);
   addTensors(program, roles, function);
-  endWhereTakenOver(function);
+  endWhereTakenOver(program, function);
   findFullest(function);
   report.functions.push_back(std::move(function));
 }
@@ -440,15 +488,9 @@ void Collector::addTimes() {
   report.seconds = main->seconds;
   report.error = main->error;
   // Of the function that the seconds are about: no other is ever measured.
-  llvm::StringSet<> launched;
-  for (const Step &step : main->steps)
-    launched.insert(step.kernel);
-  int64_t measured = 0, kernels = 0;
-  for (const auto &[kernel, estimate] : estimates)
-    if (launched.contains(cast<tile::KernelOp>(kernel).getName())) {
-      ++kernels;
-      measured += estimate.measured;
-    }
+  int64_t measured = 0, kernels = int64_t(main->kernels.size());
+  for (const Kernel &kernel : main->kernels)
+    measured += kernel.measured;
   report.times = measured ? "measured, " + std::to_string(measured) + " of " +
                                 std::to_string(kernels) + " kernels"
                           : "roofline";

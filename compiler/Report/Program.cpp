@@ -39,15 +39,31 @@ Program::Program(step::ProgramOp op) : op(op) {
   findClusters();
 }
 
+void Program::addLaunch(step::LaunchOp launch, step::LaunchGroupOp group,
+                        int64_t repeats, SymbolTable &symbols) {
+  ProgramStep step;
+  step.op = launch;
+  step.group = group;
+  step.repeats = repeats;
+  step.kernel = symbols.lookup<tile::KernelOp>(launch.getKernel());
+  steps.push_back(std::move(step));
+}
+
 void Program::addStep(Operation &op, int64_t repeats, SymbolTable &symbols) {
-  if (!isa<step::LaunchOp, step::CopyOp, step::FillOp, step::CopyStartOp,
-           step::WaitOp>(op))
+  if (!isa<step::LaunchOp, step::LaunchGroupOp, step::CopyOp, step::FillOp,
+           step::CopyStartOp, step::WaitOp>(op))
     return;
+  begins.push_back(int64_t(steps.size()));
+  if (auto launch = dyn_cast<step::LaunchOp>(op))
+    return addLaunch(launch, {}, repeats, symbols);
+  if (auto group = dyn_cast<step::LaunchGroupOp>(op)) {
+    for (step::LaunchOp member : group.getMembers())
+      addLaunch(member, group, repeats, symbols);
+    return;
+  }
   ProgramStep step;
   step.op = &op;
   step.repeats = repeats;
-  if (auto launch = dyn_cast<step::LaunchOp>(op))
-    step.kernel = symbols.lookup<tile::KernelOp>(launch.getKernel());
   steps.push_back(std::move(step));
 }
 
@@ -55,7 +71,7 @@ void Program::addSteps() {
   SymbolTable symbols(op->getParentOfType<ModuleOp>());
   int64_t flat = 0;
   for (Operation &op : op.getBody().front()) {
-    int64_t base = int64_t(steps.size()), turns = 1;
+    int64_t base = int64_t(begins.size()), turns = 1;
     if (auto repeat = dyn_cast<step::RepeatOp>(op)) {
       turns = repeat.getCount();
       for (Operation &inner : repeat.getBody().front())
@@ -63,23 +79,33 @@ void Program::addSteps() {
     } else {
       addStep(op, 1, symbols);
     }
-    int64_t length = int64_t(steps.size()) - base;
+    int64_t length = int64_t(begins.size()) - base;
     if (!length)
       continue;
     parts.push_back({flat, turns, length, base});
     flat += turns * length;
   }
-  parts.push_back({flat, 1, 1, int64_t(steps.size())});
+  parts.push_back({flat, 1, 1, int64_t(begins.size())});
+  // The end, which is one step.
+  begins.push_back(int64_t(steps.size()));
+  begins.push_back(int64_t(steps.size()) + 1);
 }
 
-int64_t Program::folded(int64_t flat) const {
+std::pair<int64_t, int64_t> Program::folded(int64_t flat) const {
   if (flat < 0)
-    return -1;
+    return {-1, -1};
   auto after = std::upper_bound(
       parts.begin(), parts.end(), flat,
       [](int64_t value, const Part &part) { return value < part.flat; });
   const Part &part = *std::prev(after);
-  return part.base + (flat - part.flat) % part.length;
+  int64_t step = part.base + (flat - part.flat) % part.length;
+  return {begins[step], begins[step + 1] - 1};
+}
+
+int64_t Program::firstOf(int64_t step) const {
+  return step < 0
+             ? step
+             : *std::prev(std::upper_bound(begins.begin(), begins.end(), step));
 }
 
 void Program::addValues() {
@@ -104,7 +130,9 @@ void Program::addValues() {
     SliceAttr slice = live.getSlice();
     if (slice.getSpace() == Space::State)
       continue;
-    int64_t first = folded(live.getFirst()), last = folded(live.getLast());
+    // All through the group that makes it, and the one that reads it last.
+    int64_t first = folded(live.getFirst()).first,
+            last = folded(live.getLast()).second;
     byPlace[{int(slice.getSpace()), slice.getOffset()}].push_back(
         int64_t(values.size()));
     values.push_back({live.getName().str(),

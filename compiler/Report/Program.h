@@ -21,11 +21,13 @@
 
 namespace tarn::report {
 
-/// A launch, copy or fill, with what it reads and writes.
+/// A launch, copy or fill, with what it reads and writes. Launches of a group
+/// are steps of their own here, one behind the other.
 struct ProgramStep {
   mlir::Operation *op = nullptr;
-  tile::KernelOp kernel;    ///< null for copies and fills
-  graph::ClusterOp cluster; ///< null where the graph is not at hand
+  step::LaunchGroupOp group; ///< null for what is launched alone
+  tile::KernelOp kernel;     ///< null for copies and fills
+  graph::ClusterOp cluster;  ///< null where the graph is not at hand
   int64_t repeats = 1;
   std::vector<int64_t> reads, writes; ///< indices of values
 };
@@ -47,6 +49,9 @@ struct Program {
   /// The part of a location that names the layer; empty if none.
   static std::string layerOf(mlir::Location loc);
 
+  /// The first step of the group that a step is part of, or the step.
+  int64_t firstOf(int64_t step) const;
+
   step::ProgramOp op;
   mlir::func::FuncOp function, micro; ///< null where the module has none
   std::vector<ProgramStep> steps;
@@ -62,16 +67,20 @@ private:
   };
   void addStep(mlir::Operation &op, int64_t repeats,
                mlir::SymbolTable &symbols);
+  void addLaunch(step::LaunchOp launch, step::LaunchGroupOp group,
+                 int64_t repeats, mlir::SymbolTable &symbols);
   void addSteps();
   void addValues();
   void link();
   void findClusters();
-  /// A step of the unrolled program as one of ours.
-  int64_t folded(int64_t flat) const;
+  /// A step of the unrolled program as ours: the first of them, and the last.
+  std::pair<int64_t, int64_t> folded(int64_t flat) const;
   int64_t valueAt(step::SliceAttr slice, int64_t step, bool written) const;
   int64_t stateAt(step::SliceAttr slice) const;
 
   std::vector<Part> parts;
+  /// Our first step of each step of the program, repeats counted once.
+  std::vector<int64_t> begins;
   /// Values by space and offset, to find a slice's.
   std::map<std::pair<int, int64_t>, std::vector<int64_t>> byPlace;
   std::map<int64_t, int64_t> stateByOffset;

@@ -45,6 +45,9 @@ struct Step {
   /// `update`, `metric`.
   std::string phase;
   Place place;
+  /// Of a launch that is part of a group: the kernel of the group, of whose
+  /// seconds it has a share. The members follow each other.
+  std::string group;
   /// Of a launch: why no other kernel does its work; empty unless asked for.
   std::string border;
   int64_t repeats = 1;
@@ -54,10 +57,17 @@ struct Step {
   std::vector<Made> prologue;
 };
 
-/// A kernel, and all launches of it in a function.
+/// A kernel, or a group of launches as one, and all launches of it in a
+/// function.
 struct Kernel {
+  /// Launches of one kernel in a group.
+  struct Part {
+    std::string kernel;
+    int64_t launches = 0;
+  };
   std::string name; ///< the symbol
   std::string op;
+  std::vector<Part> members; ///< of a group
   Place place;
   int64_t launches = 0;
   double seconds = 0; ///< of one launch

@@ -34,6 +34,8 @@ static Json stepJson(const Step &step) {
   Json out = Json::object();
   out.set("kernel", step.kernel);
   out.set("op", step.op);
+  if (!step.group.empty())
+    out.set("group", step.group);
   out.set("layer", step.layer);
   out.set("phase", step.phase);
   out.set("place", placeJson(step.place));
@@ -51,10 +53,19 @@ static Json stepJson(const Step &step) {
   return out;
 }
 
+static Json partJson(const Kernel::Part &part) {
+  Json out = Json::object();
+  out.set("kernel", part.kernel);
+  out.set("launches", part.launches);
+  return out;
+}
+
 static Json kernelJson(const Kernel &kernel) {
   Json out = Json::object();
   out.set("name", kernel.name);
   out.set("op", kernel.op);
+  if (!kernel.members.empty())
+    out.set("members", listJson(kernel.members, partJson));
   out.set("place", placeJson(kernel.place));
   out.set("launches", kernel.launches);
   out.set("seconds", kernel.seconds);

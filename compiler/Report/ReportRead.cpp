@@ -114,6 +114,8 @@ public:
 void Reader::step(const Json &from, Step &step) {
   read(from, "kernel", step.kernel);
   read(from, "op", step.op);
+  if (from.find("group"))
+    read(from, "group", step.group);
   read(from, "layer", step.layer);
   read(from, "phase", step.phase);
   read(from, "seconds", step.seconds);
@@ -138,6 +140,12 @@ void Reader::step(const Json &from, Step &step) {
 void Reader::kernel(const Json &from, Kernel &kernel) {
   read(from, "name", kernel.name);
   read(from, "op", kernel.op);
+  if (from.find("members"))
+    list(from, "members", kernel.members,
+         [&](const Json &json, Kernel::Part &part) {
+           read(json, "kernel", part.kernel);
+           read(json, "launches", part.launches);
+         });
   place(from, kernel.place);
   read(from, "launches", kernel.launches);
   read(from, "seconds", kernel.seconds);

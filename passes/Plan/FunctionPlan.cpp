@@ -51,7 +51,24 @@ bool FunctionPlan::accumulates(graph::ClusterOp cluster, unsigned output) {
                                            output) == tile::Access::Accumulate;
 }
 
-/// A launch is a step, and so is the filling of what it adds to.
+void FunctionPlan::readAt(Value root, int64_t step, Operation *by) {
+  auto [found, isNew] = lastRead.try_emplace(root, LastRead{step, by});
+  if (!isNew && found->second.step == step && found->second.by != by)
+    by = nullptr;
+  found->second = {step, by};
+}
+
+ArrayRef<Operation *> FunctionPlan::groupAt(size_t first) const {
+  Attribute group = schedule[first]->getAttr(groupAttr);
+  size_t end = first + 1;
+  while (group && end != schedule.size() &&
+         schedule[end]->getAttr(groupAttr) == group)
+    ++end;
+  return ArrayRef(schedule).slice(first, end - first);
+}
+
+/// A launch is a step, and so is the filling of what it adds to; the members of
+/// a group are one.
 void FunctionPlan::numberSteps() {
   for (Operation &op : function.getBody().front()) {
     auto cluster = dyn_cast<graph::ClusterOp>(op);
@@ -61,21 +78,29 @@ void FunctionPlan::numberSteps() {
     if (auto wait = dyn_cast<step::WaitOp>(op))
       // Until then a move reads its value.
       for (Value token : wait.getTokens())
-        lastRead[throughReshapes(
-            token.getDefiningOp<step::MoveStartOp>().getValue())] = length;
+        readAt(throughReshapes(
+                   token.getDefiningOp<step::MoveStartOp>().getValue()),
+               length, wait);
     if (!cluster) {
       stepOf[&op] = length++;
       continue;
     }
-    for (unsigned i = 0; i != cluster.getNumResults(); ++i)
-      length += accumulates(cluster, i);
-    stepOf[cluster] = length++;
+    Operation *before =
+        schedule.size() > 1 ? schedule[schedule.size() - 2] : nullptr;
+    Attribute group = cluster->getAttr(groupAttr);
+    if (before && group && before->getAttr(groupAttr) == group) {
+      stepOf[cluster] = stepOf[before];
+    } else {
+      for (unsigned i = 0; i != cluster.getNumResults(); ++i)
+        length += accumulates(cluster, i);
+      stepOf[cluster] = length++;
+    }
     for (Value input : cluster.getInputs())
-      lastRead[throughReshapes(input)] = stepOf[cluster];
+      readAt(throughReshapes(input), stepOf[cluster], cluster);
     // What is put together lives until its last part is there.
     for (Value output : cluster.getResults())
       if (Value owner = throughReshapes(output); owner != output)
-        lastRead[owner] = stepOf[cluster];
+        readAt(owner, stepOf[cluster], cluster);
   }
 }
 
@@ -85,7 +110,9 @@ bool FunctionPlan::mayReplace(Value root, unsigned argument) {
   Value old = function.getArgument(argument);
   int64_t made = stepOf.lookup(cluster);
   auto read = lastRead.find(old);
-  if (read != lastRead.end() && read->second > made)
+  if (read != lastRead.end() &&
+      (read->second.step > made ||
+       (read->second.step == made && read->second.by != cluster)))
     return false;
   unsigned output = cast<OpResult>(root).getResultNumber();
   if (accumulates(cluster, output))
@@ -105,7 +132,8 @@ bool FunctionPlan::mayReplace(Value root, unsigned argument) {
 
 std::optional<int64_t> FunctionPlan::lastReadOf(Value root) const {
   auto read = lastRead.find(root);
-  return read == lastRead.end() ? std::nullopt : std::optional(read->second);
+  return read == lastRead.end() ? std::nullopt
+                                : std::optional(read->second.step);
 }
 
 void FunctionPlan::addHome(Value value, SliceAttr place, int64_t first,
@@ -189,8 +217,10 @@ void FunctionPlan::placeResults() {
   for (Result &result : results) {
     auto home = homes.find(result.root);
     bool unchanged = home != homes.end() && home->second.slice == result.place;
-    if (!result.direct && !unchanged)
-      lastRead[result.root] = result.copy = length++;
+    if (!result.direct && !unchanged) {
+      result.copy = length++;
+      readAt(result.root, result.copy, nullptr);
+    }
   }
 }
 
@@ -200,11 +230,15 @@ Value FunctionPlan::replacedBy(graph::ClusterOp cluster, unsigned output,
                                llvm::SmallDenseSet<Value> &taken) {
   for (auto [input, into] :
        sharedBuffers(kernelOf(cluster), cluster.getInputs())) {
+    auto isLast = [&](Value value) {
+      auto read = lastRead.find(value);
+      return read != lastRead.end() && read->second.by == cluster;
+    };
     Value old = throughReshapes(cluster.getInputs()[input]);
     if (into == output &&
         isa_and_nonnull<graph::ClusterOp, step::MoveStartOp>(
             old.getDefiningOp()) &&
-        !homes.contains(old) && lastRead.lookup(old) == stepOf[cluster] &&
+        !homes.contains(old) && isLast(old) &&
         bytesOf(old.getType()) ==
             bytesOf(cluster.getResult(output).getType()) &&
         taken.insert(old).second)
@@ -347,10 +381,25 @@ void FunctionPlan::emitLaunch(graph::ClusterOp cluster) {
                          b.getI64IntegerAttr(blocks), b.getArrayAttr(slices));
 }
 
+void FunctionPlan::emitGroup(ArrayRef<Operation *> members) {
+  SmallVector<Location> places;
+  for (Operation *member : members)
+    places.push_back(member->getLoc());
+  auto group = step::LaunchGroupOp::create(b, b.getFusedLoc(places));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(&group.getBody().front());
+  for (Operation *member : members)
+    emitLaunch(cast<graph::ClusterOp>(member));
+}
+
 void FunctionPlan::emitSteps() {
   llvm::DenseMap<Value, Value> tokens;
-  for (Operation *op : schedule) {
-    if (auto move = dyn_cast<step::MoveStartOp>(op)) {
+  for (size_t at = 0; at != schedule.size(); ++at) {
+    Operation *op = schedule[at];
+    if (ArrayRef<Operation *> group = groupAt(at); group.size() > 1) {
+      emitGroup(group);
+      at += group.size() - 1;
+    } else if (auto move = dyn_cast<step::MoveStartOp>(op)) {
       tokens[move.getToken()] = step::CopyStartOp::create(
           b, op->getLoc(), step::TokenType::get(b.getContext()),
           placeOf(move.getMoved()), placeOf(move.getValue()));

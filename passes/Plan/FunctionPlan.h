@@ -25,6 +25,10 @@ constexpr int64_t workspaceAlignment = 256;
 /// Rounded up to what every slice is aligned to.
 inline int64_t aligned(int64_t bytes) { return llvm::alignTo(bytes, 64); }
 
+/// The attribute of kernels that are launched as one, with a number: neighbours
+/// that have the same are a `step.launch_group`, and one step of the plan.
+inline constexpr llvm::StringLiteral groupAttr = "tarn.group";
+
 /// The kernels of a function's module, by name.
 class KernelTable {
 public:
@@ -119,6 +123,11 @@ public:
   }
   /// What lives in the arena at its fullest step.
   Peak peak() const;
+  /// Results that are copied to their places at the end.
+  int64_t copies() const {
+    return llvm::count_if(
+        results, [](const Result &result) { return result.copy >= 0; });
+  }
 
   const int64_t turns;
   int64_t arenaBytes = 0, inputBytes = 0, outputBytes = 0, hostBytes = 0;
@@ -152,6 +161,10 @@ private:
   void placeWorkspaces(llvm::MutableArrayRef<PackedValue> packed);
   step::SliceAttr placeOf(mlir::Value value);
   void emitLaunch(graph::ClusterOp cluster);
+  void emitGroup(llvm::ArrayRef<mlir::Operation *> members);
+  /// The kernels from place `first` of the schedule on that are one launch.
+  llvm::ArrayRef<mlir::Operation *> groupAt(size_t first) const;
+  void readAt(mlir::Value root, int64_t step, mlir::Operation *by);
   std::string nameOf(mlir::Value value, unsigned number);
   mlir::Value replacedBy(graph::ClusterOp cluster, unsigned output,
                          llvm::SmallDenseSet<mlir::Value> &taken);
@@ -184,8 +197,13 @@ private:
     step::SliceAttr slice;
   };
   llvm::SmallVector<Workspace> workspaces;
-  /// The last step that reads each root.
-  llvm::DenseMap<mlir::Value, int64_t> lastRead;
+  /// The last step that reads each root, and what does so; nothing in
+  /// particular where several members of a group do.
+  struct LastRead {
+    int64_t step;
+    mlir::Operation *by;
+  };
+  llvm::DenseMap<mlir::Value, LastRead> lastRead;
 };
 
 /// The places of all states of a module's functions; fails where two functions

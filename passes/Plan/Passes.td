@@ -97,6 +97,40 @@ def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {
   ];
 }
 
+def TarnGroupLaunches : Pass<"tarn-group-launches", "::mlir::ModuleOp"> {
+  let summary = "Let a GPU run launches that are independent as one";
+  let description = [{
+    What: kernels that wait for nothing (the updates of an optimizer, the parts
+    of a norm, copies of weights) are brought together, each at the last of its
+    kind that runs before its results are needed; neighbours that do not depend
+    on each other become a group (the attribute `tarn.group`), which
+    tarn-plan-memory makes a `step.launch_group`. A kernel joins if the model of
+    the device says that it takes less time there than alone: a launch less,
+    but what it reads may no longer be in the cache. Members have blocks of the
+    same threads and no products.
+
+    The function is planned, with places, after each choice: none makes the
+    arena or the host's space larger, or adds a copy. What does is tried by
+    halves.
+
+    When: phase plan, for GPUs, after tarn-plan-schedule and before
+    tarn-plan-memory.
+
+    Example: see test/passes/Plan/group-launches.mlir.
+
+    Limits: a group's table has to fit into the parameters of a launch. Kernels
+    that add to memory, and fills, stay alone. At most 128 plans of a function
+    are tried.
+
+    Numerics: exact (the same kernels on the same values).
+  }];
+  let dependentDialects = ["::tarn::step::StepDialect"];
+  let options = [
+    Option<"device", "device", "std::string", /*default=*/"\"h100\"",
+           "the device that times are estimated for">
+  ];
+}
+
 def TarnPlanOffload : Pass<"tarn-plan-offload", "::mlir::func::FuncOp"> {
   let summary = "Park what the backward pass reads in host memory";
   let description = [{

@@ -62,11 +62,15 @@ Peak FunctionPlan::peak() const {
   for (Operation *op : schedule)
     if (stepOf.lookup(op) <= peak.step)
       peak.at = op;
+  // By all members, where it is a group.
   llvm::SmallDenseSet<Value> used;
-  for (Value operand : peak.at ? peak.at->getOperands() : OperandRange({}, 0))
-    used.insert(throughReshapes(operand));
-  if (peak.at)
-    used.insert_range(peak.at->getResults());
+  for (Operation *op : schedule) {
+    if (stepOf.lookup(op) != stepOf.lookup(peak.at))
+      continue;
+    for (Value operand : op->getOperands())
+      used.insert(throughReshapes(operand));
+    used.insert_range(op->getResults());
+  }
 
   ForwardPass forward(function);
   std::map<std::tuple<std::string, int64_t, PeakLine::Kind>, size_t> known;

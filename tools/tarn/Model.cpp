@@ -29,6 +29,7 @@ CompileRequest tarn::cli::requestFor(const ModelOptions &options) {
   request.targets = options.targets;
   request.policy = options.policy;
   request.gemm = options.gemm;
+  request.ungrouped = options.ungrouped;
   request.budgetBytes = options.budgetBytes;
   request.hostBytes = options.hostBytes;
   for (const std::string &word : options.allow)

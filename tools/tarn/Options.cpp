@@ -91,6 +91,8 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
          "for all")
       ->delimiter(',')
       ->allow_extra_args(false);
+  app->add_flag("--ungrouped", in.model.ungrouped,
+                "launch one by one what a GPU could launch as one");
   app->add_option("--policy", in.model.policy,
                   "what is kept for backward: keep-all, sqrt, recompute-all, "
                   "offload-all (in host memory) or auto")

@@ -35,6 +35,7 @@ struct ModelOptions {
   /// `recompute-all`, `offload-all` or `auto`.
   std::string policy = "keep-all";
   /// Whether a policy was asked for; `plan` chooses for itself without.
+  bool ungrouped = false;
   bool policyGiven = false;
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;

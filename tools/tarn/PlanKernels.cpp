@@ -29,6 +29,14 @@ static std::string withUnit(double value, const char *unit) {
   return text;
 }
 
+/// ` x 148`, of a group.
+static std::string groupText(const Kernel &kernel) {
+  int64_t launches = 0;
+  for (const Kernel::Part &part : kernel.members)
+    launches += part.launches;
+  return launches ? " x " + std::to_string(launches) : "";
+}
+
 void tarn::cli::printKernels(const Report &report) {
   const Function *main = mainFunction(report);
   if (!main || main->kernels.empty())
@@ -51,7 +59,8 @@ void tarn::cli::printKernels(const Report &report) {
                 (long long)kernel.launches, kernel.seconds * 1e6,
                 100 * kernel.roof, kernel.bound.c_str(),
                 withUnit(double(kernel.flops), "F").c_str(),
-                withUnit(double(kernel.bytes), "B").c_str(), kernel.op.c_str(),
+                withUnit(double(kernel.bytes), "B").c_str(),
+                (kernel.op + groupText(kernel)).c_str(),
                 placeText(kernel.place).c_str());
   }
 }
@@ -66,11 +75,13 @@ void tarn::cli::printBorders(const Report &report) {
   };
   std::map<std::string, Reason> reasons;
   int64_t launches = 0;
+  int64_t grouped = 0;
   for (const Step &step : main->steps) {
     bool launch = std::any_of(
         main->kernels.begin(), main->kernels.end(),
         [&](const Kernel &kernel) { return kernel.name == step.kernel; });
-    if (!launch)
+    grouped += step.group.empty() ? 0 : step.repeats;
+    if (!launch && step.group.empty())
       continue;
     launches += step.repeats;
     Reason &reason = reasons[step.border.empty() ? "the first in its function"
@@ -85,8 +96,15 @@ void tarn::cli::printBorders(const Report &report) {
   std::stable_sort(order.begin(), order.end(), [](auto &x, auto &y) {
     return x.second.launches > y.second.launches;
   });
-  std::printf("\n %lld launches in %s; why their work is in no other kernel:\n",
-              (long long)launches, main->name.c_str());
+  int64_t groups = 0;
+  for (const Kernel &kernel : main->kernels)
+    groups += kernel.members.empty() ? 0 : kernel.launches;
+  std::string together = grouped ? ", " + std::to_string(grouped) +
+                                       " of them as " + std::to_string(groups)
+                                 : "";
+  std::printf("\n %lld launches in %s%s; why their work is in no other kernel:"
+              "\n",
+              (long long)launches, main->name.c_str(), together.c_str());
   for (const auto &[text, reason] : order) {
     std::printf(" %5lld  %s\n", (long long)reason.launches, text.c_str());
     std::string line;

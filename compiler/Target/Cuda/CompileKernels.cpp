@@ -80,7 +80,7 @@ static FailureOr<unsigned> checkCode(tile::KernelOp kernel,
                             "` in its code");
   std::string passed, taken;
   for (const CudaParameter &parameter : launch.parameters)
-    passed += parameter.isTensorMap ? " 128" : " 8";
+    passed += " " + std::to_string(parameter.bytes());
   for (unsigned size : found->parameters)
     taken += " " + std::to_string(size);
   if (passed != taken)
@@ -89,7 +89,7 @@ static FailureOr<unsigned> checkCode(tile::KernelOp kernel,
   return found->registers;
 }
 
-FailureOr<CompiledKernels> cuda::emitKernels(ArrayRef<tile::KernelOp> kernels,
+FailureOr<CompiledKernels> cuda::emitKernels(const LaunchedKernels &launched,
                                              Architecture architecture) {
   CompiledKernels result;
   result.architecture = getName(architecture).str();
@@ -97,10 +97,13 @@ FailureOr<CompiledKernels> cuda::emitKernels(ArrayRef<tile::KernelOp> kernels,
   CudaOptions options;
   options.architecture = architecture;
   llvm::StringMap<size_t> imageOfText;
-  for (tile::KernelOp kernel : kernels) {
+  for (size_t i = 0; i < launched.size(); ++i) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    FailureOr<CudaKernel> launch = emitCuda(kernel, options, stream);
+    size_t alone = launched.alone.size();
+    FailureOr<CudaKernel> launch =
+        i < alone ? emitCuda(launched.alone[i], options, stream)
+                  : emitGroup(launched.groups[i - alone], options, stream);
     if (failed(launch))
       return failure();
     auto [place, isNew] = imageOfText.try_emplace(text, result.images.size());
@@ -113,7 +116,7 @@ FailureOr<CompiledKernels> cuda::emitKernels(ArrayRef<tile::KernelOp> kernels,
   return result;
 }
 
-LogicalResult cuda::compileKernels(ArrayRef<tile::KernelOp> kernels,
+LogicalResult cuda::compileKernels(const LaunchedKernels &launched,
                                    const KernelCompiler &compiler, bool cache,
                                    unsigned threads, CompiledKernels &result) {
   Seconds watch;
@@ -146,12 +149,12 @@ LogicalResult cuda::compileKernels(ArrayRef<tile::KernelOp> kernels,
     });
   pool.wait();
   result.compileSeconds = watch.take();
-  for (auto [kernel, launch, index] :
-       llvm::zip(kernels, result.kernels, result.imageOf)) {
-    const CompiledKernel &code = result.images[index].code;
+  for (auto [i, launch] : llvm::enumerate(result.kernels)) {
+    tile::KernelOp kernel = launched.at(i);
+    const CompiledKernel &code = result.images[result.imageOf[i]].code;
     if (code.cubin.empty())
-      return tile::KernelOp(kernel).emitError(
-          "the text of `" + launch.name + "` does not compile: " + code.log);
+      return kernel.emitError("the text of `" + launch.name +
+                              "` does not compile: " + code.log);
     if (!result.cubins)
       continue;
     FailureOr<unsigned> registers = checkCode(kernel, launch, code);

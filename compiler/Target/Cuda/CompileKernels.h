@@ -8,7 +8,7 @@
 #ifndef COMPILER_TARGET_CUDA_COMPILEKERNELS_H
 #define COMPILER_TARGET_CUDA_COMPILEKERNELS_H
 
-#include "compiler/Target/Cuda/EmitCuda.h"
+#include "compiler/Target/Cuda/Group.h"
 #include "compiler/Target/Cuda/Nvrtc.h"
 
 #include <string>
@@ -24,7 +24,7 @@ struct Image {
   CompiledKernel code;
 };
 
-/// All kernels of a module for one architecture.
+/// All kernels of a module, and groups of them, for one architecture.
 struct CompiledKernels {
   std::string architecture;
   /// How each is launched, and which image it is in, in the order given.
@@ -45,15 +45,15 @@ struct CompiledKernels {
   double compileSeconds = 0;
 };
 
-/// Writes the text of kernels, whose names differ, for one architecture. What
-/// cannot be emitted yet is an error on the op.
-llvm::FailureOr<CompiledKernels>
-emitKernels(llvm::ArrayRef<tile::KernelOp> kernels, Architecture architecture);
+/// Writes the text of what is launched, under names that differ, for one
+/// architecture. What cannot be emitted yet is an error on the op.
+llvm::FailureOr<CompiledKernels> emitKernels(const LaunchedKernels &launched,
+                                             Architecture architecture);
 
-/// Makes code of the text of `kernels`, on `threads` threads (0 = all), or
+/// Makes code of the text of `launched`, on `threads` threads (0 = all), or
 /// takes it from the cache on disk. Text that does not compile, or code whose
 /// parameters are not those that a launch passes, is an error on the op.
-llvm::LogicalResult compileKernels(llvm::ArrayRef<tile::KernelOp> kernels,
+llvm::LogicalResult compileKernels(const LaunchedKernels &launched,
                                    const KernelCompiler &compiler, bool cache,
                                    unsigned threads, CompiledKernels &result);
 

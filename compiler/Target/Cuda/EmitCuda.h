@@ -9,6 +9,8 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <vector>
+
 namespace tarn::cuda {
 
 struct CudaOptions {
@@ -25,9 +27,20 @@ struct CudaOptions {
   std::string *whyNotWgmma = nullptr;
   /// Whether the text has `#line` directives to the model's source.
   bool lines = true;
+  /// Whether a function is written, for a kernel of several launches (Group.h):
+  /// it takes its block as `block` and, where all tensors are vectors that
+  /// `flatten` made, their elements as `count`.
+  bool isBody = false, isCounted = false;
 };
 
-/// A parameter of an emitted kernel: a buffer's address, or a tensor map of it.
+/// A word of a table: a number, or a buffer's address.
+struct CudaWord {
+  bool isAddress = false;
+  uint64_t value = 0;
+};
+
+/// A parameter of an emitted kernel: a buffer's address, a tensor map of it, or
+/// a table by value.
 struct CudaParameter {
   unsigned buffer = 0;
   bool isTensorMap = false;
@@ -35,6 +48,13 @@ struct CudaParameter {
   /// of the swizzle.
   llvm::SmallVector<int64_t> box;
   unsigned swizzle = 128;
+  /// The words of a table; empty for others.
+  std::vector<CudaWord> table;
+
+  /// What a launch passes.
+  size_t bytes() const {
+    return isTensorMap ? 128 : table.empty() ? 8 : 8 * table.size();
+  }
 };
 
 /// A tensor map as cuTensorMapEncodeTiled takes it: dims from the fastest on.

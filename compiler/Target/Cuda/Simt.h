@@ -87,8 +87,10 @@ class SimtEmitter {
 public:
   SimtEmitter(tile::KernelOp kernel, const CudaOptions &options,
               CudaKernel &launch);
-  /// Writes the kernel.
+  /// Writes the kernel, or the function that CudaOptions::isBody asks for.
   mlir::LogicalResult run(llvm::raw_ostream &os);
+  /// Threads of a block.
+  int64_t getThreads() const { return threads; }
 
 private:
   struct Sweep;

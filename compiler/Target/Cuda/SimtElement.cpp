@@ -516,7 +516,9 @@ SimtEmitter::place(Operation *op, Value buffer,
     int64_t size = type.getDimSize(d);
     std::optional<int64_t> most = largest(positions[d]);
     bool positive = provenNonNegative(positions[d]);
-    if (byRows) {
+    if (options.isCounted) {
+      conditions.push_back(index + " < count");
+    } else if (byRows) {
       // Negative rows are outside, whatever is added to them.
       conditions.push_back(positive ? "(u32)" + wrap(rows->text) + " < " +
                                           std::to_string(size) + "u"

@@ -394,6 +394,9 @@ LogicalResult SimtEmitter::emitBody() {
   again = false;
   for (const char *word : {"r", "c", "e", "p", "n", "k", "lane", "total"})
     names.unique(word);
+  if (options.isBody)
+    for (const char *word : {"block", "count"})
+      names.unique(word);
   names.unique(launch.name);
   for (unsigned i = 0; i < kernel.getNumBuffers(); ++i) {
     std::string wish = nameIn(kernel.getBuffer(i).getLoc());
@@ -411,7 +414,7 @@ LogicalResult SimtEmitter::emitBody() {
         names.unique(wish.empty() ? "at_" + std::to_string(d) : wish);
     int64_t blocks = kernel.getGridBlocks(d), tile = kernel.getGridTiles()[d];
     scalars[kernel.getGridPosition(d)] = name;
-    if (blocks == 1) {
+    if (blocks == 1 && !options.isCounted) {
       scalars[kernel.getGridPosition(d)] = "0";
       continue;
     }
@@ -421,7 +424,7 @@ LogicalResult SimtEmitter::emitBody() {
                       " += " + std::to_string(tile) + ") {");
       continue;
     }
-    std::string number = "(int)blockIdx.x";
+    std::string number = options.isBody ? "block" : "(int)blockIdx.x";
     if (stride > 1)
       number += " / " + std::to_string(stride);
     stride *= blocks;
@@ -466,16 +469,27 @@ void SimtEmitter::emitHead(llvm::raw_ostream &os) {
                                : type + " *__restrict__ ") +
                          buffers[kernel.getBuffer(i)]);
   }
-  head.line("#include \"tarn_device.h\"");
-  head.line("");
+  if (!options.isBody) {
+    head.line("#include \"tarn_device.h\"");
+    head.line("");
+  }
   std::string what = std::to_string(threads) + " threads, " +
                      std::to_string(lanes) + " along a row";
   if (sharedBytes)
     what += ", " + std::to_string(sharedBytes) + " bytes of shared memory";
   head.line("// " + what + ".");
   head.at(kernel.getLoc());
-  head.line("SIMT_KERNEL(" + Twine(threads) + ")");
-  head.open(launch.name + "(" + llvm::join(parameters, ",\n    ") + ") {");
+  if (options.isBody)
+    parameters.push_back("const int block");
+  if (options.isCounted)
+    parameters.push_back("const int count");
+  std::string kind = "DEVICE void ";
+  if (!options.isBody) {
+    head.line("SIMT_KERNEL(" + Twine(threads) + ")");
+    kind.clear();
+  }
+  head.open(kind + launch.name + "(" + llvm::join(parameters, ",\n    ") +
+            ") {");
   if (sharedBytes) {
     head.line("SHARED_ARENA(arena);");
     SmallVector<StringRef> declarations;

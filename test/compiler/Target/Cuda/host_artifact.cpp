@@ -3,6 +3,7 @@
 // host-artifact MODEL -o FILE [--target cuda:sm_90a] [--precision fp32]
 //   [--set NAME=VALUE]... [--shape NAME=VALUE]... [--budget BYTES]
 //   [--gemm cublaslt]
+//   [--ungrouped]
 // Compiles a model like `tarn compile`, but with shared objects of the host's
 // compiler in place of cubins. With a budget, rounding is allowed.
 //
@@ -27,6 +28,7 @@ int main(int argc, char **argv) {
   cl::list<std::string> shape("shape", cl::CommaSeparated);
   cl::opt<int64_t> budget("budget", cl::init(-1));
   cl::opt<std::string> gemm("gemm", cl::init("own"));
+  cl::opt<bool> ungrouped("ungrouped");
   cl::ParseCommandLineOptions(argc, argv);
   test::HostCompiler compiler;
   CompileRequest request;
@@ -44,6 +46,7 @@ int main(int argc, char **argv) {
     request.budgetBytes = budget;
     request.allowed = Allowed::rounding;
   }
+  request.ungrouped = ungrouped;
   request.cudaCompiler = &compiler;
   // The linker of the CPU target empties all options.
   std::string path = output;
