@@ -29,12 +29,12 @@ static std::string withUnit(double value, const char *unit) {
   return text;
 }
 
-/// ` x 148`, of a group.
+/// `148 x `, of a group.
 static std::string groupText(const Kernel &kernel) {
   int64_t launches = 0;
   for (const Kernel::Part &part : kernel.members)
     launches += part.launches;
-  return launches ? " x " + std::to_string(launches) : "";
+  return launches ? std::to_string(launches) + " x " : "";
 }
 
 void tarn::cli::printKernels(const Report &report) {
@@ -60,7 +60,7 @@ void tarn::cli::printKernels(const Report &report) {
                 100 * kernel.roof, kernel.bound.c_str(),
                 withUnit(double(kernel.flops), "F").c_str(),
                 withUnit(double(kernel.bytes), "B").c_str(),
-                (kernel.op + groupText(kernel)).c_str(),
+                (groupText(kernel) + kernel.op).c_str(),
                 placeText(kernel.place).c_str());
   }
 }

@@ -249,12 +249,17 @@ static void sayLadder(const Report &report) {
                   100 * std::max(found / std::max(bound, 1e-12) - 1, 0.0));
     return std::string(text);
   };
+  const Function *main = mainFunction(report);
+  bool grouped = main && std::any_of(main->kernels.begin(), main->kernels.end(),
+                                     [](const Kernel &kernel) {
+                                       return !kernel.members.empty();
+                                     });
   if (report.boundSeconds > 0)
     say("gap", gap(report.planSeconds, report.boundSeconds) +
-                   "; no plan of these kernels in as much memory takes less "
-                   "than " +
-                   seconds(report.boundSeconds) + " (" + report.boundMethod +
-                   ")");
+                   "; no plan of these kernels in as much memory" +
+                   (grouped ? ", launched one by one," : "") +
+                   " takes less than " + seconds(report.boundSeconds) + " (" +
+                   report.boundMethod + ")");
   say("smallest",
       bytes(report.leastBytes) + "; no plan of these kernels takes less than " +
           bytes(report.boundBytes) + ", the largest working set (" +

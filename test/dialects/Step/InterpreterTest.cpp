@@ -46,6 +46,26 @@ tile.kernel @add(%x: memref<4xf32>, %y: memref<4xf32>)
   }
 };
 
+TEST_F(StepInterpreterTest, MembersOfAGroupAllRun) {
+  ProgramOp program = load(R"(
+step.program @step state(64) arena(64) input(64) output(128) {
+  step.launch @scale blocks(2) (input[0 for 16], state[0 for 4], arena[0 for 16])
+  step.launch_group {
+    step.launch @scale blocks(2) (arena[0 for 16], state[0 for 4], output[0 for 16])
+    step.launch @scale blocks(2) (input[0 for 16], state[0 for 4], output[64 for 16])
+  }
+})");
+  ASSERT_TRUE(program);
+  HostMemory memory(program);
+  memory.write(slice(Space::Input, 0, 16), 4, Numbers{1, 2, 3, 4});
+  memory.write(slice(Space::State, 0, 4), 4, Numbers{10});
+  ASSERT_TRUE(succeeded(interpretProgram(program, memory)));
+  EXPECT_EQ(memory.read(slice(Space::Output, 0, 16), 4),
+            (Numbers{100, 200, 300, 400}));
+  EXPECT_EQ(memory.read(slice(Space::Output, 64, 16), 4),
+            (Numbers{10, 20, 30, 40}));
+}
+
 TEST_F(StepInterpreterTest, StepsRunInOrderAndReuseMemory) {
   ProgramOp program = load(R"(
 step.program @step state(64) arena(64) input(64) output(64) {
