@@ -26,6 +26,7 @@ enum Attribute : uint8_t {
   maxThreads = 0x05,
   parameterInfo = 0x17,
   registerCount = 0x2f,
+  largeParameterInfo = 0x45, // where they take more than 4 KB together
   spillOffsets = 0x55
 };
 
@@ -75,6 +76,8 @@ static llvm::Error readKernel(StringRef bytes, CubinKernel &kernel) {
     if (attribute == parameterInfo && data.size() >= 12)
       // Index u32, ordinal u16, offset u16, flags u32 with the size on top.
       sizes[word(data, 4) & 0xFFFF] = word(data, 8) >> 18;
+    else if (attribute == largeParameterInfo && data.size() >= 12)
+      sizes[word(data, 4) & 0xFFFF] = word(data, 8);
     else if (attribute == maxThreads && data.size() >= 12)
       kernel.maxThreads = word(data, 0) * word(data, 4) * word(data, 8);
     else if (attribute == spillOffsets)

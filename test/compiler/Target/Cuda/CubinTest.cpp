@@ -21,6 +21,12 @@ KERNEL(128) first(TENSOR_MAP map, const float *x, float *y) {
   tma_prefetch(&map);
   y[threadIdx.x] = x[threadIdx.x] + arena[0];
 }
+struct Table {
+  u64 words[4094];
+};
+SIMT_KERNEL(32) third(BY_VALUE(Table) table, float *y) {
+  y[threadIdx.x] = (float)table.words[blockIdx.x];
+}
 )";
 
 /// The code of `text`; empty where there is no NVRTC.
@@ -43,7 +49,7 @@ TEST(Cubin, SaysParametersAndRegisters) {
   llvm::Expected<Cubin> cubin = readCubin(bytes);
   ASSERT_TRUE(bool(cubin)) << llvm::toString(cubin.takeError());
   EXPECT_EQ(cubin->sm, 90u);
-  ASSERT_EQ(cubin->kernels.size(), 2u);
+  ASSERT_EQ(cubin->kernels.size(), 3u);
   const CubinKernel *first = cubin->find("first");
   ASSERT_TRUE(first);
   EXPECT_EQ(first->parameters, (std::vector<unsigned>{128, 8, 8}));
@@ -54,6 +60,10 @@ TEST(Cubin, SaysParametersAndRegisters) {
   ASSERT_TRUE(second);
   EXPECT_EQ(second->parameters, (std::vector<unsigned>{8, 8}));
   EXPECT_EQ(second->maxThreads, 256u);
+  // As many parameters as there may be.
+  const CubinKernel *third = cubin->find("third");
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->parameters, (std::vector<unsigned>{32752, 8}));
 }
 
 TEST(Cubin, DamageIsAnErrorOrHarmless) {
