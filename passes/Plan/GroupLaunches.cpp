@@ -94,6 +94,11 @@ private:
   SmallVector<Kind> findKinds();
   void bringTogether(const Kind &kind);
   void sink(Operation *cluster, Operation *to);
+  void moveBefore(Operation *op, Operation *to);
+  void numberOps();
+  bool isBefore(Operation *op, Operation *other) const {
+    return place.lookup(op) < place.lookup(other);
+  }
   Operation *firstUser(Operation *op);
   void restore();
   LogicalResult reorder(ArrayRef<Kind> kinds);
@@ -113,6 +118,9 @@ private:
   int plans = 0;
   /// All ops as they were.
   SmallVector<Operation *> original;
+  /// Where ops stand, in numbers with gaps: a block counts all of its own anew
+  /// after each move.
+  llvm::DenseMap<Operation *, int64_t> place;
   SmallVector<Kind> sunk;
   SmallVector<Run> grouped;
   /// The kernel that writes a state over the old one.
@@ -211,6 +219,22 @@ SmallVector<Kind> Grouper::findKinds() {
   return kinds;
 }
 
+void Grouper::numberOps() {
+  int64_t number = 0;
+  for (Operation &op : function.getBody().front())
+    place[&op] = number++ << 32;
+}
+
+void Grouper::moveBefore(Operation *op, Operation *to) {
+  op->moveBefore(to);
+  Operation *previous = op->getPrevNode();
+  int64_t end = place.lookup(to);
+  int64_t begin = previous ? place.lookup(previous) : end - 2;
+  place[op] = begin + (end - begin) / 2;
+  if (end - begin < 2)
+    numberOps();
+}
+
 /// The first op that runs and needs what `op` makes.
 Operation *Grouper::firstUser(Operation *op) {
   Operation *first = op->getBlock()->getTerminator();
@@ -218,7 +242,7 @@ Operation *Grouper::firstUser(Operation *op) {
     Operation *near = op->getBlock()->findAncestorOpInBlock(*user);
     if (runsNothing(near))
       near = firstUser(near);
-    if (near->isBeforeInBlock(first))
+    if (isBefore(near, first))
       first = near;
   }
   return first;
@@ -227,13 +251,13 @@ Operation *Grouper::firstUser(Operation *op) {
 /// Moves a kernel to right before another, and the names of its results behind
 /// it.
 void Grouper::sink(Operation *cluster, Operation *to) {
-  cluster->moveBefore(to);
+  moveBefore(cluster, to);
   SmallVector<Operation *> moved{cluster};
   for (size_t i = 0; i != moved.size(); ++i)
     for (Operation *user : moved[i]->getUsers())
       if (user->getBlock() == cluster->getBlock() && runsNothing(user) &&
-          user->isBeforeInBlock(moved[i])) {
-        user->moveBefore(to);
+          isBefore(user, moved[i])) {
+        moveBefore(user, to);
         moved.push_back(user);
       }
 }
@@ -247,7 +271,7 @@ void Grouper::bringTogether(const Kind &kind) {
     Operation *user = firstUser(cluster);
     auto joined = llvm::find_if(runs, [&](Run &run) {
       Operation *first = run.members.back();
-      return user != first && !user->isBeforeInBlock(first) &&
+      return user != first && !isBefore(user, first) &&
              run.add(cluster, kernel, member, kernels);
     });
     if (joined != runs.end()) {
@@ -264,6 +288,7 @@ void Grouper::restore() {
   for (Operation *op : original)
     if (op != end)
       op->moveBefore(end);
+  numberOps();
 }
 
 /// Brings the launches of kinds together, as far as the plan does not grow.
