@@ -218,6 +218,16 @@ static Json writeKernel(const Kernel &kernel, TargetKind kind) {
   }
   out.set("arg_bytes", std::move(bytes));
   out.set("access", std::move(access));
+  if (!kernel.inPlace.empty()) {
+    Json pairs = Json::array();
+    for (auto [read, written] : kernel.inPlace) {
+      Json pair = Json::array();
+      pair.push(uint64_t(read));
+      pair.push(uint64_t(written));
+      pairs.push(std::move(pair));
+    }
+    out.set("in_place", std::move(pairs));
+  }
   if (kernel.library)
     out.set("library", writeLibrary(*kernel.library));
   else if (kind == TargetKind::Cuda)

@@ -126,6 +126,8 @@ struct Kernel {
   std::string program; ///< hash of what it computes; the key of its times
   Json work;           ///< what the compiler counted, for reports; or null
   std::vector<KernelArg> args;
+  /// Pairs of arguments, read and written, that may be the same bytes.
+  std::vector<std::pair<uint32_t, uint32_t>> inPlace;
 
   // CUDA targets only.
   uint32_t image = 0;     ///< which of the target's images has it

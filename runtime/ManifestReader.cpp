@@ -397,6 +397,18 @@ private:
     });
     if (count != out.args.size())
       fail(Code::Invalid, "`arg_bytes` and `access` differ in length");
+    if (item.find("in_place"))
+      each(item, "in_place", [&](const Json &pair) {
+        auto isArgument = [&](const Json &number) {
+          return number.isInt() && number.asInt() >= 0 &&
+                 uint64_t(number.asInt()) < out.args.size();
+        };
+        if (!pair.isArray() || pair.asArray().size() != 2 ||
+            !isArgument(pair.asArray()[0]) || !isArgument(pair.asArray()[1]))
+          return fail(Code::Invalid, "expected a pair of arguments");
+        out.inPlace.push_back({uint32_t(pair.asArray()[0].asInt()),
+                               uint32_t(pair.asArray()[1].asInt())});
+      });
     return out;
   }
 

@@ -8,6 +8,7 @@
 #include "compiler/Target/Cpu/CpuTarget.h"
 #include "dialects/Step/StepOps.h"
 #include "dialects/Tarn/TarnOps.h"
+#include "dialects/Tile/Analysis.h"
 #include "dialects/Tile/TileOps.h"
 #include "passes/Train/Roles.h"
 #include "runtime/Artifact.h"
@@ -200,6 +201,9 @@ LogicalResult Packager::describeState() {
 
 /// What a kernel may touch.
 static void describeBuffers(tile::KernelOp kernel, rt::Kernel &result) {
+  uint32_t before = result.args.size();
+  for (auto [read, written] : tile::getSharedBuffers(kernel))
+    result.inPlace.push_back({before + read, before + written});
   for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
     MemRefType type = kernel.getBufferType(i);
     rt::KernelArg argument;

@@ -118,7 +118,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
       pm.addNestedPass<func::FuncOp>(createTarnPlanOffload());
     if (isForGpu(options) && !options.ungrouped)
       pm.addPass(createTarnGroupLaunches({options.device}));
-    pm.addPass(createTarnPlanMemory());
+    pm.addPass(createTarnPlanMemory({options.inPlace}));
     return;
   }
 }

@@ -36,6 +36,8 @@ struct PipelineOptions {
   /// `offload-all` (kept in host memory), or `auto`: the fastest that fits into
   /// the budget.
   std::string policy = "keep-all";
+  /// Whether results may lie over operands; false shows what that saves.
+  bool inPlace = true;
   /// Bytes that all memory spaces together may take; negative: no limit. With
   /// one, the policy is `auto`.
   int64_t budgetBytes = -1;

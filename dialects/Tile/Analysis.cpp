@@ -83,28 +83,9 @@ DotStart tarn::tile::getDotStart(Value acc, Value result) {
 // Aliasing
 //===----------------------------------------------------------------------===//
 
-// Whether a kernel is one sweep: nothing reduces, loops or branches.
-static bool isElementwise(KernelOp kernel) {
-  return llvm::all_of(kernel.getBody().front(), [](Operation &op) {
-    return isa<LoadOp, LoadScalarOp, GatherOp, StoreOp, BroadcastOp, SplatOp,
-               IotaOp, ReturnOp>(op) ||
-           isa<arith::ArithDialect, math::MathDialect>(op.getDialect());
-  });
-}
-
-// Whether every element of `tile` is used for the same element only.
-static bool isUsedInPlace(Value tile,
-                          llvm::SmallPtrSetImpl<Operation *> &seen) {
-  for (Operation *user : tile.getUsers()) {
-    if (isa<StoreOp>(user) || !seen.insert(user).second)
-      continue;
-    if (!isa<arith::ArithDialect, math::MathDialect>(user->getDialect()))
-      return false;
-    for (Value result : user->getResults())
-      if (!isUsedInPlace(result, seen))
-        return false;
-  }
-  return true;
+// Whether the op is arithmetic, element by element.
+static bool isArithmetic(Operation *op) {
+  return isa<arith::ArithDialect, math::MathDialect>(op->getDialect());
 }
 
 // The one store to a buffer that may lie where `read` does, as far as types
@@ -127,15 +108,58 @@ static bool isSamePlace(LoadOp load, StoreOp store) {
          load.getTileType().getShape() == store.getTileType().getShape();
 }
 
+// Whether a target walks over the terms of a reduction as over any tile of
+// their shape, so that an element is read by who stores it.
+static bool isInOrder(ReduceOp reduce) {
+  int64_t rank = reduce.getOperand().getType().getRank();
+  return rank == 2 || int64_t(reduce.getAxis()) + 1 == rank;
+}
+
+// Whether every element of `tile`, and of what is made of it, is used for the
+// same element only, up to a reduction or a store.
+static bool isUsedInPlace(Value tile,
+                          llvm::SmallPtrSetImpl<Operation *> &seen) {
+  for (Operation *user : tile.getUsers()) {
+    if (isa<StoreOp>(user) || !seen.insert(user).second)
+      continue;
+    if (auto reduce = dyn_cast<ReduceOp>(user)) {
+      if (!isInOrder(reduce))
+        return false;
+      continue;
+    }
+    if (!isArithmetic(user))
+      return false;
+    for (Value result : user->getResults())
+      if (!isUsedInPlace(result, seen))
+        return false;
+  }
+  return true;
+}
+
+// Whether a kernel only sweeps over tiles, none of more dims than `rank`: of a
+// tile with the most dims each element belongs to one thread.
+static bool isSweeps(KernelOp kernel, int64_t rank) {
+  return llvm::all_of(kernel.getBody().front(), [&](Operation &op) {
+    for (Value result : op.getResults())
+      if (auto type = dyn_cast<RankedTensorType>(result.getType()))
+        if (type.getRank() > rank)
+          return false;
+    return isa<LoadOp, LoadScalarOp, GatherOp, StoreOp, ReduceOp, BroadcastOp,
+               SplatOp, IotaOp, ReturnOp>(op) ||
+           isArithmetic(&op);
+  });
+}
+
 bool tarn::tile::mayShareBytes(KernelOp kernel, unsigned read,
                                unsigned written) {
   StoreOp store = storeOver(kernel, read, written);
-  if (!store || !isElementwise(kernel))
+  if (!store || !isSweeps(kernel, store.getTileType().getRank()))
     return false;
   llvm::SmallPtrSet<Operation *, 16> seen;
   for (Operation *user : kernel.getBuffer(read).getUsers()) {
     auto load = dyn_cast<LoadOp>(user);
-    if (!isSamePlace(load, store) || !isUsedInPlace(load, seen))
+    if (!isSamePlace(load, store) || !load->isBeforeInBlock(store) ||
+        !isUsedInPlace(load, seen))
       return false;
   }
   return true;
@@ -161,9 +185,18 @@ bool tarn::tile::mayUpdateBytes(KernelOp kernel, unsigned read,
     op = *op->user_begin();
     if (op == store)
       return true;
-    if (op->getBlock() != body || op->getNumResults() != 1 ||
-        !isa<arith::ArithDialect, math::MathDialect>(op->getDialect()))
+    if (op->getBlock() != body || op->getNumResults() != 1 || !isArithmetic(op))
       return false;
   }
   return false;
+}
+
+SmallVector<std::pair<unsigned, unsigned>>
+tarn::tile::getSharedBuffers(KernelOp kernel) {
+  SmallVector<std::pair<unsigned, unsigned>> pairs;
+  for (unsigned written = 0; written != kernel.getNumBuffers(); ++written)
+    for (unsigned read = 0; read != kernel.getNumBuffers(); ++read)
+      if (mayUpdateBytes(kernel, read, written))
+        pairs.push_back({read, written});
+  return pairs;
 }

@@ -1,7 +1,8 @@
 //===- Analysis.h - what targets ask of a tile program ----------*- C++ -*-===//
 //
 // Walks over SSA values; no alias analysis is needed, because a buffer is
-// read or written, never both.
+// read or written, never both. Two buffers may be the same bytes where the
+// analysis below says so.
 //
 //===----------------------------------------------------------------------===//
 
@@ -115,11 +116,18 @@ mlir::FailureOr<PredicateBounds> buildPredicateBounds(mlir::OpBuilder &builder,
                                                       mlir::Location loc,
                                                       mlir::Value mask);
 
-/// Whether buffers `read` and `written` of the kernel may be the same bytes:
-/// the kernel is elementwise throughout, and every element of `read` that a
-/// block loads is stored to `written` by that block at the same place. Kernels
-/// with reductions, dots or loops say no: targets may use the written bytes as
-/// scratch, or load an element again after they stored it.
+/// Whether buffers `read` and `written` of the kernel may be the same bytes,
+/// whatever number of sweeps it makes (norms, softmax, their gradients):
+///   - both have one shape and elements of one size, and every load of `read`
+///     is at the place of the one store to `written`, and before it: a block
+///     reads what this block overwrites, and nothing else;
+///   - what is loaded is used element by element, until a reduction or a store:
+///     no element is needed for another one but through a sum or a maximum;
+///   - the kernel has no loops, products or additions to memory, and no tile of
+///     more dims than what is stored: one thread loads and stores an element.
+/// Targets see to the rest: stores to such buffers come behind everything else,
+/// those of one shape in one sweep, which has read an element before it writes
+/// it (`getSharedBuffers`).
 bool mayShareBytes(KernelOp kernel, unsigned read, unsigned written);
 
 /// The same for a state and its next value, which no scratch is made of: also
@@ -128,6 +136,11 @@ bool mayShareBytes(KernelOp kernel, unsigned read, unsigned written);
 /// `written`, at the same place, and nowhere else. So does a sum that a product
 /// is added to.
 bool mayUpdateBytes(KernelOp kernel, unsigned read, unsigned written);
+
+/// The pairs (read, written) that a plan may put in one place: targets may not
+/// take these buffers for disjoint.
+llvm::SmallVector<std::pair<unsigned, unsigned>>
+getSharedBuffers(KernelOp kernel);
 
 } // namespace tarn::tile
 

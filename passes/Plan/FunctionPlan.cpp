@@ -228,6 +228,8 @@ void FunctionPlan::placeResults() {
 /// arena too, and nobody reads it later.
 Value FunctionPlan::replacedBy(graph::ClusterOp cluster, unsigned output,
                                llvm::SmallDenseSet<Value> &taken) {
+  if (!inPlace)
+    return {};
   for (auto [input, into] :
        sharedBuffers(kernelOf(cluster), cluster.getInputs())) {
     auto isLast = [&](Value value) {

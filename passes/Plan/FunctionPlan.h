@@ -96,10 +96,11 @@ struct Peak {
 /// everything else in the arena.
 class FunctionPlan {
 public:
-  /// A function that runs `turns` times in a repeat.
+  /// A function that runs `turns` times in a repeat; `inPlace`: results may lie
+  /// over operands.
   FunctionPlan(mlir::func::FuncOp function, const StateLayout &state,
-               mlir::OpBuilder &b, int64_t turns)
-      : turns(turns), function(function), state(state), b(b),
+               mlir::OpBuilder &b, int64_t turns, bool inPlace = true)
+      : turns(turns), function(function), state(state), b(b), inPlace(inPlace),
         kernels(function) {}
 
   mlir::LogicalResult plan();
@@ -182,6 +183,7 @@ private:
   mlir::func::FuncOp function;
   const StateLayout &state;
   mlir::OpBuilder &b;
+  bool inPlace;
   KernelTable kernels;
   /// Kernels, moves to other spaces and waits, in the function's order.
   llvm::SmallVector<mlir::Operation *> schedule;

@@ -12,7 +12,10 @@ def TarnPlanMemory : Pass<"tarn-plan-memory", "::mlir::ModuleOp"> {
     name: launches in order, every value at an offset of a memory space. All
     functions share one layout of the state. A new state is written over the
     old one where every read of the old one comes before (or happens in the same
-    elementwise kernel at the same place); else it is copied at the end. A
+    kernel at the same place); else it is copied at the end. A kernel's result
+    lies over an operand that nobody reads later where the kernel's program
+    allows it (`tile::mayShareBytes`): elementwise work, norms, softmax and
+    their gradients are in place. A
     function of kind `micro` goes into a `step.repeat` of the step that names
     it.
 
@@ -25,6 +28,10 @@ def TarnPlanMemory : Pass<"tarn-plan-memory", "::mlir::ModuleOp"> {
     Numerics: exact.
   }];
   let dependentDialects = ["::tarn::step::StepDialect"];
+  let options = [
+    Option<"inPlace", "in-place", "bool", /*default=*/"true",
+           "write results over operands; false: values have bytes of their own">
+  ];
 }
 
 def TarnPlanSchedule : Pass<"tarn-plan-schedule", "::mlir::ModuleOp"> {

@@ -28,8 +28,9 @@ struct PlanMemory : tarn::impl::TarnPlanMemoryBase<PlanMemory> {
     if (micro)
       owned.push_back(std::make_unique<FunctionPlan>(
           getOperation().lookupSymbol<func::FuncOp>(micro), state, b,
-          turns.getInt()));
-    owned.push_back(std::make_unique<FunctionPlan>(function, state, b, 1));
+          turns.getInt(), inPlace));
+    owned.push_back(
+        std::make_unique<FunctionPlan>(function, state, b, 1, inPlace));
     SmallVector<FunctionPlan *> parts;
     int64_t arena = 0, input = 0, output = 0, host = 0;
     for (auto &part : owned) {

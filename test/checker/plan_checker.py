@@ -10,6 +10,8 @@ lists what every step reads and writes, and demands:
 
   space     nothing lies outside its memory space, offsets are aligned to 64
   overlap   no two values that live at the same time share a byte
+  in place  a step writes over what it reads only where the kernel's list of
+            such pairs has the two, and then over all of it
   owner     whatever a step reads or writes belongs to one value that is alive
   written   every byte that is read was written before, by its present owner
   claims    a value's first write and last use are where the table says
@@ -98,8 +100,10 @@ class Step:
     """One flattened step; `starts` is the token of a copy that goes on beside
     the next steps, `waits` the tokens that it waits for."""
 
-    def __init__(self, what, accesses, starts=None, waits=()):
+    def __init__(self, what, accesses, starts=None, waits=(), in_place=()):
         self.what, self.accesses = what, accesses
+        # Pairs of accesses, read and written, that may be the same bytes.
+        self.in_place = {tuple(pair) for pair in in_place}
         self.starts, self.waits = starts, waits
 
 
@@ -134,10 +138,11 @@ def flatten(program, kernels, turn=0, nested=False):
             for i in range(op["count"]):
                 yield from flatten(op["body"], kernels, i, True)
             continue
-        accesses, starts, waits = [], None, ()
+        accesses, starts, waits, in_place = [], None, (), ()
         if kind == "launch":
             kernel = kernels[op["kernel"]]
             modes, sizes = kernel["access"], kernel["arg_bytes"]
+            in_place = kernel.get("in_place", ())
             if not len(modes) == len(sizes) == len(op["args"]):
                 fail(f"launch {number} of {kernel['symbol']}: {len(op['args'])}"
                      f" arguments, {len(modes)} accesses, {len(sizes)} sizes")
@@ -173,7 +178,7 @@ def flatten(program, kernels, turn=0, nested=False):
         if kind in ("launch", "fill") and \
            any(access.space == "host" for access in accesses):
             fail(f"{what}: only copies reach the host space")
-        yield Step(what, accesses, starts, waits)
+        yield Step(what, accesses, starts, waits, in_place)
     if started != waited:
         fail(f"nothing waits for the tokens {sorted(started - waited)}")
 
@@ -316,12 +321,13 @@ def check_step(number, step, index, memory, sizes, flights):
             fail(f"{name}: {access.space}[{access.start}:{access.end}] is "
                  f"outside the {sizes[access.space]} bytes of the "
                  f"{access.space}")
-    for a in accesses:
-        for b in accesses:
+    for i, a in enumerate(accesses):
+        for j, b in enumerate(accesses):
             if a is b or a.mode == "r" or a.space != b.space:
                 continue
             if a.start < b.end and b.start < a.end and \
-               (b.mode != "r" or (a.start, a.end) != (b.start, b.end)):
+               ((a.start, a.end) != (b.start, b.end) or
+                    (j, i) not in step.in_place):
                 fail(f"{name}: {a.what} writes bytes of {b.what}")
     check_races(name, accesses, flights)
     for access in accesses:

@@ -34,7 +34,7 @@ def good():
                 {"symbol": "k1", "access": ["r", "rw"],
                  "arg_bytes": [64, 64]},
                 {"symbol": "k2", "access": ["r", "r", "w"],
-                 "arg_bytes": [64, 64, 64]},
+                 "arg_bytes": [64, 64, 64], "in_place": [[0, 2]]},
                 {"symbol": "k3", "access": ["r", "p"],
                  "arg_bytes": [64, 128]}],
             "functions": [{
@@ -182,6 +182,12 @@ class PlanChecker(unittest.TestCase):
         self.manifest["state"][1]["offset"] = 128
         self.rejects("is no entry of the state table")
 
+    def test_in_place_where_the_kernel_does_not_allow_it(self):
+        self.kernels[2]["in_place"] = [[1, 2], [2, 0]]
+        self.rejects("argument 2 writes bytes of")
+        del self.kernels[2]["in_place"]
+        self.rejects("argument 2 writes bytes of")
+
     def test_overlapping_arguments_of_a_launch(self):
         self.program[0]["args"][0] = ["arena", 0]
         self.row("h")["first"] = -1
@@ -213,7 +219,8 @@ class PlanChecker(unittest.TestCase):
 
     def repeated(self):
         """A sum over three micro-batches in a state, then divided."""
-        kernels = [{"symbol": "add", "access": ["r", "r", "p"], "arg_bytes": [64, 64, 64]},
+        kernels = [{"symbol": "add", "access": ["r", "r", "p"], "arg_bytes": [64, 64, 64],
+                    "in_place": [[0, 2]]},
                    {"symbol": "scale", "access": ["r", "p"], "arg_bytes": [64, 64]}]
         body = [{"op": "launch", "kernel": 1, "args": [["input", 0, 64], ["arena", 0]]},
                 {"op": "launch", "kernel": 0,

@@ -62,6 +62,11 @@ static bool readLine(const std::string &line, Case &c) {
   }
   if (what == "bound")
     return static_cast<bool>(words >> c.absolute >> c.relative);
+  if (what == "in-place") {
+    auto &[read, written] = c.inPlace.emplace_back();
+    return words >> read >> written && read < c.buffers.size() &&
+           written < c.buffers.size();
+  }
   if (what == "buffer") {
     CaseBuffer buffer;
     words >> buffer.access >> buffer.element;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tarn::gpu {
@@ -50,6 +51,8 @@ struct Case {
   bool timeOnly = false;
   std::vector<CaseBuffer> buffers;
   std::vector<CaseParameter> parameters;
+  /// Pairs of buffers, read and written, that may be the same bytes.
+  std::vector<std::pair<unsigned, unsigned>> inPlace;
 };
 
 /// Reads a case; an error text, or an empty one.

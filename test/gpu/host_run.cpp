@@ -2,8 +2,9 @@
 //
 // host-run CASE KERNEL.so [--random N] [--checked] [--expect-fault]
 // Runs the kernel under every schedule, compares its results with the recorded
-// ones, and the bits of all schedules with each other. With --checked each
-// access of the kernel is checked, which needs one compiled for it
+// ones, and the bits of all schedules with each other; then once more with
+// results in the place of operands, where the kernel allows it. With --checked
+// each access of the kernel is checked, which needs one compiled for it
 // (host_model/Checker.h). With --expect-fault
 // (kernels that were broken on purpose) the exit status says whether that was
 // found.
@@ -73,20 +74,40 @@ uint64_t hashBytes(uint64_t hash, const uint8_t *bytes, size_t count) {
 
 } // namespace
 
-/// Runs one case under every schedule; whether it is right.
+/// Of each buffer the one that it lies over, or itself: no buffer twice.
+static std::vector<unsigned> placesOf(const Case &c) {
+  std::vector<unsigned> over(c.buffers.size());
+  std::vector<bool> isTaken(c.buffers.size());
+  for (unsigned i = 0; i < over.size(); ++i)
+    over[i] = i;
+  for (auto [read, written] : c.inPlace)
+    if (!isTaken[read] && !isTaken[written]) {
+      over[written] = read;
+      isTaken[read] = isTaken[written] = true;
+    }
+  return over;
+}
+
+/// Runs one case under every schedule; whether it is right. Written buffers lie
+/// where `over` says.
 static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
-                    bool brief, bool isChecked) {
+                    bool brief, bool isChecked,
+                    const std::vector<unsigned> &over, uint64_t &firstHash) {
   bool wrong = false;
-  uint64_t firstHash = 0;
   for (const Schedule &schedule : standardSchedules(randomOnes)) {
     std::vector<Memory> memory;
     for (const CaseBuffer &buffer : c.buffers)
       memory.emplace_back(buffer);
+    std::vector<bool> isOver(c.buffers.size());
+    for (size_t i = 0; i < c.buffers.size(); ++i)
+      if (over[i] != i)
+        isOver[over[i]] = true;
+    auto memoryOf = [&](size_t i) -> Memory & { return memory[over[i]]; };
     std::vector<TensorMap> maps(c.parameters.size());
     std::vector<const void *> arguments;
     for (size_t i = 0; i < c.parameters.size(); ++i) {
       const CaseParameter &parameter = c.parameters[i];
-      void *address = memory[parameter.buffer].data;
+      void *address = memoryOf(parameter.buffer).data;
       if (!parameter.isTensorMap) {
         arguments.push_back(address);
         continue;
@@ -104,7 +125,9 @@ static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
     launch.sharedBytes = c.sharedBytes;
     launch.isChecked = isChecked;
     for (size_t i = 0; i < c.buffers.size(); ++i) {
-      uintptr_t begin = reinterpret_cast<uintptr_t>(memory[i].data);
+      if (isOver[i])
+        continue; // the one in its place stands for both
+      uintptr_t begin = reinterpret_cast<uintptr_t>(memoryOf(i).data);
       launch.buffers.push_back(
           {begin, begin + memory[i].size, c.buffers[i].isOutput()});
     }
@@ -117,11 +140,12 @@ static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
         faults.push_back("writes outside buffer " + std::to_string(i));
       if (!c.buffers[i].isOutput())
         continue;
-      double error = largestError(c, c.buffers[i], memory[i].data);
+      const uint8_t *data = memoryOf(i).data;
+      double error = largestError(c, c.buffers[i], data);
       if (!(error <= 1))
         faults.push_back("wrong numbers in buffer " + std::to_string(i));
       largest = std::max(largest, error);
-      hash = hashBytes(hash, memory[i].data, memory[i].size);
+      hash = hashBytes(hash, data, memory[i].size);
     }
     if (firstHash == 0)
       firstHash = hash;
@@ -135,8 +159,25 @@ static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
       printf("  differs from the first schedule\n");
     wrong |= !faults.empty() || !(largest <= 1) || hash != firstHash;
   }
-  printf("%s: %s\n", c.kernel.c_str(), wrong ? "WRONG" : "right");
   return !wrong;
+}
+
+/// Runs one case with all buffers apart, and then in place.
+static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
+                    bool brief, bool isChecked) {
+  std::vector<unsigned> apart, over = placesOf(c);
+  for (unsigned i = 0; i < c.buffers.size(); ++i)
+    apart.push_back(i);
+  uint64_t hash = 0;
+  bool right = runCase(c, kernel, randomOnes, brief, isChecked, apart, hash);
+  const char *how = "";
+  if (right && over != apart) {
+    right = runCase(c, kernel, randomOnes, brief, isChecked, over, hash);
+    how = ", in place too";
+  }
+  printf("%s: %s%s\n", c.kernel.c_str(), right ? "right" : "WRONG",
+         right ? how : "");
+  return right;
 }
 
 int main(int argc, char **argv) {

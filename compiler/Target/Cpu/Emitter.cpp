@@ -182,12 +182,11 @@ void Emitter::findStored() {
 /// The plan may put a result in the place of an operand where the kernel allows
 /// it.
 void Emitter::findShared() {
-  for (unsigned i = 0; i != kernel.getNumBuffers(); ++i)
-    for (unsigned j = 0; j != kernel.getNumBuffers(); ++j)
-      if (tile::mayUpdateBytes(kernel, i, j)) {
-        shared.insert(i);
-        shared.insert(j);
-      }
+  for (auto [read, written] : tile::getSharedBuffers(kernel)) {
+    shared.insert(read);
+    shared.insert(written);
+    overwriting.insert(kernel.getBuffer(written));
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -254,18 +253,36 @@ FailureOr<int64_t> Emitter::emit() {
 }
 
 LogicalResult Emitter::emitBlock(Block &block) {
-  // Where a result may lie in an operand's place, all stores come last.
-  SmallVector<Operation *> last;
+  // What may be written over an operand is stored behind everything else.
+  SmallVector<tile::StoreOp> last;
   for (Operation &op : block.without_terminator()) {
-    if (!shared.empty() && isa<tile::StoreOp>(op))
-      last.push_back(&op);
+    auto store = dyn_cast<tile::StoreOp>(op);
+    if (store && overwriting.contains(store.getBuffer()))
+      last.push_back(store);
     else if (failed(emitOp(&op)))
       return failure();
   }
-  for (Operation *op : last)
-    if (failed(emitOp(op)))
-      return failure();
-  return flush();
+  return failed(emitLast(last)) ? failure() : flush();
+}
+
+/// Stores of one shape share one sweep, which reads before it writes: a later
+/// one would find an operand overwritten.
+LogicalResult Emitter::emitLast(ArrayRef<tile::StoreOp> stores) {
+  llvm::MapVector<ArrayRef<int64_t>, SmallVector<tile::StoreOp>> byShape;
+  for (tile::StoreOp store : stores)
+    byShape[store.getTileType().getShape()].push_back(store);
+  for (auto &[shape, group] : byShape) {
+    if (llvm::any_of(group, [&](tile::StoreOp store) {
+          llvm::DenseSet<Value> seen;
+          return waitsForPending(store.getValue(), true, seen);
+        }))
+      if (failed(flush()))
+        return failure();
+    for (tile::StoreOp store : group)
+      if (failed(emitOp(store)))
+        return failure();
+  }
+  return success();
 }
 
 LogicalResult Emitter::emitOp(Operation *op) {

@@ -65,6 +65,7 @@ private:
 
   // Emitter.cpp: the walk.
   LogicalResult emitBlock(mlir::Block &block);
+  LogicalResult emitLast(llvm::ArrayRef<tile::StoreOp> stores);
   LogicalResult emitOp(Operation *op);
   LogicalResult emitFor(mlir::scf::ForOp loop);
   LogicalResult emitIf(mlir::scf::IfOp branch);
@@ -141,8 +142,10 @@ private:
   mlir::func::FuncOp function;
   /// Kernel buffers, uniform scalars and indices -> emitted values.
   mlir::IRMapping scalars;
-  /// Buffers that may be the same bytes as another one.
+  /// Buffers that may be the same bytes as another one, and those of them that
+  /// are written.
   llvm::SmallDenseSet<unsigned> shared;
+  llvm::SmallDenseSet<Value> overwriting;
   /// Values that need memory, and where those emitted so far live.
   llvm::DenseSet<Value> stored;
   llvm::DenseMap<Value, Storage> storages;

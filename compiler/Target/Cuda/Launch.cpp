@@ -2,6 +2,8 @@
 
 #include "compiler/Target/Cuda/EmitCuda.h"
 
+#include "dialects/Tile/Analysis.h"
+
 #include "llvm/Support/ErrorHandling.h"
 
 using namespace tarn;
@@ -63,4 +65,6 @@ void cuda::writeLaunch(tile::KernelOp kernel, const CudaKernel &launch,
       os << " " << extent;
     os << "\n";
   }
+  for (auto [read, written] : tile::getSharedBuffers(kernel))
+    os << "in-place " << read << " " << written << "\n";
 }

@@ -149,6 +149,7 @@ private:
 
   // Roots and sweeps (SimtSweep.cpp).
   mlir::LogicalResult addRoot(Root root);
+  mlir::LogicalResult addLast(llvm::ArrayRef<tile::StoreOp> stores);
   mlir::LogicalResult flush();
   mlir::LogicalResult emitSweep(llvm::ArrayRef<Root> roots);
   mlir::LogicalResult finishRoot(Sweep &sweep, const Root &root);
@@ -240,6 +241,9 @@ private:
   int64_t threads = 256, lanes = 32, width = 4;
   bool tensorCores = false;
   llvm::DenseSet<mlir::Value> rowVectors;
+  /// Buffers that may be the same bytes as another one, and those of them that
+  /// are written.
+  llvm::DenseSet<mlir::Value> sharingBytes, overwriting;
   /// Tiles that are worth holding: found by emitting, again and again.
   llvm::DenseSet<mlir::Value> worthHolding;
   /// Tiles from outside a loop that are held, or copied, before it.

@@ -2,6 +2,8 @@
 
 #include "compiler/Target/Cuda/SimtSweep.h"
 
+#include "dialects/Tile/Analysis.h"
+
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace tarn;
@@ -17,6 +19,11 @@ SimtEmitter::SimtEmitter(tile::KernelOp kernel, const CudaOptions &options,
       text(options.lines) {
   classifyVectors();
   chooseThreads();
+  for (auto [read, written] : tile::getSharedBuffers(kernel)) {
+    sharingBytes.insert(kernel.getBuffer(read));
+    sharingBytes.insert(kernel.getBuffer(written));
+    overwriting.insert(kernel.getBuffer(written));
+  }
 }
 
 /// The name that the model gives a value, or the op's.
@@ -139,6 +146,7 @@ std::string SimtEmitter::declare(Value value, StringRef wish) {
 LogicalResult SimtEmitter::emitRegion(Block &block) {
   Block *outer = currentBlock;
   currentBlock = &block;
+  SmallVector<tile::StoreOp> last;
   for (Operation &op : block.without_terminator()) {
     LogicalResult written = success();
     Root root;
@@ -149,7 +157,10 @@ LogicalResult SimtEmitter::emitRegion(Block &block) {
       written = succeeded(flush()) ? emitIf(branch) : failure();
     } else if (auto dot = dyn_cast<tile::DotOp>(op)) {
       written = succeeded(flush()) ? emitDot(dot) : failure();
-    } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+    } else if (auto store = dyn_cast<tile::StoreOp>(op);
+               store && overwriting.contains(store.getBuffer())) {
+      last.push_back(store);
+    } else if (store) {
       root.value = store.getValue();
       root.layout = home(root.value);
       written = addRoot(root);
@@ -183,9 +194,10 @@ LogicalResult SimtEmitter::emitRegion(Block &block) {
     if (failed(written))
       return failure();
   }
-  LogicalResult flushed = flush();
+  if (failed(addLast(last)) || failed(flush()))
+    return failure();
   currentBlock = outer;
-  return flushed;
+  return success();
 }
 
 /// Writes the values of `from` to the variables `to`; all are read before any
@@ -465,8 +477,9 @@ void SimtEmitter::emitHead(llvm::raw_ostream &os) {
     Type element = kernel.getBufferType(i).getElementType();
     std::string type = memoryType(element);
     bool read = kernel.getBufferAccess(i) == tile::Access::Read;
-    parameters.push_back((read ? "const " + type + " *__restrict__ "
-                               : type + " *__restrict__ ") +
+    bool alone = !sharingBytes.contains(kernel.getBuffer(i));
+    parameters.push_back((read ? "const " : "") + type +
+                         (alone ? " *__restrict__ " : " *") +
                          buffers[kernel.getBuffer(i)]);
   }
   if (!options.isBody) {

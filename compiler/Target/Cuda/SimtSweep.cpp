@@ -72,6 +72,7 @@ void SimtEmitter::Sweep::write(Text &text) const {
   if (layout.kind == Layout::Kind::uniform) {
     indented(row);
     indented(element);
+    indented(elementEnd);
     indented(after);
     return;
   }
@@ -126,7 +127,7 @@ void SimtEmitter::Sweep::write(Text &text) const {
     if (tail && whole)
       text.open("if (c < " + end + ") {");
     indented(group);
-    if (!element.buffer.empty()) {
+    if (!element.buffer.empty() || !elementEnd.buffer.empty()) {
       if (layout.vector > 1) {
         text.directive("#pragma unroll");
         text.open("for (int e = 0; e < " + llvm::Twine(layout.vector) +
@@ -135,6 +136,7 @@ void SimtEmitter::Sweep::write(Text &text) const {
           text.open("if (c + e < " + end + ") {");
       }
       indented(element);
+      indented(elementEnd);
       if (layout.vector > 1) {
         if (tail && !whole)
           text.close();
@@ -169,6 +171,38 @@ LogicalResult SimtEmitter::addRoot(Root root) {
   pending.push_back(root);
   if (root.op && isa<tile::ReduceOp>(root.op))
     pendingResults.insert(root.op->getResult(0));
+  return success();
+}
+
+/// Stores over what other roots may read: one sweep for those of a layout, in
+/// which each thread reads an element before it writes it.
+LogicalResult SimtEmitter::addLast(ArrayRef<tile::StoreOp> stores) {
+  SmallVector<Root> left;
+  for (tile::StoreOp store : stores) {
+    Root root;
+    root.op = store;
+    root.value = store.getValue();
+    root.layout = home(root.value);
+    left.push_back(root);
+  }
+  while (!left.empty()) {
+    Layout layout = left.front().layout;
+    auto isOther = [&](const Root &root) { return !(root.layout == layout); };
+    auto others = std::stable_partition(
+        left.begin(), left.end(), [&](const Root &r) { return !isOther(r); });
+    SmallVector<Root> group(left.begin(), others);
+    left.erase(left.begin(), others);
+    if (llvm::any_of(group,
+                     [&](const Root &root) {
+                       llvm::DenseSet<Value> seen;
+                       return dependsOn(root.value, pendingResults, seen);
+                     }) &&
+        failed(flush()))
+      return failure();
+    for (const Root &root : group)
+      if (failed(addRoot(root)))
+        return failure();
+  }
   return success();
 }
 
@@ -364,7 +398,23 @@ LogicalResult SimtEmitter::storeRoot(Sweep &sweep, const Root &root) {
               ");");
   };
   std::string one = target.adds ? "add_one" : "store_one";
+  bool overwrites = overwriting.contains(target.buffer);
+  // The value gets a name ahead of the store, which may change what it is made
+  // of.
+  auto nameAhead = [&](Text &part) {
+    std::string name = names.unique("stored");
+    part.at(root.op->getLoc());
+    part.line("const " +
+              variableType(type.getElementType(),
+                           unsignedValues.contains(root.value)) +
+              " " + name + " = " + e->text + ";");
+    e->text = name;
+  };
   if (layout.kind == Layout::Kind::uniform) {
+    if (overwrites) {
+      nameAhead(sweep.before);
+      sweep.after.line("__syncthreads();");
+    }
     write(sweep.after, one, e->text, "thread == 0");
     return success();
   }
@@ -373,7 +423,9 @@ LogicalResult SimtEmitter::storeRoot(Sweep &sweep, const Root &root) {
     return success();
   }
   if (!vector) {
-    write(sweep.element, one, e->text, "");
+    if (overwrites)
+      nameAhead(sweep.element);
+    write(overwrites ? sweep.elementEnd : sweep.element, one, e->text, "");
     return success();
   }
   std::string name = names.unique("stored");

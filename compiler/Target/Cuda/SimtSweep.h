@@ -13,17 +13,18 @@ namespace tarn::cuda {
 struct SimtEmitter::Sweep {
   Sweep(const Layout &layout, bool lines)
       : layout(layout), before(lines), rowHead(lines), row(lines),
-        rowEnd(lines), group(lines), element(lines), groupEnd(lines),
-        rowTail(lines), after(lines) {}
+        rowEnd(lines), group(lines), element(lines), elementEnd(lines),
+        groupEnd(lines), rowTail(lines), after(lines) {}
 
   Layout layout;
   /// Where rows and columns start, for parts of operands.
   std::string rowStart, columnStart;
   /// Before the loops; at the head of a row (for all threads); in a row that
   /// exists, before its groups and behind them; in a group before its elements;
-  /// per element; behind the elements; at the end of a row (all threads); after
-  /// the loops.
-  Text before, rowHead, row, rowEnd, group, element, groupEnd, rowTail, after;
+  /// per element, and behind all that is evaluated for it; behind the elements;
+  /// at the end of a row (all threads); after the loops.
+  Text before, rowHead, row, rowEnd, group, element, elementEnd, groupEnd,
+      rowTail, after;
   std::map<std::pair<void *, std::string>, Expression> memo;
   std::map<std::pair<void *, std::string>, std::string> vectorLoads;
   /// Whether arrays of registers are touched: then loops must be unrolled.

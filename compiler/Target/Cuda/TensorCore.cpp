@@ -2,6 +2,8 @@
 
 #include "compiler/Target/Cuda/TensorCore.h"
 
+#include "dialects/Tile/Analysis.h"
+
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -190,6 +192,9 @@ void TensorCoreEmitter::emitHead() {
     launch.parameters.push_back(parameter);
     parameters.push_back("TENSOR_MAP " + shared.map);
   }
+  llvm::SmallDenseSet<unsigned> shared;
+  for (auto [read, written] : tile::getSharedBuffers(kernel))
+    shared.insert(read);
   for (unsigned i = 0; i < kernel.getNumBuffers(); ++i) {
     Value buffer = kernel.getBuffer(i);
     bool byMapOnly = llvm::all_of(buffer.getUsers(), [&](Operation *user) {
@@ -205,10 +210,12 @@ void TensorCoreEmitter::emitHead() {
                        : element.isF32()       ? "float"
                        : element.isInteger(32) ? "int"
                                                : "u8";
-    parameters.push_back(kernel.getBufferAccess(i) == tile::Access::Read
-                             ? "const " + type + " *__restrict__ " +
-                                   buffers[buffer]
-                             : type + " *" + buffers[buffer]);
+    parameters.push_back(
+        kernel.getBufferAccess(i) == tile::Access::Read
+            ? "const " + type +
+                  (shared.contains(i) ? " *" : " *__restrict__ ") +
+                  buffers[buffer]
+            : type + " *" + buffers[buffer]);
   }
   text.line("#include \"tarn_device.h\"");
   text.line("");

@@ -301,6 +301,7 @@ static std::string run(ModuleOp module, const CompareOptions &options,
                        CompareResult &result) {
   PipelineOptions pipeline;
   pipeline.policy = options.policy;
+  pipeline.inPlace = options.inPlace;
   auto runPhases = [&](Phase from, Phase to) {
     PassManager pm(&context());
     for (unsigned i = unsigned(from); i <= unsigned(to); ++i)

@@ -24,6 +24,8 @@ struct CompareOptions {
   bool typed = false;
   unsigned threads = 2;
   std::string policy = "keep-all";
+  /// Results may lie over operands.
+  bool inPlace = true;
   bool checkPlan = true;
 };
 

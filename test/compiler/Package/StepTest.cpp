@@ -49,6 +49,20 @@ TEST(Step, SameBitsOnAnyNumberOfThreads) {
   }
 }
 
+TEST(Step, InPlaceGivesTheSameBitsInLessArena) {
+  CompareOptions options;
+  options.tolerance = 1e-4;
+  std::string text = gptText(sizesOf(2, 2, 16, 64, 2, 131));
+  CompareResult over = compareCompiled(text, options);
+  options.inPlace = false;
+  CompareResult apart = compareCompiled(text, options);
+  EXPECT_EQ(over.error, "");
+  EXPECT_EQ(apart.error, "");
+  EXPECT_TRUE(over.bits == apart.bits);
+  EXPECT_EQ(over.kernels, apart.kernels);
+  EXPECT_LT(over.arenaBytes, apart.arenaBytes);
+}
+
 TEST(Step, SqrtComputesTheSameBitsInLessMemory) {
   CompareOptions options;
   options.tolerance = 1e-4;

@@ -172,9 +172,18 @@ tile.kernel @softmax_like(%x: memref<16xf32>, %y: memref<16xf32>) access ["read"
   tile.store %u, %y[0] : tensor<16xf32>, memref<16xf32>
   tile.return
 }
+tile.kernel @parts(%x: memref<16xf32>, %y: memref<16xf32>) access ["read", "write"] grid (%i = 16 by 8) {
+  %t = tile.load %x[0] : memref<16xf32> -> tensor<16xf32>
+  %m = tile.reduce max %t axis 0 : tensor<16xf32>
+  %b = tile.broadcast %m axis 0 : tensor<f32> -> tensor<8xf32>
+  tile.store %b, %y[%i] : tensor<8xf32>, memref<16xf32>
+  tile.return
+}
 step.program @launch_C5_reduce arena(256) {
-  // expected-error@+1 {{'step.launch' op writes buffer 1 to #step.slice<arena[0 for 64]>, which overlaps buffer 0 in #step.slice<arena[0 for 64]>}}
+  // A block reads nothing but what it overwrites.
   step.launch @softmax_like blocks(1) (arena[0 for 64], arena[0 for 64])
+  // expected-error@+1 {{'step.launch' op writes buffer 1 to #step.slice<arena[0 for 64]>, which overlaps buffer 0 in #step.slice<arena[0 for 64]>}}
+  step.launch @parts blocks(2) (arena[0 for 64], arena[0 for 64])
 }
 
 // -----

@@ -315,14 +315,136 @@ TEST_F(AnalysisTest, BuffersThatMayShareBytes) {
 )",
                        "%n", "[%m, 0]"));
   EXPECT_FALSE(mayShareBytes(kernel, 0, 3));
-  // A reduction needs the whole tile before the first element is stored.
+  // A reduction reads the whole tile before the first element is stored.
   kernel = load(update(R"(
   %m = tile.reduce max %n axis 1 : tensor<32x16xf32>
   %b = tile.broadcast %m axis 1 : tensor<32xf32> -> tensor<32x16xf32>
 )",
                        "%b", "[%i, 0]"));
-  EXPECT_FALSE(mayShareBytes(kernel, 0, 3));
-  EXPECT_FALSE(mayUpdateBytes(kernel, 0, 3));
+  EXPECT_TRUE(mayShareBytes(kernel, 0, 3));
+  EXPECT_TRUE(mayUpdateBytes(kernel, 0, 3));
+}
+
+TEST_F(AnalysisTest, RowsThatAreReadAgain) {
+  Sizes rows = {{"R", "50"},
+                {"C", "60"},
+                {"BR", "8"},
+                {"BC", "64"},
+                {"INV", "0.016666666666666666"}};
+  KernelOp kernel = program("softmax", rows);
+  EXPECT_TRUE(mayShareBytes(kernel, 0, 1));
+  kernel = program("layer_norm", rows);
+  EXPECT_TRUE(mayShareBytes(kernel, 0, 3));
+  EXPECT_FALSE(mayShareBytes(kernel, 1, 3)); // read by every block
+  EXPECT_EQ(getSharedBuffers(kernel),
+            (SmallVector<std::pair<unsigned, unsigned>>{{0, 3}}));
+  // Products read rows and columns of other elements.
+  kernel = program("gemm", gemm);
+  EXPECT_TRUE(getSharedBuffers(kernel).empty());
+  kernel = program("attention_forward", attention);
+  EXPECT_TRUE(getSharedBuffers(kernel).empty());
+}
+
+// The sum of each row of x, times x, with room for other ways to read it.
+std::string rowSums(const char *element, const char *loads, const char *between,
+                    const char *behind = R"(
+  tile.store %s, %m[%i] : tensor<8xf32>, memref<64xf32>)") {
+  return std::string("tile.kernel @k(%x: memref<64x64x") + element +
+         R"(>, %v: memref<64xf32>, %y: memref<64x64xf32>, %w: memref<64xf32>,
+               %m: memref<64xf32>)
+    access ["read", "read", "write", "write", "write"] grid (%i = 64 by 8) {
+)" + loads +
+         R"(
+  %s = tile.reduce sum %t axis 1 : tensor<8x64xf32>
+  %b = tile.broadcast %s axis 1 : tensor<8xf32> -> tensor<8x64xf32>
+  %p = arith.mulf %t, %b : tensor<8x64xf32>
+  %h = tile.load %v[%i] : memref<64xf32> -> tensor<8xf32>
+  %g = arith.addf %h, %s : tensor<8xf32>
+)" + between +
+         R"(
+  tile.store %q, %y[%i, 0] : tensor<8x64xf32>, memref<64x64xf32>
+)" + behind +
+         R"(
+  tile.store %g, %w[%i] : tensor<8xf32>, memref<64xf32>
+  tile.return
+})";
+}
+
+TEST_F(AnalysisTest, RowsThatMayNotBeOverwritten) {
+  const char *ownRows =
+      "%t = tile.load %x[%i, 0] : memref<64x64xf32> -> tensor<8x64xf32>";
+  const char *plain = "%q = arith.negf %p : tensor<8x64xf32>";
+  KernelOp kernel = load(rowSums("f32", ownRows, plain));
+  EXPECT_TRUE(mayShareBytes(kernel, 0, 2));
+  // All threads of a row read the number that one of them would overwrite.
+  EXPECT_FALSE(mayShareBytes(kernel, 1, 3));
+  // Once more behind the store.
+  kernel = load(rowSums("f32", ownRows, plain, R"(
+  %again = tile.load %x[%i, 0] : memref<64x64xf32> -> tensor<8x64xf32>
+  %s2 = tile.reduce max %again axis 1 : tensor<8x64xf32>
+  tile.store %s2, %m[%i] : tensor<8xf32>, memref<64xf32>)"));
+  EXPECT_FALSE(mayShareBytes(kernel, 0, 2));
+  // The same rows twice.
+  kernel = load(rowSums("f32", ownRows, R"(
+  %u = tile.load %x[%i, 0] : memref<64x64xf32> -> tensor<8x64xf32>
+  %q = arith.addf %p, %u : tensor<8x64xf32>)"));
+  EXPECT_TRUE(mayShareBytes(kernel, 0, 2));
+  // Rows of another block.
+  kernel = load(rowSums("f32", ownRows, R"(
+  %u = tile.load %x[0, 0] : memref<64x64xf32> -> tensor<8x64xf32>
+  %q = arith.addf %p, %u : tensor<8x64xf32>)"));
+  EXPECT_FALSE(mayShareBytes(kernel, 0, 2));
+  // Columns.
+  kernel = load(rowSums("f32", R"(
+  %t = tile.load %x[0, %i] {dims = [1, 0]} : memref<64x64xf32> -> tensor<8x64xf32>)",
+                        plain));
+  EXPECT_FALSE(mayShareBytes(kernel, 0, 2));
+  // Elements of another size, and of the same.
+  kernel = load(rowSums("bf16", R"(
+  %n = tile.load %x[%i, 0] : memref<64x64xbf16> -> tensor<8x64xbf16>
+  %t = arith.extf %n : tensor<8x64xbf16> to tensor<8x64xf32>)",
+                        plain));
+  EXPECT_FALSE(mayShareBytes(kernel, 0, 2));
+  kernel = load(rowSums("i32", R"(
+  %n = tile.load %x[%i, 0] : memref<64x64xi32> -> tensor<8x64xi32>
+  %t = arith.sitofp %n : tensor<8x64xi32> to tensor<8x64xf32>)",
+                        plain));
+  EXPECT_TRUE(mayShareBytes(kernel, 0, 2));
+  // In a loop, a turn may read what an earlier one wrote.
+  kernel = load(rowSums("f32", ownRows, R"(
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %q = scf.for %j = %c0 to %c1 step %c1 iter_args(%a = %p) -> (tensor<8x64xf32>) {
+    %n = arith.addf %a, %t : tensor<8x64xf32>
+    scf.yield %n : tensor<8x64xf32>
+  })"));
+  EXPECT_FALSE(mayShareBytes(kernel, 0, 2));
+  // A vector that is repeated: one element serves many.
+  kernel = load(R"(
+tile.kernel @k(%x: memref<64xf32>, %y: memref<64xf32>, %z: memref<64x64xf32>)
+    access ["read", "write", "write"] grid (%i = 64 by 8) {
+  %t = tile.load %x[%i] : memref<64xf32> -> tensor<8xf32>
+  %b = tile.broadcast %t axis 1 : tensor<8xf32> -> tensor<8x64xf32>
+  %n = arith.negf %t : tensor<8xf32>
+  tile.store %n, %y[%i] : tensor<8xf32>, memref<64xf32>
+  tile.store %b, %z[%i, 0] : tensor<8x64xf32>, memref<64x64xf32>
+  tile.return
+})");
+  EXPECT_FALSE(mayShareBytes(kernel, 0, 1));
+  // A sum along a middle axis: another thread adds up the terms.
+  for (int axis : {1, 2}) {
+    kernel = load(std::string(R"(
+tile.kernel @k(%x: memref<8x4x4xf32>, %y: memref<8x4x4xf32>, %z: memref<8x4xf32>)
+    access ["read", "write", "write"] grid (%i = 8 by 2) {
+  %t = tile.load %x[%i, 0, 0] : memref<8x4x4xf32> -> tensor<2x4x4xf32>
+  %s = tile.reduce sum %t axis )") +
+                  std::to_string(axis) + R"( : tensor<2x4x4xf32>
+  tile.store %t, %y[%i, 0, 0] : tensor<2x4x4xf32>, memref<8x4x4xf32>
+  tile.store %s, %z[%i, 0] : tensor<2x4xf32>, memref<8x4xf32>
+  tile.return
+})");
+    EXPECT_EQ(mayShareBytes(kernel, 0, 1), axis == 2);
+  }
 }
 
 TEST_F(AnalysisTest, SumsThatAProductIsAddedTo) {

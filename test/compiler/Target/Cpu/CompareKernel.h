@@ -20,9 +20,10 @@ protected:
   mlir::MLIRContext context;
 
   /// Runs the first kernel of `text` on every level that this machine has and
-  /// compares all buffers with the interpreter's. `inputs` gives buffers by
-  /// index; others are filled with random numbers (reads), NaN or -7 (writes)
-  /// or zeros (accumulates).
+  /// compares all buffers with the interpreter's; then, for bits, once more for
+  /// each pair of buffers that may share a place, and with all of them at once.
+  /// `inputs` gives buffers by index; others are filled with random numbers
+  /// (reads), NaN or -7 (writes) or zeros (accumulates).
   void compare(const std::string &text, double tolerance,
                const std::map<int, Numbers> &inputs = {});
 };

@@ -54,6 +54,46 @@ TEST_F(CpuTargetTest, LayerNorm) {
   compare(instantiate("layer_norm", rowSizes(5, 3, 2, 3)), 1e-2);
 }
 
+// A norm backward: two results of one shape, both of which may lie over either
+// of two operands that all sweeps read, and a number per row that is stored
+// between them.
+TEST_F(CpuTargetTest, NormBackwardInPlace) {
+  for (int64_t columns : {64, 61, 3, 257}) {
+    std::string tile = "tensor<4x" + str(columns) + "xf32>";
+    std::string buffer = "memref<10x" + str(columns) + "xf32>";
+    compare("tile.kernel @k(%x: " + buffer + ", %d: " + buffer +
+                ", %c: " + buffer + ", %m: memref<10xf32>, %g: " + buffer +
+                R"() access ["read", "read", "write", "write", "write"]
+                grid (%i = 10 by 4) {
+  %t = tile.load %x[%i, 0] : )" +
+                buffer + " -> " + tile + R"(
+  %e = tile.load %d[%i, 0] : )" +
+                buffer + " -> " + tile + R"(
+  %p = arith.mulf %t, %e : )" +
+                tile + R"(
+  %s = tile.reduce sum %p axis 1 : )" +
+                tile + R"(
+  %b = tile.broadcast %s axis 1 : tensor<4xf32> -> )" +
+                tile + R"(
+  %q = arith.subf %t, %b : )" +
+                tile + R"(
+  %h = math.exp %e : )" +
+                tile + R"(
+  %r = tile.reduce max %h axis 1 : )" +
+                tile + R"(
+  %n = arith.addf %q, %h : )" +
+                tile + R"(
+  tile.store %q, %c[%i, 0] : )" +
+                tile + ", " + buffer + R"(
+  tile.store %r, %m[%i] : tensor<4xf32>, memref<10xf32>
+  tile.store %n, %g[%i, 0] : )" +
+                tile + ", " + buffer + R"(
+  tile.return
+})",
+            1e-4);
+  }
+}
+
 Sizes attentionSizes(int64_t t, int64_t d, int64_t br, int64_t bc) {
   return {{"H", "2"},      {"T", str(t)},   {"D", str(d)},
           {"BR", str(br)}, {"BC", str(bc)}, {"SCALE", "0.25"}};

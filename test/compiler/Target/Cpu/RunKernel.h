@@ -37,6 +37,8 @@ class RawBuffer {
 public:
   RawBuffer(mlir::Type elementType, const std::vector<double> &numbers);
   void *data();
+  /// Bytes of the elements.
+  size_t size() const { return size_t(bytes); }
   /// The elements, as doubles.
   std::vector<double> numbers() const;
   /// Nothing was written outside.
