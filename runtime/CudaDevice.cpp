@@ -48,6 +48,14 @@ Status CudaDevice::load() {
   return {};
 }
 
+DeviceVersions CudaDevice::versions() const {
+  DeviceVersions versions;
+  versions.architecture = gpu->architectures().front();
+  gpu->driver().driverGetVersion(&versions.driver);
+  versions.library = library->version();
+  return versions;
+}
+
 CudaDevice::~CudaDevice() {
   gpu->enter();
   // Nothing goes while it is in use.

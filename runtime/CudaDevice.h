@@ -38,6 +38,14 @@ public:
   Status start(size_t function, const void *const *inputs,
                Profile *profile) override;
   Status finish(size_t function, void *const *outputs) override;
+  DeviceVersions versions() const override;
+  Result<std::vector<LibraryAlgorithm>>
+  algorithms(size_t kernel) const override {
+    return library->algorithms(kernel);
+  }
+  void useAlgorithm(size_t kernel, const LibraryAlgorithm &algorithm) override {
+    library->use(kernel, algorithm);
+  }
   unsigned depth() const override { return slotCount; }
   unsigned threads() const override { return 1; }
   Status setThreads(unsigned) override { return {}; }

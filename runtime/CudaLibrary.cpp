@@ -30,21 +30,20 @@ CudaLibrary::load(const Gpu &gpu, const Target &target,
                   std::vector<std::string> &notes) {
   std::unique_ptr<CudaLibrary> library(new CudaLibrary(target));
   library->calls.resize(target.kernels.size());
-  for (size_t i = 0; i < target.kernels.size(); ++i) {
+  bool any = false, needed = false;
+  for (const Kernel &kernel : target.kernels) {
+    any |= kernel.library.has_value();
+    needed |= kernel.library && !kernel.tune;
+  }
+  if (Status status = any ? library->start() : Status(); !status.ok()) {
+    if (needed)
+      return status;
+    notes.push_back("candidates of cuBLASLt are left out: " + status.message());
+    any = false;
+  }
+  for (size_t i = 0; any && i < target.kernels.size(); ++i) {
     if (!target.kernels[i].library)
       continue;
-    if (!library->lt) {
-      Result<const CublasLt *> loaded = CublasLt::load();
-      if (!loaded.ok())
-        return loaded.status();
-      library->lt = *loaded;
-      void *handle = nullptr;
-      if (int status = library->lt->create(&handle))
-        return Status(Code::Unsupported,
-                      "cuBLASLt (" + library->lt->path +
-                          ") does not start: " + describeCublas(status));
-      library->handle = CudaHandle(handle, CudaDestroy{library->lt->destroy});
-    }
     Status status = library->describe(i);
     if (status.ok())
       status = library->choose(gpu, i, notes);
@@ -52,6 +51,20 @@ CudaLibrary::load(const Gpu &gpu, const Target &target,
       return status;
   }
   return Result<std::unique_ptr<CudaLibrary>>(std::move(library));
+}
+
+Status CudaLibrary::start() {
+  Result<const CublasLt *> loaded = CublasLt::load();
+  if (!loaded.ok())
+    return loaded.status();
+  void *made = nullptr;
+  if (int status = (*loaded)->create(&made))
+    return Status(Code::Unsupported,
+                  "cuBLASLt (" + (*loaded)->path +
+                      ") does not start: " + describeCublas(status));
+  lt = *loaded;
+  handle = CudaHandle(made, CudaDestroy{lt->destroy});
+  return {};
 }
 
 /// A matrix of ours is the transpose of one of the library's.
@@ -153,6 +166,17 @@ Result<std::vector<CublasChoice>> CudaLibrary::choices(size_t index) const {
   return found;
 }
 
+static std::string algorithmDigits(const CublasAlgorithm &algorithm) {
+  static constexpr char digits[] = "0123456789abcdef";
+  auto *bytes = reinterpret_cast<const unsigned char *>(algorithm.words);
+  std::string text;
+  for (size_t i = 0; i < sizeof algorithm; ++i) {
+    text += digits[bytes[i] >> 4];
+    text += digits[bytes[i] & 15];
+  }
+  return text;
+}
+
 static CublasAlgorithm parseAlgorithm(const std::string &digits) {
   CublasAlgorithm algorithm;
   auto *bytes = reinterpret_cast<unsigned char *>(algorithm.words);
@@ -204,11 +228,30 @@ Status CudaLibrary::choose(const Gpu &gpu, size_t index,
   return {};
 }
 
+Result<std::vector<LibraryAlgorithm>>
+CudaLibrary::algorithms(size_t index) const {
+  std::vector<LibraryAlgorithm> all;
+  if (!lt || !target.kernels[index].library)
+    return all;
+  Result<std::vector<CublasChoice>> found = choices(index);
+  if (!found.ok())
+    return found.status();
+  for (const CublasChoice &choice : *found)
+    all.push_back({algorithmDigits(choice.algorithm), choice.workspaceBytes});
+  return all;
+}
+
+void CudaLibrary::use(size_t index, const LibraryAlgorithm &algorithm) {
+  calls[index].algorithm = parseAlgorithm(algorithm.digits);
+}
+
 int CudaLibrary::run(size_t index, const CudaAddress *arguments,
                      void *stream) const {
   const Kernel &kernel = target.kernels[index];
   const LibraryProduct &product = *kernel.library;
   const Call &call = calls[index];
+  if (!lt)
+    return cublasNotInitialized;
   auto at = [&](const LibraryMatrix &matrix, uint32_t buffer) {
     return reinterpret_cast<void *>(arguments[buffer] +
                                     matrix.offset * dtypeSize(matrix.dtype));

@@ -40,6 +40,19 @@ using SpaceSizes = std::array<uint64_t, spaceCount>;
 /// spaces.
 using Accounts = std::array<Account, spaceCount + 1>;
 
+/// An algorithm of a library for a kernel, as files record it.
+struct LibraryAlgorithm {
+  std::string digits; ///< hexadecimal
+  uint64_t workspace = 0;
+};
+
+/// What measured times belong to.
+struct DeviceVersions {
+  std::string architecture;
+  int driver = 0;
+  uint64_t library = 0; ///< 0: none is loaded
+};
+
 class Device {
 public:
   virtual ~Device() = default;
@@ -80,6 +93,14 @@ public:
 
   virtual unsigned threads() const = 0;
   virtual Status setThreads(unsigned count) = 0;
+  virtual DeviceVersions versions() const { return {}; }
+  /// What a library would run a kernel by, the best guess first; nothing for
+  /// kernels that none runs.
+  virtual Result<std::vector<LibraryAlgorithm>> algorithms(size_t) const {
+    return std::vector<LibraryAlgorithm>();
+  }
+  /// Runs the kernel by this one from now on, but in graphs that are there.
+  virtual void useAlgorithm(size_t, const LibraryAlgorithm &) {}
   /// See Session::setDebug.
   virtual Status setDebug(bool poison, GuardSide guard) = 0;
 };

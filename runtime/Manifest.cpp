@@ -228,6 +228,16 @@ static Json writeKernel(const Kernel &kernel, TargetKind kind) {
     }
     out.set("in_place", std::move(pairs));
   }
+  if (kernel.tune) {
+    Json tune = Json::object();
+    tune.set("key", kernel.tune->key);
+    tune.set("product", kernel.tune->product);
+    Json block = Json::array();
+    for (int64_t extent : kernel.tune->block)
+      block.push(extent);
+    tune.set("block", std::move(block));
+    out.set("tune", std::move(tune));
+  }
   if (kernel.library)
     out.set("library", writeLibrary(*kernel.library));
   else if (kind == TargetKind::Cuda)

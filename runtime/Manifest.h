@@ -115,6 +115,13 @@ struct LibraryProduct {
   std::string device;
 };
 
+/// A kernel that is one candidate of several, in artifacts for tuning.
+struct TuneEntry {
+  std::string key;     ///< of what they all compute: 16 hexadecimal digits
+  std::string product; ///< for people
+  std::vector<int64_t> block; ///< rows, columns, terms; empty: a library's
+};
+
 /// A compiled block program.
 struct Kernel {
   std::string symbol; ///< exported name in the code section
@@ -138,6 +145,7 @@ struct Kernel {
   std::vector<KernelParam> params;
   /// A library runs it: no image, threads or params.
   std::optional<LibraryProduct> library;
+  std::optional<TuneEntry> tune;
 };
 
 /// One entry of a function's program.

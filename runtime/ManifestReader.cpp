@@ -376,6 +376,15 @@ private:
     out.flops = integer(item, "flops", 0);
     out.bytes = integer(item, "bytes", 0);
     out.program = string(item, "program", false);
+    if (const Json *tune = item.find("tune")) {
+      Scope scope(path, ".tune");
+      TuneEntry entry;
+      entry.key = string(*tune, "key");
+      entry.product = string(*tune, "product", false);
+      for (uint64_t extent : sizes(*tune, "block"))
+        entry.block.push_back(static_cast<int64_t>(extent));
+      out.tune = std::move(entry);
+    }
     if (const Json *work = item.find("work"))
       out.work = *work;
     for (uint64_t bytes : sizes(item, "arg_bytes")) {

@@ -50,6 +50,14 @@ public:
   const std::string &notOnGpu() const { return fallback; }
   /// What a user should know of how the device runs the artifact, a line each.
   std::vector<std::string> notes() const { return device->notes(); }
+  /// See Device.h; for measuring.
+  DeviceVersions versions() const { return device->versions(); }
+  Result<std::vector<LibraryAlgorithm>> algorithms(size_t kernel) const {
+    return device->algorithms(kernel);
+  }
+  void useAlgorithm(size_t kernel, const LibraryAlgorithm &algorithm) {
+    device->useAlgorithm(kernel, algorithm);
+  }
   /// The index of a function by name, or of the first of a kind.
   std::optional<size_t> findFunction(std::string_view name) const;
   std::optional<size_t> findKind(std::string_view kind) const;

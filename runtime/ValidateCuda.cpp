@@ -89,6 +89,12 @@ static std::string kernelProblem(const Target &target, const Kernel &kernel,
   auto text = [](uint64_t number) { return std::to_string(number); };
   if (kernel.scratch)
     return "scratch, which only CPU targets have";
+  if (kernel.tune && (kernel.tune->key.size() != 16 ||
+                      kernel.tune->key.find_first_not_of("0123456789abcdef") !=
+                          std::string::npos ||
+                      kernel.tune->block.size() != (kernel.library ? 0 : 3)))
+    return "it is no candidate: a key of 16 hexadecimal digits, and a block "
+           "of rows, columns and terms unless a library runs it";
   if (kernel.library)
     return libraryProblem(kernel);
   if (kernel.image >= target.images.size())

@@ -371,7 +371,14 @@ std::string tarn::programHash(tile::KernelOp kernel) {
   llvm::raw_string_ostream stream(text);
   OpPrintingFlags flags;
   flags.useLocalScope().printGenericOpForm().enableDebugInfo(false);
+  // Why a program was chosen is no part of it.
+  Attribute tuned = kernel->removeAttr("tile.tuned");
+  Attribute tune = kernel->removeAttr("tile.tune");
   kernel->print(stream, flags);
+  if (tuned)
+    kernel->setAttr("tile.tuned", tuned);
+  if (tune)
+    kernel->setAttr("tile.tune", tune);
   // The symbol is the only part that depends on the rest of the model.
   std::string name = "sym_name = \"" + kernel.getSymName().str() + "\"";
   if (size_t at = text.find(name); at != std::string::npos)

@@ -12,6 +12,9 @@ std::string ArtifactCache::keyFor(const CompileRequest &request) {
   auto model = llvm::MemoryBuffer::getFile(request.model);
   if (!model || !folder)
     return "";
+  auto tuning = llvm::MemoryBuffer::getFile(request.tuneFile);
+  if (!request.tuneFile.empty() && !tuning)
+    return "";
   CacheKey key;
   // The compiler's own binary stands for its version: name, size and time.
   llvm::sys::fs::file_status self;
@@ -40,6 +43,7 @@ std::string ArtifactCache::keyFor(const CompileRequest &request) {
       .add(std::to_string(int(request.allowed)))
       .add(request.gradientOf)
       .add(request.gemm)
+      .add(tuning ? (*tuning)->getBuffer() : "")
       .add(request.defaultPrecision)
       .add(request.forcedPrecision)
       .add(request.keepSource ? "source" : "");

@@ -2,6 +2,7 @@
 
 #include "compiler/Driver/Compile.h"
 
+#include "compiler/Driver/Products.h"
 #include "compiler/Driver/Registry.h"
 #include "compiler/Driver/Variants.h"
 #include "compiler/Package/Launches.h"
@@ -12,7 +13,6 @@
 #include "frontends/HuggingFace/Import.h"
 #include "frontends/TarnLanguage/Import.h"
 #include "passes/Plan/FunctionPlan.h"
-#include "passes/Tile/LibraryProducts.h"
 #include "passes/Train/Roles.h"
 
 #include "mlir/Parser/Parser.h"
@@ -207,6 +207,7 @@ private:
   OwningOpRef<ModuleOp>
   importAgain(const std::map<std::string, int64_t> &shape);
   bool setPrecision(ModuleOp module);
+  CompileStatus checkGemm();
   bool isForGpus() const;
   void branchOff(ModuleOp module);
   CompileStatus take(const PhasesOutcome &outcome);
@@ -249,6 +250,23 @@ CompileStatus Compilation::resolve() {
   if (!resolveTargets(request.targets, targets, error, help))
     return fail(request, error, help);
   return CompileStatus::success;
+}
+
+/// Whether what is asked of products can be had for these targets.
+CompileStatus Compilation::checkGemm() {
+  bool any = llvm::any_of(targets, [](const Target &target) {
+    return target.kind == Target::Kind::cuda;
+  });
+  if (request.gemm != "own" && !any)
+    return fail(request, "only CUDA targets have products by " + request.gemm,
+                "--target cuda:sm_90a");
+  if (request.tuneCandidates && (targets.size() != 1 || !any))
+    return fail(request, "candidates are made for one CUDA target at a time",
+                "--target cuda:sm_90a");
+  if (request.tuneFile.empty())
+    return CompileStatus::success;
+  return checkTuning(request.tuneFile, targets, errorsOf(request),
+                     result.tuning);
 }
 
 bool Compilation::isForGpus() const {
@@ -299,6 +317,7 @@ void Compilation::branchOff(ModuleOp module) {
     options.gradientOf = request.gradientOf;
     options.policy = request.policy;
     options.gemm = request.gemm;
+    options.tuneFile = request.tuneFile;
     options.hostBytes = request.hostBytes;
     options.keepAllFirst = request.keepAllFirst;
     options.orSmallest = request.orSmallest;
@@ -345,6 +364,16 @@ CompileStatus Compilation::take(const PhasesOutcome &outcome) {
 /// From where the targets part up to package. Variants of the step meet again
 /// in here.
 CompileStatus Compilation::plan(Branch &branch) {
+  if (request.tuneCandidates) {
+    CompileStatus status = take(runPhases(
+        branch.request, branch.module, std::max(first, Phase::Precision),
+        Phase::Tile, branch.options, /*isFinal=*/true));
+    result.precision = precisionOf(branch.module);
+    if (status == CompileStatus::success &&
+        failed(makeTuningModule(branch.module, branch.targets.front().isa)))
+      status = CompileStatus::userError;
+    return status;
+  }
   if (first > Phase::Precision || last < Phase::Plan)
     return take(runPhases(branch.request, branch.module,
                           std::max(first, Phase::Precision), last,
@@ -372,27 +401,16 @@ CompileStatus Compilation::plan(Branch &branch) {
 /// Who runs the products of a GPU's module. A library that was asked for and
 /// has nothing to do is an error.
 CompileStatus Compilation::noteProducts(Branch &branch) {
-  bool any = false;
-  const size_t first = result.products.size();
-  for (auto kernel : branch.module.getOps<tile::KernelOp>()) {
-    bool multiplies = false;
-    kernel.walk([&](tile::DotOp) { multiplies = true; });
-    if (!multiplies)
-      continue;
-    ProductNote note{kernel.getSymName().str(), branch.targets.front().isa,
-                     bool(kernel.getLibrary()), "", ""};
-    if (std::optional<tile::PlainProduct> product =
-            findLibraryProduct(kernel, note.why))
-      note.product = describeProduct(*product);
-    any |= note.isLibrary;
-    result.products.push_back(std::move(note));
-  }
-  if (request.gemm != "cublaslt" || any || first == result.products.size())
+  std::vector<ProductNote> notes =
+      productsOf(branch.module, branch.targets.front().isa);
+  bool any = llvm::any_of(
+      notes, [](const ProductNote &note) { return note.isLibrary; });
+  llvm::append_range(result.products, notes);
+  if (request.gemm != "cublaslt" || any || notes.empty())
     return CompileStatus::success;
-  const ProductNote &example = result.products[first];
   return fail(request,
-              "cuBLASLt can run no product of this model; `" + example.kernel +
-                  "`: " + example.why,
+              "cuBLASLt can run no product of this model; `" +
+                  notes.front().kernel + "`: " + notes.front().why,
               "--gemm own");
 }
 
@@ -464,11 +482,8 @@ CompileStatus Compilation::run() {
   if (request.emitOnly && !isForGpus())
     return fail(request, "only CUDA targets have text to emit",
                 "--target cuda:sm_90a");
-  if (request.gemm != "own" && llvm::none_of(targets, [](const Target &target) {
-        return target.kind == Target::Kind::cuda;
-      }))
-    return fail(request, "only CUDA targets have products by " + request.gemm,
-                "--target cuda:sm_90a");
+  if (CompileStatus status = checkGemm(); status != CompileStatus::success)
+    return status;
   context.printOpOnDiagnostic(false); // the model's lines say more
   OwningOpRef<ModuleOp> module;
   if (CompileStatus status = importModel(request, context, module);
@@ -497,7 +512,8 @@ CompileStatus Compilation::run() {
         return status;
   watch.restart();
   ModuleOp made = branches.front().module;
-  result.precision = precisionOf(made);
+  if (!request.tuneCandidates)
+    result.precision = precisionOf(made);
   if (last == Phase::Package) {
     // Errors carry the model's places.
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {

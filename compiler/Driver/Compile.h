@@ -19,6 +19,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include "compiler/Cost/Tuning.h"
 #include "compiler/Target/Cuda/CompileKernels.h"
 #include "runtime/Manifest.h"
 
@@ -44,6 +45,12 @@ struct CompileRequest {
   /// Who runs plain products on GPUs: `own` kernels, or `cublaslt` where it
   /// can.
   std::string gemm = "own";
+  /// A file of `tarn bench --tune`: the fastest candidate of each product;
+  /// empty = none.
+  std::string tuneFile;
+  /// Make an artifact for `tarn bench --tune` instead: the candidates of each
+  /// product, and functions that run them. For one CUDA target.
+  bool tuneCandidates = false;
   /// Bytes that all memory spaces together may take; negative: no limit.
   int64_t budgetBytes = -1;
   /// Bytes of host memory that a plan may park values in; negative: no limit.
@@ -108,9 +115,12 @@ struct ProductNote {
   std::string kernel;
   std::string architecture;
   bool isLibrary = false;
+  std::string tunedBy; ///< its key in the tuning file, which decided
   /// `128 x 192 x 64 bf16 -> f32 + bias`; empty: no candidate for a library.
   std::string product;
   std::string why; ///< it is none
+  /// Blocks that it may have, its own first, and what the cost model says.
+  std::vector<std::string> blocks;
 };
 
 /// A choice that is not exact.
@@ -154,6 +164,8 @@ struct CompileResult {
   rt::Manifest manifest;
   /// Products of the CUDA targets.
   std::vector<ProductNote> products;
+  /// The tuning file that was read.
+  std::optional<Tuning> tuning;
   /// Text and code of the CUDA targets' kernels.
   std::vector<cuda::CompiledKernels> cuda;
 };

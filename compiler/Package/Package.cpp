@@ -393,6 +393,7 @@ void Packager::addCuda(const cuda::CompiledKernels &code) {
       describeLibrary(kernel, target.kernels.back());
     else
       describeLaunch(kernel, code, compiled++, target.kernels.back());
+    describeTune(kernel, target.kernels.back());
   }
   for (const cuda::KernelGroup &group : launches->compiled().groups) {
     target.kernels.push_back(describe(group.members, group.name));

@@ -79,6 +79,18 @@ void tarn::describeLibrary(tile::KernelOp kernel, rt::Kernel &result) {
   result.library = std::move(library);
 }
 
+void tarn::describeTune(tile::KernelOp kernel, rt::Kernel &result) {
+  auto tune = kernel->getAttrOfType<DictionaryAttr>("tile.tune");
+  if (!tune)
+    return;
+  rt::TuneEntry entry;
+  entry.key = tune.getAs<StringAttr>("key").getValue().str();
+  entry.product = tune.getAs<StringAttr>("product").getValue().str();
+  if (auto block = tune.getAs<DenseI64ArrayAttr>("block"))
+    llvm::append_range(entry.block, block.asArrayRef());
+  result.tune = std::move(entry);
+}
+
 void tarn::describeLaunch(tile::KernelOp kernel,
                           const cuda::CompiledKernels &code, size_t index,
                           rt::Kernel &result) {

@@ -21,6 +21,9 @@ void describeLaunch(tile::KernelOp kernel, const cuda::CompiledKernels &code,
 /// workspace behind its buffers.
 void describeLibrary(tile::KernelOp kernel, rt::Kernel &result);
 
+/// Fills which candidate it is, in artifacts for tuning.
+void describeTune(tile::KernelOp kernel, rt::Kernel &result);
+
 /// The element type of a buffer.
 rt::DType dtypeOf(mlir::Type type);
 

@@ -98,7 +98,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     return;
   case Phase::Tile:
     pm.addPass(createTarnMaterializeTiles(
-        {isForGpu(options), options.gemm,
+        {isForGpu(options), options.gemm, options.tuneFile,
          StringRef(options.target).split(':').second.str()}));
     // Constants and index arithmetic of the tile programs.
     pm.addPass(createCSEPass());

@@ -53,6 +53,8 @@ struct PipelineOptions {
   std::string target = "cpu";
   /// Who runs plain products on a GPU: "own" kernels or "cublaslt".
   std::string gemm = "own";
+  /// A file that says the fastest candidate of each product; empty = none.
+  std::string tuneFile;
   /// The device that times are estimated for.
   std::string device = "cpu";
   /// A file with measured times of kernels; empty = none.

@@ -137,7 +137,9 @@ Variants::Program Variants::programOf(const Variant &variant) {
   tile::KernelOp own = materializer.kernelOf(variant.reader);
   // Another variant may have the same program: it stays where this one does
   // not.
-  if (!own || !haveSameGrid(kernel, own))
+  // Nor is it one if it adds in another order: a library has its own.
+  if (!own || !haveSameGrid(kernel, own) || own.getLibrary() ||
+      kernel.getLibrary())
     return found->second;
   found->second = {kernel, secondsOf(kernel)};
   return found->second;

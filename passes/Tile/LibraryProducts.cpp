@@ -2,6 +2,7 @@
 
 #include "passes/Tile/LibraryProducts.h"
 
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -92,24 +93,109 @@ std::string tarn::describeProduct(const PlainProduct &product) {
   return text;
 }
 
+DictionaryAttr tarn::describeGemm(MLIRContext *context, StringRef gemm,
+                                  StringRef architecture,
+                                  const Tuning *tuning) {
+  Builder b(context);
+  NamedAttrList result;
+  if (gemm == "cublaslt")
+    result.set("workspace",
+               b.getI64IntegerAttr(libraryWorkspace(architecture)));
+  NamedAttrList entries;
+  if (tuning && tuning->architecture == architecture)
+    for (const auto &[key, product] : tuning->products) {
+      const TuningCandidate &best = product.candidates[product.best];
+      NamedAttrList entry;
+      if (best.isLibrary()) {
+        entry.set("algorithm", b.getStringAttr(best.algorithm));
+        entry.set("workspace", b.getI64IntegerAttr(best.workspace));
+        entry.set("version", b.getI64IntegerAttr(tuning->library));
+        entry.set("device", b.getStringAttr(tuning->device));
+      } else {
+        entry.set("block", b.getDenseI64ArrayAttr(best.block));
+      }
+      entry.set("seconds", b.getF64FloatAttr(best.seconds));
+      entry.set("of", b.getI64IntegerAttr(product.candidates.size()));
+      entries.set(key, entry.getDictionary(context));
+    }
+  if (tuning)
+    result.set("tuning", entries.getDictionary(context));
+  return result.empty() ? DictionaryAttr() : result.getDictionary(context);
+}
+
+std::optional<DotBlock> tarn::blockOf(DictionaryAttr entry) {
+  auto block =
+      entry ? entry.getAs<DenseI64ArrayAttr>("block") : DenseI64ArrayAttr();
+  if (!block || block.size() != 3)
+    return std::nullopt;
+  return DotBlock{block[0], block[1], block[2]};
+}
+
+std::string tarn::blockText(const DotBlock &block) {
+  return (Twine(block.rows) + " x " + Twine(block.columns) + " x " +
+          Twine(block.depth))
+      .str();
+}
+
 ProductChooser::ProductChooser(ModuleOp module)
     : gemm(module->getAttrOfType<DictionaryAttr>(gemmAttr)) {}
 
-void ProductChooser::choose(tile::KernelOp kernel) const {
+DictionaryAttr ProductChooser::lookup(StringRef key) const {
+  auto entries = gemm ? gemm.getAs<DictionaryAttr>("tuning") : DictionaryAttr();
+  return entries ? entries.getAs<DictionaryAttr>(key) : DictionaryAttr();
+}
+
+/// `measured as the fastest of 4, 12.3 us`.
+static std::string measuredText(DictionaryAttr entry) {
+  auto seconds = entry.getAs<FloatAttr>("seconds");
+  auto of = entry.getAs<IntegerAttr>("of");
+  if (!seconds || !of)
+    return "from the tuning file";
+  return llvm::formatv("measured as the fastest of {0}, {1:f1} us", of.getInt(),
+                       seconds.getValueAsDouble() * 1e6)
+      .str();
+}
+
+LogicalResult ProductChooser::choose(tile::KernelOp kernel, StringRef key,
+                                     DictionaryAttr entry) const {
   if (!gemm)
-    return;
+    return success();
+  Builder b(kernel.getContext());
+  if (entry)
+    kernel->setAttr(tunedAttr, b.getStringAttr(key));
+  if (std::optional<DotBlock> block = blockOf(entry)) {
+    kernel.emitRemark() << "product by a kernel of its own in blocks of "
+                        << blockText(*block) << ", " << measuredText(entry);
+    return success();
+  }
   std::string why;
   std::optional<PlainProduct> product = findLibraryProduct(kernel, why);
-  if (!product) {
-    kernel.emitRemark() << "product by a kernel of its own; no candidate for "
-                           "cuBLASLt: "
-                        << why;
-    return;
+  if (entry && !product) {
+    kernel->getParentOp()->setAttr("tarn.bad_option", b.getUnitAttr());
+    return kernel.emitError() << "the tuning file gives this product to "
+                                 "cuBLASLt, which cannot run it: "
+                              << why;
   }
-  Builder b(kernel.getContext());
+  Attribute everywhere = gemm.get("workspace");
+  if (!entry && !(product && everywhere)) {
+    InFlightDiagnostic remark = kernel.emitRemark()
+                                << "product by a kernel of its own; ";
+    if (product)
+      remark << "not in the tuning file";
+    else
+      remark << "no candidate for cuBLASLt: " << why;
+    return success();
+  }
   NamedAttrList library;
-  library.set("workspace", gemm.get("workspace"));
+  for (StringRef name : {"workspace", "algorithm", "version", "device"})
+    if (Attribute value = entry                 ? entry.get(name)
+                          : name == "workspace" ? everywhere
+                                                : Attribute())
+      library.set(name, value);
   kernel->setAttr("tile.library", library.getDictionary(b.getContext()));
   kernel.emitRemark() << "product " << describeProduct(*product)
-                      << " by cuBLASLt, which was asked for";
+                      << " by cuBLASLt, "
+                      << (entry ? measuredText(entry)
+                                : std::string("which was asked for"));
+  return success();
 }

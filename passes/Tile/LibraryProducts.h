@@ -8,7 +8,9 @@
 #ifndef PASSES_TILE_LIBRARYPRODUCTS_H
 #define PASSES_TILE_LIBRARYPRODUCTS_H
 
+#include "compiler/Cost/Tuning.h"
 #include "dialects/Tile/PlainProduct.h"
+#include "passes/Tile/TileSizes.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -33,16 +35,40 @@ std::string describeProduct(const tile::PlainProduct &product);
 /// Of a module: who runs its products. Absent: kernels of Tarn's do.
 constexpr llvm::StringLiteral gemmAttr = "tarn.gemm";
 
+/// On a kernel that a tuning file chose: the key of its product there.
+constexpr llvm::StringLiteral tunedAttr = "tile.tuned";
+
+/// What a module says of its products, from options: `cublaslt` wherever it
+/// can, or what a tuning file for `architecture` says of each. Null: nothing.
+mlir::DictionaryAttr describeGemm(mlir::MLIRContext *context,
+                                  llvm::StringRef gemm,
+                                  llvm::StringRef architecture,
+                                  const Tuning *tuning);
+
 /// Kernels that are written into a module get who runs them.
 class ProductChooser {
 public:
   explicit ProductChooser(mlir::ModuleOp module);
-  /// Decides for a kernel of a product, and says so in a remark.
-  void choose(tile::KernelOp kernel) const;
+  /// Whether there is anything to choose.
+  explicit operator bool() const { return bool(gemm); }
+  /// What the tuning file says of the product whose kernel, as it is written
+  /// without one, has this hash; null: nothing.
+  mlir::DictionaryAttr lookup(llvm::StringRef key) const;
+  /// Decides for a kernel of a product, written as its `entry` in the tuning
+  /// file says (may be null), and says so in a remark. Fails with an error
+  /// where the entry cannot be had.
+  mlir::LogicalResult choose(tile::KernelOp kernel, llvm::StringRef key,
+                             mlir::DictionaryAttr entry) const;
 
 private:
   mlir::DictionaryAttr gemm;
 };
+
+/// The block that an entry asks for, if it does.
+std::optional<DotBlock> blockOf(mlir::DictionaryAttr entry);
+
+/// "128 x 128 x 64".
+std::string blockText(const DotBlock &block);
 
 } // namespace tarn
 

@@ -23,11 +23,6 @@ namespace tarn {
 using namespace mlir;
 using namespace tarn;
 
-static MemRefType bufferType(Type type) {
-  auto tensor = cast<RankedTensorType>(type);
-  return MemRefType::get(tensor.getShape(), tensor.getElementType());
-}
-
 std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
                                                  Operation *anchor,
                                                  const TileSizes &sizes) {
@@ -43,6 +38,19 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
     return createOpaque(anchor);
   anchor->emitOpError("has no tile program");
   return nullptr;
+}
+
+DotShape tarn::shapeOf(graph::DotOp dot) {
+  ArrayRef<int64_t> shape = graph::tensorType(dot.getResult()).getShape();
+  ArrayRef<int64_t> a = graph::tensorType(dot.getA()).getShape();
+  size_t rank = shape.size();
+  int64_t batch = 1;
+  for (int64_t extent : shape.drop_back(2))
+    batch *= extent;
+  int64_t bits = graph::tensorType(dot.getA()).getElementTypeBitWidth();
+  return {batch, shape[rank - 2], shape[rank - 1],
+          dot.getTransposeA() ? a[rank - 2] : a[rank - 1],
+          int64_t(llvm::divideCeil(bits, 8))};
 }
 
 namespace {
@@ -121,14 +129,9 @@ public:
       : cluster(cluster), dot(cast<graph::DotOp>(info.anchor)) {
     shape = llvm::to_vector(graph::tensorType(dot.getResult()).getShape());
     rank = shape.size();
-    int64_t batch = 1;
-    for (int64_t d = 0; d + 2 < rank; ++d)
-      batch *= shape[d];
-    ArrayRef<int64_t> a = graph::tensorType(dot.getA()).getShape();
-    depth = dot.getTransposeA() ? a[rank - 2] : a[rank - 1];
-    int64_t bits = graph::tensorType(dot.getA()).getElementTypeBitWidth();
-    block = sizes.dot({batch, shape[rank - 2], shape[rank - 1], depth,
-                       int64_t(llvm::divideCeil(bits, 8))});
+    DotShape whole = shapeOf(dot);
+    depth = whole.depth;
+    block = sizes.dot(whole);
   }
   Grid grid() override {
     Grid grid;
@@ -414,138 +417,21 @@ private:
 
 } // namespace
 
-/// A name that says what the kernel does: its anchor, or its last op.
-static std::string nameOf(graph::ClusterOp cluster, const ClusterInfo &info) {
-  Operation *op = info.anchor;
-  if (!op)
-    for (Operation &member : cluster.getBody().front().without_terminator())
-      if (!isFree(&member))
-        op = &member;
-  if (!op)
-    op = &cluster.getBody().front().front();
-  std::string name = op->getName().stripDialect().str();
-  int64_t others = -1;
-  for (Operation &member : cluster.getBody().front().without_terminator())
-    others += !isFree(&member);
-  if (info.kind == ClusterKind::row)
-    name = "row_" + name;
-  else if (others > 0)
-    name += "_" + std::to_string(others);
-  return name;
-}
-
-/// Of a module: what its kernels' blocks are tasks of; absent for a CPU.
-static constexpr StringLiteral machineAttr = "tarn.machine";
-
-static void setMachine(ModuleOp module, Machine machine) {
-  if (machine == Machine::gpu)
-    module->setAttr(machineAttr, StringAttr::get(module.getContext(), "gpu"));
-  else
-    module->removeAttr(machineAttr);
-}
-
-Materializer::Materializer(ModuleOp module)
-    : module(module), symbols(module),
-      sizes(tileSizesOf(module->hasAttr(machineAttr) ? Machine::gpu
-                                                     : Machine::cpu)),
-      products(module) {}
-
-LogicalResult Materializer::visit(graph::ClusterOp cluster) {
-  SmallVector<Operation *> ops;
-  for (Operation &op : cluster.getBody().front().without_terminator())
-    ops.push_back(&op);
-  auto yield = cast<graph::YieldOp>(cluster.getBody().front().getTerminator());
-  std::string reason;
-  std::optional<ClusterInfo> info =
-      analyzeCluster(ops, llvm::to_vector(yield.getOperands()), reason);
-  if (!info)
-    return cluster.emitError("is no kernel: ") << reason;
-  std::unique_ptr<TileProgram> program;
-  switch (info->kind) {
+std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
+                                                 const ClusterInfo &info,
+                                                 const TileSizes &sizes) {
+  switch (info.kind) {
   case ClusterKind::elementwise:
   case ClusterKind::row:
-    program = std::make_unique<BlockProgram>(cluster, *info, sizes);
-    break;
+    return std::make_unique<BlockProgram>(cluster, info, sizes);
   case ClusterKind::serial:
-    program = std::make_unique<SerialProgram>(cluster, *info);
-    break;
+    return std::make_unique<SerialProgram>(cluster, info);
   case ClusterKind::dot:
-    program = std::make_unique<DotProgram>(cluster, *info, sizes);
-    break;
+    return std::make_unique<DotProgram>(cluster, info, sizes);
   case ClusterKind::program:
-    program = createProgram(cluster, info->anchor, sizes);
-    break;
+    return createProgram(cluster, info.anchor, sizes);
   }
-  if (!program)
-    return failure();
-
-  SmallVector<Type> buffers;
-  SmallVector<tile::Access> access;
-  for (Value input : cluster.getInputs()) {
-    buffers.push_back(bufferType(input.getType()));
-    access.push_back(tile::Access::Read);
-  }
-  for (auto [i, output] : llvm::enumerate(cluster.getOutputs())) {
-    buffers.push_back(bufferType(output.getType()));
-    access.push_back(program->access(i));
-  }
-  Grid grid = program->grid();
-  OpBuilder b(module.getContext());
-  b.setInsertionPointToEnd(module.getBody());
-  std::string name = "k_" + nameOf(cluster, *info);
-  auto kernel =
-      tile::KernelOp::create(b, cluster.getLoc(), "kernel", buffers, access,
-                             grid.sizes, grid.tiles, grid.sequential);
-  Block &body = kernel.getBody().front();
-  if (!body.empty() && body.back().hasTrait<OpTrait::IsTerminator>())
-    b.setInsertionPoint(&body.back());
-  else
-    b.setInsertionPointToEnd(&body);
-  SmallVector<Value> positions;
-  for (unsigned d = 0; d != kernel.getGridRank(); ++d)
-    positions.push_back(kernel.getGridPosition(d));
-  TileDeriver deriver(b, cluster, kernel);
-  if (failed(program->build(deriver, positions))) {
-    kernel.erase();
-    return failure();
-  }
-  if (body.empty() || !body.back().hasTrait<OpTrait::IsTerminator>()) {
-    b.setInsertionPointToEnd(&body);
-    tile::ReturnOp::create(b, cluster.getLoc());
-  }
-
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  kernel->print(stream, OpPrintingFlags().useLocalScope());
-  FlatSymbolRefAttr &symbol = known[text];
-  if (symbol) {
-    kernel.erase();
-  } else {
-    kernel.setSymName(name);
-    // Not in the table yet under this name: insert picks a free one.
-    kernel->remove();
-    symbols.insert(kernel, module.getBody()->end());
-    symbol = FlatSymbolRefAttr::get(kernel);
-    if (info->kind == ClusterKind::dot)
-      products.choose(kernel);
-  }
-  cluster->setAttr("kernel", symbol);
-  return success();
-}
-
-tile::KernelOp Materializer::kernelOf(graph::ClusterOp cluster) {
-  return symbols.lookup<tile::KernelOp>(
-      cluster->getAttrOfType<FlatSymbolRefAttr>("kernel").getValue());
-}
-
-void Materializer::erase(tile::KernelOp kernel) {
-  auto symbol = FlatSymbolRefAttr::get(kernel);
-  for (auto &entry : known)
-    if (entry.second == symbol) {
-      known.erase(entry.first());
-      break;
-    }
-  symbols.erase(kernel);
+  llvm_unreachable("a kind without a program");
 }
 
 namespace {
@@ -553,16 +439,31 @@ namespace {
 struct MaterializeTiles
     : tarn::impl::TarnMaterializeTilesBase<MaterializeTiles> {
   using Base::Base;
+
+  /// Notes who runs products.
+  LogicalResult noteProducts() {
+    std::optional<Tuning> tuning;
+    if (!tuneFile.empty()) {
+      rt::Result<Tuning> read = readTuning(tuneFile);
+      if (!read.ok()) {
+        getOperation()->setAttr("tarn.bad_option",
+                                UnitAttr::get(&getContext()));
+        return emitError(UnknownLoc::get(&getContext()),
+                         read.status().message());
+      }
+      tuning = read.take();
+    }
+    if (DictionaryAttr says = describeGemm(&getContext(), gemm, architecture,
+                                           tuning ? &*tuning : nullptr))
+      getOperation()->setAttr(gemmAttr, says);
+    return success();
+  }
+
   void runOnOperation() override {
     if (forGpu)
       setMachine(getOperation(), Machine::gpu);
-    if (forGpu && gemm == "cublaslt") {
-      Builder b(&getContext());
-      getOperation()->setAttr(
-          gemmAttr, b.getDictionaryAttr(b.getNamedAttr(
-                        "workspace",
-                        b.getI64IntegerAttr(libraryWorkspace(architecture)))));
-    }
+    if (forGpu && failed(noteProducts()))
+      return signalPassFailure();
     Materializer materializer(getOperation());
     SmallVector<graph::ClusterOp> clusters;
     getOperation().walk(

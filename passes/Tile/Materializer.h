@@ -14,6 +14,11 @@
 
 namespace tarn {
 
+struct ClusterInfo;
+
+/// Notes at a module what its kernels' blocks are tasks of.
+void setMachine(mlir::ModuleOp module, Machine machine);
+
 /// Writes tile programs into a module, equal ones once.
 class Materializer {
 public:
@@ -26,10 +31,22 @@ public:
   mlir::LogicalResult visit(graph::ClusterOp cluster);
   /// The program that `visit` gave it.
   tile::KernelOp kernelOf(graph::ClusterOp cluster);
+  /// Blocks that a product may have, its own first; none where the cluster is
+  /// no product.
+  llvm::SmallVector<DotChoice> choicesOf(graph::ClusterOp cluster) const;
+  /// The program of a product in another block, under a name like `name`;
+  /// nobody's until somebody launches it.
+  tile::KernelOp writeCandidate(graph::ClusterOp cluster, const DotBlock &block,
+                                llvm::StringRef name);
   /// Takes a program away again that was written here.
   void erase(tile::KernelOp kernel);
 
 private:
+  mlir::FailureOr<tile::KernelOp> rewrite(graph::ClusterOp cluster,
+                                          const ClusterInfo &info,
+                                          tile::KernelOp kernel,
+                                          const DotBlock &block);
+
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
   const TileSizes &sizes;

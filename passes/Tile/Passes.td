@@ -17,7 +17,8 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
     says so in `tarn.machine`, for programs that are written later (variants of
     the planner). An op that says it is opaque gets a kernel without a program:
     buffers, a grid and figures, which is what planning needs (`tile.opaque`).
-    With `gemm=cublaslt`, products that are plain (PlainProduct.h) and that
+    With a file of `tarn bench --tune`, a product that it knows gets the block
+    or the library that was the fastest. With `gemm=cublaslt`, other products that are plain (PlainProduct.h) and that
     cuBLASLt takes (LibraryProducts.h) are marked: the library runs them in their
     programs' place. A remark says so of each product, or why not.
 
@@ -35,6 +36,8 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
            "blocks for the multiprocessors of a GPU">,
     Option<"gemm", "gemm", "std::string", /*default=*/"\"own\"",
            "who runs plain products on a GPU: own or cublaslt">,
+    Option<"tuneFile", "tune-file", "std::string", /*default=*/"\"\"",
+           "file with the fastest candidate of each product; empty: none">,
     Option<"architecture", "architecture", "std::string", /*default=*/"\"\"",
            "the GPU's, as sm_90a">
   ];

@@ -3,6 +3,7 @@
 #ifndef PASSES_TILE_PROGRAMS_H
 #define PASSES_TILE_PROGRAMS_H
 
+#include "passes/Fuse/ClusterAnalysis.h"
 #include "passes/Tile/Derivation.h"
 #include "passes/Tile/TileSizes.h"
 
@@ -37,6 +38,15 @@ public:
 std::unique_ptr<TileProgram> createProgram(graph::ClusterOp cluster,
                                            mlir::Operation *anchor,
                                            const TileSizes &sizes);
+
+/// The program of a cluster of any kind; null with an error if it has none.
+/// Holds on to `info`.
+std::unique_ptr<TileProgram> createProgram(graph::ClusterOp cluster,
+                                           const ClusterInfo &info,
+                                           const TileSizes &sizes);
+
+/// What sizes of blocks depend on.
+DotShape shapeOf(graph::DotOp dot);
 
 std::unique_ptr<TileProgram> createAttention(graph::AttentionOp op,
                                              const TileSizes &sizes);

@@ -6,6 +6,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <cstdint>
 
 using namespace tarn;
 
@@ -56,6 +57,14 @@ static llvm::SmallVector<int64_t> fillBlock(llvm::ArrayRef<int64_t> domain,
 static int64_t countBlocks(const DotShape &shape, const DotBlock &block) {
   return shape.batch * llvm::divideCeil(shape.rows, block.rows) *
          llvm::divideCeil(shape.columns, block.columns);
+}
+
+llvm::SmallVector<DotChoice>
+TileSizes::dotChoices(const DotShape &shape) const {
+  DotChoice only;
+  only.block = dot(shape);
+  only.blocks = countBlocks(shape, only.block);
+  return {only};
 }
 
 //===----------------------------------------------------------------------===//
@@ -164,6 +173,30 @@ public:
     return block;
   }
 
+  llvm::SmallVector<DotChoice>
+  dotChoices(const DotShape &shape) const override {
+    DotBlock standard = dot(shape);
+    llvm::SmallVector<DotChoice> choices{judge(shape, standard)};
+    // A warpgroup has 64 rows; f32 holds operands in registers besides.
+    bool wide = shape.elementBytes <= 2;
+    for (int64_t rows : {64, 128, 192})
+      for (int64_t columns : {64, 128, 192, 256}) {
+        DotBlock block{rows, columns, standard.depth};
+        bool idle = rows >= shape.rows + 64 || columns >= shape.columns + 64;
+        if (block == standard || idle || (!wide && rows * columns > 128 * 128))
+          continue;
+        DotChoice choice = judge(shape, block);
+        if (choice.sharedBytes <= sharedBytes && choice.registers <= mostSums)
+          choices.push_back(choice);
+      }
+    std::stable_sort(
+        choices.begin() + 1, choices.end(),
+        [](const DotChoice &x, const DotChoice &y) { return x.cost < y.cost; });
+    constexpr size_t most = 6;
+    choices.resize(std::min(choices.size(), most));
+    return choices;
+  }
+
   AttentionBlock attention(const AttentionShape &shape) const override {
     // Accumulators of 128 rows stay in registers up to 128 columns; the
     // backward pass has two of them, and products of f32 keep operands in
@@ -175,6 +208,45 @@ public:
   }
 
 private:
+  /// What a multiprocessor has; stages of operands that are on their way.
+  static constexpr int64_t sharedBytes = 232448, registers = 65536, stages = 4;
+  /// Registers of a thread that may hold sums.
+  static constexpr int64_t mostSums = 128;
+  /// Multiply-adds in the time that a term of one row or column takes from the
+  /// second cache level: with tensor cores, blocks of 128 x 128 wait for it
+  /// about a third of the time; threads that multiply f32 hardly do.
+  static double loadCost(const DotShape &shape) {
+    return shape.elementBytes <= 2 ? 100 : 12;
+  }
+
+  static DotChoice judge(const DotShape &shape, const DotBlock &block) {
+    DotChoice choice;
+    choice.block = block;
+    choice.blocks = countBlocks(shape, block);
+    choice.sharedBytes = stages * (block.rows + block.columns) * block.depth *
+                         shape.elementBytes;
+    // A warpgroup for 64 rows, and one that loads.
+    int64_t threads = 128 * llvm::divideCeil(block.rows, 64);
+    choice.registers = llvm::divideCeil(block.rows * block.columns, threads);
+    int64_t perThread = std::min<int64_t>(choice.registers + 40, 255);
+    choice.atATime = std::max<int64_t>(
+        1, std::min(sharedBytes / std::max<int64_t>(choice.sharedBytes, 1),
+                    registers / (perThread * (threads + 128))));
+    choice.waves =
+        llvm::divideCeil(choice.blocks, multiprocessors * choice.atATime);
+    // What a multiprocessor does in all its waves, the last one included.
+    int64_t inTurn =
+        std::min(choice.waves * choice.atATime,
+                 int64_t(llvm::divideCeil(choice.blocks, multiprocessors)));
+    double multiplied = double(block.rows) * double(block.columns);
+    double loaded = loadCost(shape) * double(block.rows + block.columns);
+    // They overlap, but for the ends of a block.
+    choice.cost =
+        double(inTurn) * double(shape.depth) *
+        (std::max(multiplied, loaded) + 0.1 * std::min(multiplied, loaded));
+    return choice;
+  }
+
   /// Tensor cores take 16 rows, columns and terms at a time, warpgroups 64
   /// rows. What is smaller is padded.
   static int64_t fit(int64_t extent) {

@@ -19,6 +19,20 @@ namespace tarn {
 /// The block of a product: rows, columns, and terms of one step.
 struct DotBlock {
   int64_t rows, columns, depth;
+  bool operator==(const DotBlock &other) const = default;
+};
+
+/// A block that a product may have, and what the cost model says of it.
+struct DotChoice {
+  DotBlock block;
+  int64_t blocks = 0;      ///< of the grid
+  int64_t sharedBytes = 0; ///< of operands in flight
+  int64_t registers = 0;   ///< of a thread, for sums
+  int64_t atATime = 1;     ///< blocks that a multiprocessor has room for
+  int64_t waves = 0;       ///< of blocks, over all multiprocessors
+  /// Multiply-adds of one multiprocessor, with those that it loses to padding,
+  /// to the last wave and to operands that small blocks read more often.
+  double cost = 0;
 };
 
 /// A batch of products; `elementBytes` are those of the operands.
@@ -49,7 +63,29 @@ public:
                                            llvm::ArrayRef<bool> whole,
                                            int64_t held = 1) const = 0;
   virtual DotBlock dot(const DotShape &shape) const = 0;
+  /// Blocks worth measuring: that of `dot` first, then the cheapest first.
+  virtual llvm::SmallVector<DotChoice> dotChoices(const DotShape &shape) const;
   virtual AttentionBlock attention(const AttentionShape &shape) const = 0;
+};
+
+/// Those of another machine, but for products, which have one block.
+class FixedDot : public TileSizes {
+public:
+  FixedDot(const TileSizes &other, DotBlock fixed)
+      : other(other), fixed(fixed) {}
+  llvm::SmallVector<int64_t> block(llvm::ArrayRef<int64_t> domain,
+                                   llvm::ArrayRef<bool> whole,
+                                   int64_t held) const override {
+    return other.block(domain, whole, held);
+  }
+  DotBlock dot(const DotShape &) const override { return fixed; }
+  AttentionBlock attention(const AttentionShape &shape) const override {
+    return other.attention(shape);
+  }
+
+private:
+  const TileSizes &other;
+  DotBlock fixed;
 };
 
 /// What a block is one task of: a core with its caches, or the threads and the

@@ -259,6 +259,8 @@ void Bench::print() {
 }
 
 int tarn::cli::runBench(const Invocation &in) {
+  if (!in.bench.tune.empty())
+    return runTune(in);
   Bench bench(in);
   if (int code = bench.open())
     return code;

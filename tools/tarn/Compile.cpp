@@ -11,6 +11,7 @@
 #include "llvm/Support/FileSystem.h"
 
 #include <cstdio>
+#include <set>
 
 using namespace tarn;
 using namespace tarn::cli;
@@ -137,17 +138,33 @@ static int writeTexts(const CompileResult &result, const std::string &output) {
 /// Who runs the products of the CUDA targets; `all`: each, and why.
 static void printProducts(const CompileResult &result, bool all) {
   size_t libraries = 0;
-  for (const ProductNote &note : result.products)
+  std::set<std::string> used;
+  for (const ProductNote &note : result.products) {
     libraries += note.isLibrary;
+    if (!note.tunedBy.empty())
+      used.insert(note.tunedBy);
+  }
   std::printf(" products  %zu by cuBLASLt, %zu by kernels of their own\n",
               libraries, result.products.size() - libraries);
-  if (all)
-    for (const ProductNote &note : result.products)
-      std::printf("   %-7s %-9s %-24s %s\n", note.architecture.c_str(),
-                  note.isLibrary ? "cuBLASLt" : "own", note.kernel.c_str(),
-                  note.product.empty()
-                      ? ("cuBLASLt cannot: " + note.why).c_str()
-                      : note.product.c_str());
+  if (const auto &tuning = result.tuning) {
+    std::printf(" tuning    %zu of %zu entries, measured on %s, %s",
+                used.size(), tuning->products.size(), tuning->device.c_str(),
+                tuning->date.c_str());
+    std::printf(used.size() == tuning->products.size()
+                    ? "\n"
+                    : "; the others are of no product here\n");
+  }
+  if (!all)
+    return;
+  for (const ProductNote &note : result.products) {
+    std::printf("   %-7s %-9s %-24s %s%s\n", note.architecture.c_str(),
+                note.isLibrary ? "cuBLASLt" : "own", note.kernel.c_str(),
+                note.product.empty() ? ("cuBLASLt cannot: " + note.why).c_str()
+                                     : note.product.c_str(),
+                note.tunedBy.empty() ? "" : ", measured");
+    for (const std::string &block : note.blocks)
+      std::printf("             %s\n", block.c_str());
+  }
 }
 
 int tarn::cli::runCompile(const Invocation &in) {
@@ -157,6 +174,7 @@ int tarn::cli::runCompile(const Invocation &in) {
   request.locations = !in.compile.output.empty();
   request.emitOnly = in.compile.emit == "cuda";
   request.keepSource = in.compile.keepSource;
+  request.tuneCandidates = in.compile.tuneCandidates;
   if (!request.emitOnly && request.to.empty() && in.compile.output.empty()) {
     printError("tarn compile needs an output", "add -o FILE, or --to PHASE to "
                                                "see the IR after a phase");
@@ -208,7 +226,7 @@ int tarn::cli::runCompile(const Invocation &in) {
                 formatBytes(result.manifest.stateBytes).c_str(),
                 (long long)rt::countLaunches(function.program));
     if (!result.products.empty() &&
-        (request.gemm != "own" || in.compile.explainGemm))
+        (request.gemm != "own" || result.tuning || in.compile.explainGemm))
       printProducts(result, in.compile.explainGemm);
     if (result.precisionIsDefault && result.precision != "fp32" &&
         request.forcedPrecision.empty())

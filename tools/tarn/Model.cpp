@@ -30,6 +30,7 @@ CompileRequest tarn::cli::requestFor(const ModelOptions &options) {
   request.policy = options.policy;
   request.gemm = options.gemm;
   request.ungrouped = options.ungrouped;
+  request.tuneFile = options.tuneFile;
   request.budgetBytes = options.budgetBytes;
   request.hostBytes = options.hostBytes;
   for (const std::string &word : options.allow)

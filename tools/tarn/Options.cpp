@@ -124,6 +124,9 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
                   "who runs plain products on a GPU: own kernels, or cublaslt "
                   "(NVIDIA's library, which must be where the model trains)")
       ->check(CLI::IsMember({"own", "cublaslt"}));
+  app->add_option("--tune-file", in.model.tuneFile,
+                  "the fastest candidate of each product, from tarn bench "
+                  "--tune on the GPU");
   app->add_option("--dump", in.model.dump, "folder for the IR after each pass");
   app->add_flag("--verify-each-numerics", in.model.verifyEachNumerics,
                 "evaluate before and after each pass and compare");
@@ -171,6 +174,9 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
       ->check(CLI::IsMember({"cuda"}));
   compile->add_flag("--explain-gemm", in.compile.explainGemm,
                     "print who runs each product on a GPU, and why");
+  compile->add_flag("--tune-candidates", in.compile.tuneCandidates,
+                    "make an artifact with all candidates of each product, for "
+                    "tarn bench --tune on the GPU");
   compile->add_flag("--keep-source", in.compile.keepSource,
                     "put the CUDA kernels' text into the artifact");
 
@@ -234,6 +240,9 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
   bench->add_flag("--profile", in.bench.profile, "table of kernels");
   bench->add_option("--times", in.bench.times,
                     "file to write with the measured time of each kernel");
+  bench->add_option("--tune", in.bench.tune,
+                    "file to write with the fastest candidate of each product "
+                    "(of an artifact made with --tune-candidates)");
   bench->add_option("--device", in.bench.device,
                     "device to predict for: a name, or a file (NAME.json)");
   addThreads(bench, in.bench.threads);

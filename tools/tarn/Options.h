@@ -51,6 +51,8 @@ struct ModelOptions {
   std::string precision;
   /// Who runs plain products on a GPU: `own` or `cublaslt`.
   std::string gemm = "own";
+  /// The fastest candidate of each product, from `bench --tune`; empty = none.
+  std::string tuneFile;
   /// Folder for the IR after each pass; empty = none.
   std::string dump;
   /// Evaluate the module before and after each pass and compare.
@@ -80,6 +82,8 @@ struct CompileOptions {
   bool keepSource = false;
   /// Print who runs each product, and why.
   bool explainGemm = false;
+  /// Make an artifact for `bench --tune`.
+  bool tuneCandidates = false;
 };
 
 struct TrainOptions {
@@ -121,6 +125,8 @@ struct BenchOptions {
   bool profile = false;
   /// File for the measured time of each kernel; empty = none.
   std::string times;
+  /// File for the fastest candidate of each product; empty = none.
+  std::string tune;
   /// The device that the prediction is for: a name or a file.
   std::string device = "cpu";
 };
@@ -173,6 +179,8 @@ int runCompile(const Invocation &invocation);
 int runTrain(const Invocation &invocation);
 int runRun(const Invocation &invocation);
 int runBench(const Invocation &invocation);
+/// `tarn bench --tune`: the fastest candidate of each product, to a file.
+int runTune(const Invocation &invocation);
 int runPlan(const Invocation &invocation);
 /// `tarn plan --pack`: offsets for the buffers of a CSV file.
 int runPack(const Invocation &invocation);

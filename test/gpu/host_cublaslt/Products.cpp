@@ -317,6 +317,7 @@ TARN_CUBLAS_EXPORT cublasLtMatmul(void *handle, void *matmul, const void *alpha,
   }
   int error = d.enqueue(d.stream(stream), [&d, run] {
     d.countKernel("cublasLt");
+    d.spend("cublasLt." + std::to_string(run.way.number));
     if (!d.sticky)
       multiply(run);
   });

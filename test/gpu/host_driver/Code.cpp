@@ -268,6 +268,7 @@ int tarn::gpu::queueLaunch(Driver &d, KernelHandle *kernel,
         Completion::random;
     schedule.shuffled = true;
     schedule.seed = static_cast<uint32_t>(d.random());
+    d.spend(kernel->name);
     Faults faults = runGrid(launch, schedule,
                             [&] { callKernel(kernel->entry, values->words); });
     for (const std::string &fault : faults)

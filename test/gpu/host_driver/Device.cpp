@@ -90,6 +90,15 @@ void Driver::readEnvironment() {
     else
       fprintf(stderr, "host driver: no setting `%s`\n", part.c_str());
   }
+  times.clear();
+  for (const std::string &part : split(getenv("TARN_HOST_DRIVER_TIMES"), ',')) {
+    size_t equal = part.find('=');
+    if (equal == std::string::npos)
+      fprintf(stderr, "host driver: no time `%s`\n", part.c_str());
+    else
+      times.emplace_back(part.substr(0, equal),
+                         strtoull(&part[equal + 1], nullptr, 10));
+  }
   for (const std::string &part :
        split(getenv("TARN_HOST_DRIVER_FAULTS"), ',')) {
     size_t colon = part.rfind(':');
@@ -128,6 +137,15 @@ void Driver::countKernel(const std::string &name) {
   for (const Fault &fault : faults)
     if (fault.name == "@" + name && fault.call == call)
       sticky = fault.code;
+}
+
+void Driver::spend(const std::string &name) {
+  uint64_t nanoseconds = 1000;
+  for (const auto &[end, time] : times)
+    if (name.size() >= end.size() &&
+        name.compare(name.size() - end.size(), end.size(), end) == 0)
+      nanoseconds = time;
+  spent += std::chrono::nanoseconds(nanoseconds);
 }
 
 uint64_t Driver::bytesOf(Allocation::Kind kind) const {

@@ -11,6 +11,9 @@
 //   TARN_HOST_DRIVER_DEVICE  count=1,capability=9.0,memory=68719476736,
 //                            pinned=68719476736,version=13000,shared=232448,
 //                            init=0 (what cuInit returns)
+//   TARN_HOST_DRIVER_TIMES   _64x64x64=5000,cublasLt.2=300: events measure
+//                            these nanoseconds for runs of kernels whose names
+//                            end so, 1000 for all others, and nothing else
 //   TARN_HOST_DRIVER_FAULTS  cuMemAlloc_v2:2=2: the second call fails with 2.
 //                            @k_step:1=700: the first run of that kernel ends
 //                            the context with 700. With a final !, a call does
@@ -159,6 +162,8 @@ struct Driver {
   uint64_t memory = uint64_t(64) << 30, pinnedMemory = uint64_t(64) << 30;
   uint64_t shared = 232448;
   std::vector<Fault> faults;
+  std::vector<std::pair<std::string, uint64_t>> times; ///< empty: the clock's
+  std::chrono::steady_clock::time_point spent;         ///< so far, of `times`
 
   // What is alive.
   bool initialized = false;
@@ -188,6 +193,11 @@ struct Driver {
   int begin(const char *name, bool needsContext = true);
   /// Counts a run of a kernel and ends the context if a fault says so.
   void countKernel(const std::string &name);
+  /// A kernel of this name has run.
+  void spend(const std::string &name);
+  std::chrono::steady_clock::time_point now() const {
+    return times.empty() ? std::chrono::steady_clock::now() : spent;
+  }
   uint64_t live() const;
   uint64_t bytesOf(Allocation::Kind kind) const;
   /// The allocation that holds `at`; null if none does.

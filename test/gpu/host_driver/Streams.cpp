@@ -213,8 +213,7 @@ TARN_DRIVER_EXPORT cuEventRecord(void *handle, void *streamHandle) {
     return ok;
   }
   d.runUntil(event->recorded); // its time is about to be another
-  int error = d.enqueue(
-      stream, [event] { event->time = std::chrono::steady_clock::now(); });
+  int error = d.enqueue(stream, [event, &d] { event->time = d.now(); });
   event->capture = 0;
   event->recorded = stream->last;
   return error;

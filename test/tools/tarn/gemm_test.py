@@ -35,6 +35,8 @@ said = expect(1, "cuBLASLt can run no product of this model; `k_", "compile", mo
               "layers=1,width=6,heads=2,context=7,vocab=133", "--shape", "B=1,T=7", "--target",
               "cuda:sm_90a", "--gemm", "cublaslt", "--emit", "cuda", "-o", "x")
 assert "help: --gemm own" in said and "no multiple of 16 bytes" in said, said
+expect(1, "cannot open", "compile", *small, "--target", "cuda:sm_90a", "--tune-file", "nowhere.json", "--emit", "cuda",
+       "-o", "x")
 print("wrong words: good")
 
 

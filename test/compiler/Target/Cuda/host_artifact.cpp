@@ -2,8 +2,7 @@
 //
 // host-artifact MODEL -o FILE [--target cuda:sm_90a] [--precision fp32]
 //   [--set NAME=VALUE]... [--shape NAME=VALUE]... [--budget BYTES]
-//   [--gemm cublaslt]
-//   [--ungrouped]
+//   [--gemm cublaslt] [--tune-file FILE] [--tune-candidates] [--ungrouped]
 // Compiles a model like `tarn compile`, but with shared objects of the host's
 // compiler in place of cubins. With a budget, rounding is allowed.
 //
@@ -29,6 +28,8 @@ int main(int argc, char **argv) {
   cl::opt<int64_t> budget("budget", cl::init(-1));
   cl::opt<std::string> gemm("gemm", cl::init("own"));
   cl::opt<bool> ungrouped("ungrouped");
+  cl::opt<std::string> tuneFile("tune-file");
+  cl::opt<bool> tuneCandidates("tune-candidates");
   cl::ParseCommandLineOptions(argc, argv);
   test::HostCompiler compiler;
   CompileRequest request;
@@ -36,6 +37,8 @@ int main(int argc, char **argv) {
   request.targets.assign(targets.begin(), targets.end());
   request.forcedPrecision = precision;
   request.gemm = gemm;
+  request.tuneFile = tuneFile;
+  request.tuneCandidates = tuneCandidates;
   for (llvm::StringRef word : set)
     request.set[word.split('=').first.str()] = word.split('=').second.str();
   for (llvm::StringRef word : shape)

@@ -1,0 +1,210 @@
+//===- Materializer.cpp - kernels get their tile programs -----------------===//
+
+#include "passes/Tile/Materializer.h"
+
+#include "compiler/Cost/KernelCost.h"
+#include "passes/Fuse/ClusterAnalysis.h"
+#include "passes/Tile/Programs.h"
+
+#include "mlir/IR/AsmState.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace tarn;
+
+static MemRefType bufferType(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  return MemRefType::get(tensor.getShape(), tensor.getElementType());
+}
+
+/// A name that says what the kernel does: its anchor, or its last op.
+static std::string nameOf(graph::ClusterOp cluster, const ClusterInfo &info) {
+  Operation *op = info.anchor;
+  if (!op)
+    for (Operation &member : cluster.getBody().front().without_terminator())
+      if (!isFree(&member))
+        op = &member;
+  if (!op)
+    op = &cluster.getBody().front().front();
+  std::string name = op->getName().stripDialect().str();
+  int64_t others = -1;
+  for (Operation &member : cluster.getBody().front().without_terminator())
+    others += !isFree(&member);
+  if (info.kind == ClusterKind::row)
+    name = "row_" + name;
+  else if (others > 0)
+    name += "_" + std::to_string(others);
+  return name;
+}
+
+/// Of a module: what its kernels' blocks are tasks of; absent for a CPU.
+static constexpr StringLiteral machineAttr = "tarn.machine";
+
+void tarn::setMachine(ModuleOp module, Machine machine) {
+  if (machine == Machine::gpu)
+    module->setAttr(machineAttr, StringAttr::get(module.getContext(), "gpu"));
+  else
+    module->removeAttr(machineAttr);
+}
+
+Materializer::Materializer(ModuleOp module)
+    : module(module), symbols(module),
+      sizes(tileSizesOf(module->hasAttr(machineAttr) ? Machine::gpu
+                                                     : Machine::cpu)),
+      products(module) {}
+
+static std::optional<ClusterInfo> analyze(graph::ClusterOp cluster,
+                                          std::string &reason) {
+  SmallVector<Operation *> ops;
+  for (Operation &op : cluster.getBody().front().without_terminator())
+    ops.push_back(&op);
+  auto yield = cast<graph::YieldOp>(cluster.getBody().front().getTerminator());
+  return analyzeCluster(ops, llvm::to_vector(yield.getOperands()), reason);
+}
+
+/// Writes a program at the end of the module, under a name of its own.
+static tile::KernelOp write(ModuleOp module, graph::ClusterOp cluster,
+                            const ClusterInfo &info, const TileSizes &sizes) {
+  std::unique_ptr<TileProgram> program = createProgram(cluster, info, sizes);
+  if (!program)
+    return {};
+  SmallVector<Type> buffers;
+  SmallVector<tile::Access> access;
+  for (Value input : cluster.getInputs()) {
+    buffers.push_back(bufferType(input.getType()));
+    access.push_back(tile::Access::Read);
+  }
+  for (auto [i, output] : llvm::enumerate(cluster.getOutputs())) {
+    buffers.push_back(bufferType(output.getType()));
+    access.push_back(program->access(i));
+  }
+  Grid grid = program->grid();
+  OpBuilder b(module.getContext());
+  b.setInsertionPointToEnd(module.getBody());
+  auto kernel =
+      tile::KernelOp::create(b, cluster.getLoc(), "kernel", buffers, access,
+                             grid.sizes, grid.tiles, grid.sequential);
+  Block &body = kernel.getBody().front();
+  if (!body.empty() && body.back().hasTrait<OpTrait::IsTerminator>())
+    b.setInsertionPoint(&body.back());
+  else
+    b.setInsertionPointToEnd(&body);
+  SmallVector<Value> positions;
+  for (unsigned d = 0; d != kernel.getGridRank(); ++d)
+    positions.push_back(kernel.getGridPosition(d));
+  TileDeriver deriver(b, cluster, kernel);
+  if (failed(program->build(deriver, positions))) {
+    kernel.erase();
+    return {};
+  }
+  if (body.empty() || !body.back().hasTrait<OpTrait::IsTerminator>()) {
+    b.setInsertionPointToEnd(&body);
+    tile::ReturnOp::create(b, cluster.getLoc());
+  }
+  return kernel;
+}
+
+/// Writes the program again, in the block that the tuning file asks for.
+FailureOr<tile::KernelOp> Materializer::rewrite(graph::ClusterOp cluster,
+                                                const ClusterInfo &info,
+                                                tile::KernelOp kernel,
+                                                const DotBlock &block) {
+  DotShape shape = shapeOf(cast<graph::DotOp>(info.anchor));
+  if (block == sizes.dot(shape))
+    return kernel;
+  kernel.erase();
+  bool isChoice =
+      llvm::any_of(sizes.dotChoices(shape), [&](const DotChoice &choice) {
+        return choice.block == block;
+      });
+  if (!isChoice) {
+    module->setAttr("tarn.bad_option", UnitAttr::get(module.getContext()));
+    return cluster.emitError()
+           << "the tuning file has blocks of " << blockText(block)
+           << " for this product, which are none of its candidates";
+  }
+  tile::KernelOp again = write(module, cluster, info, FixedDot(sizes, block));
+  if (!again)
+    return failure();
+  return again;
+}
+
+LogicalResult Materializer::visit(graph::ClusterOp cluster) {
+  std::string reason;
+  std::optional<ClusterInfo> info = analyze(cluster, reason);
+  if (!info)
+    return cluster.emitError("is no kernel: ") << reason;
+  tile::KernelOp kernel = write(module, cluster, *info, sizes);
+  if (!kernel)
+    return failure();
+  std::string key;
+  DictionaryAttr entry;
+  if (products && info->kind == ClusterKind::dot) {
+    key = programHash(kernel);
+    entry = products.lookup(key);
+    if (std::optional<DotBlock> block = blockOf(entry)) {
+      FailureOr<tile::KernelOp> chosen =
+          rewrite(cluster, *info, kernel, *block);
+      if (failed(chosen))
+        return failure();
+      kernel = *chosen;
+    }
+  }
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  kernel->print(stream, OpPrintingFlags().useLocalScope());
+  FlatSymbolRefAttr &symbol = known[text];
+  if (symbol) {
+    kernel.erase();
+  } else {
+    kernel.setSymName("k_" + nameOf(cluster, *info));
+    // Not in the table yet under this name: insert picks a free one.
+    kernel->remove();
+    symbols.insert(kernel, module.getBody()->end());
+    symbol = FlatSymbolRefAttr::get(kernel);
+    if (info->kind == ClusterKind::dot &&
+        failed(products.choose(kernel, key, entry)))
+      return failure();
+  }
+  cluster->setAttr("kernel", symbol);
+  return success();
+}
+
+SmallVector<DotChoice> Materializer::choicesOf(graph::ClusterOp cluster) const {
+  std::string reason;
+  std::optional<ClusterInfo> info = analyze(cluster, reason);
+  if (!info || info->kind != ClusterKind::dot)
+    return {};
+  return sizes.dotChoices(shapeOf(cast<graph::DotOp>(info->anchor)));
+}
+
+tile::KernelOp Materializer::writeCandidate(graph::ClusterOp cluster,
+                                            const DotBlock &block,
+                                            StringRef name) {
+  std::string reason;
+  std::optional<ClusterInfo> info = analyze(cluster, reason);
+  if (!info || info->kind != ClusterKind::dot)
+    return {};
+  tile::KernelOp kernel = write(module, cluster, *info, FixedDot(sizes, block));
+  if (!kernel)
+    return {};
+  kernel.setSymName(name);
+  kernel->remove();
+  symbols.insert(kernel, module.getBody()->end());
+  return kernel;
+}
+
+tile::KernelOp Materializer::kernelOf(graph::ClusterOp cluster) {
+  return symbols.lookup<tile::KernelOp>(
+      cluster->getAttrOfType<FlatSymbolRefAttr>("kernel").getValue());
+}
+
+void Materializer::erase(tile::KernelOp kernel) {
+  auto symbol = FlatSymbolRefAttr::get(kernel);
+  for (auto &entry : known)
+    if (entry.second == symbol) {
+      known.erase(entry.first());
+      break;
+    }
+  symbols.erase(kernel);
+}
