@@ -441,6 +441,12 @@ TEST(CublasLt, BelievesNoManifest) {
        [](Kernel &, LibraryProduct &p) {
          p.algorithm = std::string(128, '0');
        }},
+      {"it is no candidate",
+       [](Kernel &k, LibraryProduct &) { k.tune = TuneEntry{"xyz", "", {}}; }},
+      {"it is no candidate",
+       [](Kernel &k, LibraryProduct &) {
+         k.tune = TuneEntry{std::string(16, '0'), "", {64, 64, 64}};
+       }},
       {"scratch, which", [](Kernel &k, LibraryProduct &) { k.scratch = 64; }},
   };
   Manifest good = manifestOf(Case());
