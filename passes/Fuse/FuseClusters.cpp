@@ -26,6 +26,13 @@ using namespace tarn;
 /// the time to find what else may join.
 static constexpr size_t mostOps = 256;
 
+/// Bits of a value in memory.
+static int64_t bitsOf(Value value) {
+  auto type = graph::tensorType(value);
+  return type.getNumElements() *
+         std::max<int64_t>(type.getElementTypeBitWidth(), 8);
+}
+
 namespace {
 
 /// A kernel in the making.
@@ -56,6 +63,9 @@ public:
 private:
   void visit(Operation *op);
   bool join(Operation *op, const Uses &uses);
+  bool holdsLonger(Operation *op, Cluster *cluster);
+  bool merge(Cluster *first, Cluster *second, Value shared);
+  void mergeReductions();
   Uses usesOf(Operation *op);
   SmallVector<Operation *> withFreeOps(ArrayRef<Operation *> ops);
   SmallVector<Value> outputsOf(ArrayRef<Operation *> ops);
@@ -241,6 +251,130 @@ void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
     borders += (borders.empty() ? "" : "; ") + reason.str();
 }
 
+/// Whether a product in `cluster` would wait for what is made, further on, of
+/// its own operand, which is much larger than the product: apart from it, the
+/// operand need not be kept so long. (The gradient of a table that is used at
+/// both ends of a model waits for the whole backward pass.)
+bool Fuser::holdsLonger(Operation *op, Cluster *cluster) {
+  if (cast<graph::IndexedOp>(op).getTileKind() != graph::TileKind::dot)
+    return false;
+  SmallVector<Operation *> late;
+  for (Operation *member : cluster->ops)
+    for (Value operand : member->getOperands()) {
+      Operation *source = operand.getDefiningOp();
+      if (source && home.lookup(source) != cluster &&
+          order.lookup(source) > order.lookup(op))
+        late.push_back(source);
+    }
+  if (late.empty())
+    return false;
+  for (Value operand : op->getOperands()) {
+    Operation *maker = operand.getDefiningOp();
+    while (maker && (isFree(maker) || isAlias(maker)))
+      maker = maker->getNumOperands() ? maker->getOperand(0).getDefiningOp()
+                                      : nullptr;
+    if (!maker || bitsOf(operand) < 2 * bitsOf(op->getResult(0)))
+      continue;
+    // Upwards from what is waited for; what reads the operand itself ends with
+    // it, and is no reason.
+    SmallVector<Operation *> work(late);
+    llvm::DenseSet<Operation *> seen(late.begin(), late.end());
+    unsigned first = order.lookup(maker);
+    while (!work.empty()) {
+      Operation *next = work.pop_back_val();
+      for (Value input : next->getOperands()) {
+        Operation *source = input.getDefiningOp();
+        if (!source || order.lookup(source) < first)
+          continue;
+        if (source == maker && !llvm::is_contained(late, next))
+          return true;
+        if (seen.insert(source).second)
+          work.push_back(source);
+      }
+    }
+  }
+  return false;
+}
+
+/// Makes one kernel of two that read the same rows, if it can be.
+bool Fuser::merge(Cluster *first, Cluster *second, Value shared) {
+  if (partOf(first->ops.front()) != partOf(second->ops.front()) ||
+      first->ops.size() + second->ops.size() > mostOps)
+    return false;
+  SmallVector<Operation *> ops(first->ops);
+  llvm::append_range(ops, second->ops);
+  llvm::sort(ops, [&](Operation *x, Operation *y) {
+    return order.lookup(x) < order.lookup(y);
+  });
+  SmallVector<Value> outputs = outputsOf(ops);
+  std::string reason;
+  std::optional<ClusterInfo> info =
+      analyzeCluster(withFreeOps(ops), outputs, reason);
+  if (!info || info->kind != ClusterKind::row)
+    return false;
+  // A block reads its rows in one piece.
+  auto ties = info->ties.find(shared);
+  if (ties == info->ties.end())
+    return false;
+  bool isInside = false;
+  for (int64_t dim : ties->second) {
+    bool isWhole = dim < 0 || info->whole[dim];
+    if (isInside && !isWhole)
+      return false;
+    isInside = isWhole;
+  }
+  if (reenters(ops))
+    return false;
+  if (explain)
+    second->ops.front()->emitRemark()
+        << "one kernel with " << first->ops.front()->getName().getStringRef()
+        << ": both reduce the rows of one value";
+  first->ops = ops;
+  second->dead = true;
+  for (Operation *member : ops)
+    home[member] = first;
+  return true;
+}
+
+/// Kernels that reduce the rows of one value become one, which reads them once:
+/// what they make is small, so that nothing that lives longer for it counts.
+void Fuser::mergeReductions() {
+  auto isReducing = [&](Cluster *cluster, Value value) {
+    int64_t bits = 0;
+    for (Value output : outputsOf(cluster->ops))
+      bits += bitsOf(output);
+    return bits * 16 <= bitsOf(value);
+  };
+  auto mergeReaders = [&](Value value) {
+    llvm::SmallSetVector<Cluster *, 4> readers;
+    SmallVector<Value> work{value};
+    while (!work.empty())
+      for (Operation *user : work.pop_back_val().getUsers()) {
+        if (Cluster *cluster = home.lookup(user))
+          readers.insert(cluster);
+        else if (isFree(user) && bitsOf(user->getResult(0)) == bitsOf(value))
+          work.push_back(user->getResult(0));
+      }
+    SmallVector<Cluster *> reducing;
+    for (Cluster *cluster : readers)
+      if (isReducing(cluster, value))
+        reducing.push_back(cluster);
+    llvm::sort(reducing, [&](Cluster *x, Cluster *y) {
+      return order.lookup(x->ops.front()) < order.lookup(y->ops.front());
+    });
+    for (size_t i = 0; i != reducing.size(); ++i)
+      for (size_t k = i + 1; k != reducing.size(); ++k)
+        if (!reducing[i]->dead && !reducing[k]->dead)
+          merge(reducing[i], reducing[k], value);
+  };
+  for (BlockArgument argument : block.getArguments())
+    mergeReaders(argument);
+  for (Operation &op : block)
+    if (home.lookup(&op))
+      for (Value result : op.getResults())
+        mergeReaders(result);
+}
+
 /// Puts `op` into a cluster that uses it; false when none takes it.
 bool Fuser::join(Operation *op, const Uses &uses) {
   SmallVector<Cluster *> users(uses.clusters.begin(), uses.clusters.end());
@@ -290,7 +424,9 @@ bool Fuser::join(Operation *op, const Uses &uses) {
     return order.lookup(x->ops.front()) < order.lookup(y->ops.front());
   });
   for (Cluster *user : users) {
-    if (attempt(user, reason))
+    if (holdsLonger(op, user))
+      reason = "what it reads would wait for what is made of it";
+    else if (attempt(user, reason))
       return true;
     border(op, user, reason);
   }
@@ -428,29 +564,54 @@ void Fuser::run() {
   }
   for (Operation *op : llvm::reverse(ops))
     visit(op);
+  mergeReductions();
   replace();
 }
 
 namespace {
 
-/// Bits of a value.
-int64_t bitsOf(Value value) {
-  auto type = graph::tensorType(value);
-  return type.getNumElements() * type.getElementTypeBitWidth();
+/// An op without regions of which each element is made of single elements of
+/// its operands, cheaply.
+bool isCheapElementwise(Operation &op) {
+  auto indexed = dyn_cast<graph::IndexedOp>(op);
+  auto cost = dyn_cast<graph::Recomputable>(op);
+  return indexed && cost &&
+         indexed.getTileKind() == graph::TileKind::elementwise &&
+         cost.getRecomputeClass() == graph::RecomputeClass::cheap &&
+         op.getNumOperands() != 0 && op.getNumResults() == 1 &&
+         // A key is no element: what is drawn with it takes more than a read.
+         llvm::all_of(indexed.getIndexingMaps(), [](AffineMap map) {
+           return map && !map.getNumSymbols();
+         });
 }
 
-/// A widened copy of a value is made by each reader for itself: what lies in
-/// memory between kernels is the short form.
+/// Bits of memory that an operand is read from.
+int64_t bitsBehind(Value value) {
+  int64_t bits = bitsOf(value);
+  while (Operation *source = value.getDefiningOp()) {
+    if (!isFree(source))
+      break;
+    if (source->getNumOperands() == 0)
+      return 0; // nothing is read
+    value = source->getOperand(0);
+    bits = std::min(bits, bitsOf(value));
+  }
+  return bits;
+}
+
+/// What cheap ops make out of fewer bits (a widened copy, a comparison with
+/// index numbers, an outer product) is made by each reader for itself: what
+/// lies in memory between kernels is what it is made of. Readers first, so that
+/// several such ops in a row are repeated together.
 void widenAtReaders(func::FuncOp function) {
   SmallVector<Operation *> widening;
-  for (Operation &op : function.getBody().front()) {
-    auto indexed = dyn_cast<graph::IndexedOp>(op);
-    auto cost = dyn_cast<graph::Recomputable>(op);
-    if (indexed && cost &&
-        indexed.getTileKind() == graph::TileKind::elementwise &&
-        op.getNumOperands() == 1 && op.getNumResults() == 1 &&
-        cost.getRecomputeClass() == graph::RecomputeClass::cheap &&
-        bitsOf(op.getResult(0)) > bitsOf(op.getOperand(0)))
+  for (Operation &op : llvm::reverse(function.getBody().front())) {
+    if (!isCheapElementwise(op))
+      continue;
+    int64_t read = 0;
+    for (Value operand : op.getOperands())
+      read += bitsBehind(operand);
+    if (read < bitsOf(op.getResult(0)))
       widening.push_back(&op);
   }
   for (Operation *op : widening) {

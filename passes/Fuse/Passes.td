@@ -14,14 +14,17 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
     (see ClusterAnalysis.h) and no other kernel comes between them; else it
     begins its own. Ops that cost nothing (broadcasts, transposes, slices,
     splat constants, index numbers) are repeated in every kernel that needs
-    them, and so is the widening of a short value: the short form lies in
-    memory. No rule names an op.
+    them, and so is what cheap ops make out of fewer bits (a widened copy, a
+    comparison with index numbers): what it is made of lies in memory. At the
+    end kernels that reduce the rows of one value become one, which reads them
+    once. A product does not take in what is made, further on, of its own much
+    larger operand: this would have to be kept until then. No rule names an op.
 
     When: phase fuse, on a graph of loop nests (composites decomposed but for
     those with programs of their own).
 
     Remarks (category `tarn-fuse`): `border`, with the ops on its two sides and
-    the reason. With `explain` each cluster says in `tarn.border` why no other
+    the reason; `one kernel with`, where two became one at the end. With `explain` each cluster says in `tarn.border` why no other
     kernel took it.
 
     Example: see test/passes/Fuse/fuse-clusters.mlir.

@@ -47,10 +47,10 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
   constexpr size_t many = 600;
   limits.nodes = values.size() > many ? 0 : 400'000 / (values.size() + 1);
   limits.pairs = 4'000'000 + 4'000 * values.size();
-  limits.slack = 1.0 / 4096;
+  limits.slack = 1.0 / 16384;
   packing::Packing packed = packing::packSmallest(buffers, limits);
   if (values.size() <= packing::mostSearched &&
-      double(packed.bytes) > 1.01 * double(packed.bound)) {
+      double(packed.bytes) > (1 + limits.slack) * double(packed.bound)) {
     limits.nodes = 4'000'000 / (values.size() + 1);
     packed = packing::packSmallest(buffers, limits);
   }

@@ -111,3 +111,50 @@ func.func @ways_back(%x: tensor<8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32> 
   %c = tarn.mul %m, %r : tensor<8x8xf32>
   return %c : tensor<8x8xf32>
 }
+
+// Reductions of the same rows are one kernel though none reads another; what
+// one kernel apart from them makes of their results stays apart.
+// CHECK-LABEL: func.func @reductions_of_one_value
+// CHECK: tarn.cluster
+// CHECK: tarn.reduce_max
+// CHECK: tarn.reduce_sum
+// CHECK: tarn.cluster
+// CHECK: tarn.reduce_sum {{.*}} dims = [0]
+// CHECK-NOT: tarn.cluster
+// CHECK: return
+func.func @reductions_of_one_value(%x: tensor<6x64xf32>, %t: tensor<6xi32>) -> (tensor<6xf32>, tensor<f32>) {
+  // expected-remark @below {{border before tarn.reduce_sum: reductions along different rows}}
+  %m = tarn.reduce_max %x dims = [1] : tensor<6x64xf32>
+  %zero = tarn.constant dense<0.0> : tensor<6x64xf32>
+  %i = tarn.iota dim = 1 : tensor<6x64xi32>
+  %b = tarn.broadcast %t dims = [0] : tensor<6xi32> -> tensor<6x64xi32>
+  // expected-remark @below {{one kernel with tarn.reduce_max: both reduce the rows of one value}}
+  %hit = tarn.compare eq %i, %b : tensor<6x64xi32>
+  %picked = tarn.select %hit, %x, %zero : tensor<6x64xf32>
+  // expected-remark @below {{border before tarn.reduce_sum: reductions along different rows}}
+  %s = tarn.reduce_sum %picked dims = [1] : tensor<6x64xf32>
+  %d = tarn.sub %m, %s : tensor<6xf32>
+  %all = tarn.reduce_sum %d dims = [0] : tensor<6xf32>
+  return %m, %all : tensor<6xf32>, tensor<f32>
+}
+
+// %g is large and is read by two products; the first one would keep it until
+// %s is there, which is made of the second.
+// CHECK-LABEL: func.func @holds_longer
+// CHECK: tarn.cluster
+// CHECK: tarn.dot {{.*}} transpose_a
+// CHECK-NEXT: tarn.yield
+// CHECK: return
+func.func @holds_longer(%x: tensor<64x4xf32>, %w: tensor<512x4xf32>, %v: tensor<4x4xf32>, %t: tensor<64x512xf32>) -> tensor<512x4xf32> {
+  // expected-remark @below {{border before tarn.dot: no output needs the product}}
+  %g = tarn.exp %t : tensor<64x512xf32>
+  // expected-remark @below {{border before tarn.add: what it reads would wait for what is made of it}}
+  %dw = tarn.dot %g, %x transpose_a : tensor<64x512xf32>, tensor<64x4xf32> -> tensor<512x4xf32>
+  // expected-remark @below {{border before tarn.dot: two products}}
+  %dx = tarn.dot %g, %w : tensor<64x512xf32>, tensor<512x4xf32> -> tensor<64x4xf32>
+  // expected-remark @below {{border before tarn.add: two products}}
+  %dy = tarn.dot %dx, %v : tensor<64x4xf32>, tensor<4x4xf32> -> tensor<64x4xf32>
+  %s = tarn.dot %t, %dy transpose_a : tensor<64x512xf32>, tensor<64x4xf32> -> tensor<512x4xf32>
+  %sum = tarn.add %dw, %s : tensor<512x4xf32>
+  return %sum : tensor<512x4xf32>
+}

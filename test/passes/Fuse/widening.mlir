@@ -16,3 +16,27 @@ func.func @widened_by_its_readers(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> (
   %c = tarn.add %v, %b : tensor<4x8xf32>
   return %a, %c : tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// What is made of index numbers and of one number a row is not kept either.
+// CHECK-LABEL: func.func @compared_by_its_readers
+// CHECK-NOT: xi1>)
+// CHECK: tarn.cluster
+// CHECK: tarn.compare
+// CHECK: tarn.cluster
+// CHECK: tarn.compare
+// CHECK-NOT: xi1>)
+// CHECK: return
+func.func @compared_by_its_readers(%t: tensor<4xi32>, %x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> (tensor<4xf32>, tensor<4x8xf32>) {
+  %zero = tarn.constant dense<0.0> : tensor<4x8xf32>
+  %one = tarn.constant dense<1.0> : tensor<4x8xf32>
+  %i = tarn.iota dim = 1 : tensor<4x8xi32>
+  %b = tarn.broadcast %t dims = [0] : tensor<4xi32> -> tensor<4x8xi32>
+  %hit = tarn.compare eq %i, %b : tensor<4x8xi32>
+  %picked = tarn.select %hit, %x, %zero : tensor<4x8xf32>
+  %s = tarn.reduce_sum %picked dims = [1] : tensor<4x8xf32>
+  %y = tarn.dot %x, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  %z = tarn.dot %y, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  %hot = tarn.select %hit, %one, %zero : tensor<4x8xf32>
+  %d = tarn.sub %z, %hot : tensor<4x8xf32>
+  return %s, %d : tensor<4xf32>, tensor<4x8xf32>
+}
