@@ -79,6 +79,8 @@ private:
   llvm::DenseMap<Operation *, unsigned> order;
   std::vector<std::unique_ptr<Cluster>> clusters;
   llvm::DenseMap<Operation *, Cluster *> home;
+  /// Every op has been visited.
+  bool isComplete = false;
   /// Of the op that is visited: why no kernel takes it.
   std::string borders;
 };
@@ -213,8 +215,8 @@ private:
 
 /// Whether something outside of `ops` waits for one of them and another waits
 /// for it: then they cannot be one kernel. Looks from both ends in turns: one
-/// of them has little to look at, since only ops behind the first of `ops` have
-/// been visited.
+/// of them has little to look at while kernels grow, since only ops behind the
+/// first of `ops` have been visited.
 bool Fuser::reenters(ArrayRef<Operation *> ops) {
   llvm::SmallDenseSet<Operation *> inside(ops.begin(), ops.end());
   auto users = [](Operation *op, auto visit) {
@@ -228,7 +230,9 @@ bool Fuser::reenters(ArrayRef<Operation *> ops) {
   };
   unsigned first = order.lookup(ops.front());
   auto isAnything = [](Operation *) { return true; };
-  auto isVisited = [&](Operation *op) { return order.lookup(op) > first; };
+  auto isVisited = [&](Operation *op) {
+    return isComplete || order.lookup(op) > first;
+  };
   WaySearch down(inside, home, isAnything), up(inside, home, isVisited);
   down.start(users);
   up.start(sources);
@@ -256,7 +260,8 @@ void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
 /// operand need not be kept so long. (The gradient of a table that is used at
 /// both ends of a model waits for the whole backward pass.)
 bool Fuser::holdsLonger(Operation *op, Cluster *cluster) {
-  if (cast<graph::IndexedOp>(op).getTileKind() != graph::TileKind::dot)
+  auto indexed = dyn_cast<graph::IndexedOp>(op);
+  if (!indexed || indexed.getTileKind() != graph::TileKind::dot)
     return false;
   SmallVector<Operation *> late;
   for (Operation *member : cluster->ops)
@@ -389,6 +394,10 @@ bool Fuser::join(Operation *op, const Uses &uses) {
         reason = "it works on another part of the rows";
         return false;
       }
+      if (holdsLonger(op, cluster)) {
+        reason = "what it reads would wait for what is made of it";
+        return false;
+      }
       llvm::append_range(ops, cluster->ops);
     }
     if (ops.size() > mostOps) {
@@ -424,9 +433,7 @@ bool Fuser::join(Operation *op, const Uses &uses) {
     return order.lookup(x->ops.front()) < order.lookup(y->ops.front());
   });
   for (Cluster *user : users) {
-    if (holdsLonger(op, user))
-      reason = "what it reads would wait for what is made of it";
-    else if (attempt(user, reason))
+    if (attempt(user, reason))
       return true;
     border(op, user, reason);
   }
@@ -564,6 +571,7 @@ void Fuser::run() {
   }
   for (Operation *op : llvm::reverse(ops))
     visit(op);
+  isComplete = true;
   mergeReductions();
   replace();
 }

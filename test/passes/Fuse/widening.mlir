@@ -40,3 +40,22 @@ func.func @compared_by_its_readers(%t: tensor<4xi32>, %x: tensor<4x8xf32>, %w: t
   %d = tarn.sub %z, %hot : tensor<4x8xf32>
   return %s, %d : tensor<4xf32>, tensor<4x8xf32>
 }
+
+// Two kernels reduce the rows of %x, but the second one reads %a, which the
+// kernel makes that waits for the first one: they stay apart.
+// CHECK-LABEL: func.func @waits_for_itself
+// CHECK-COUNT-3: tarn.cluster
+// CHECK: return
+func.func @waits_for_itself(%x: tensor<6x64xf32>, %p: tensor<6x5xf32>, %g: tensor<6x4xf32>, %h: tensor<4x5xf32>) -> (tensor<6x5xf32>, tensor<6xf32>) {
+  %a = tarn.exp %p : tensor<6x5xf32>
+  %m = tarn.reduce_max %x dims = [1] : tensor<6x64xf32>
+  %d = tarn.dot %g, %h : tensor<6x4xf32>, tensor<4x5xf32> -> tensor<6x5xf32>
+  %mb = tarn.broadcast %m dims = [0] : tensor<6xf32> -> tensor<6x5xf32>
+  %am = tarn.mul %a, %mb : tensor<6x5xf32>
+  %w = tarn.add %d, %am : tensor<6x5xf32>
+  %q = tarn.reduce_max %a dims = [1] : tensor<6x5xf32>
+  %qb = tarn.broadcast %q dims = [0] : tensor<6xf32> -> tensor<6x64xf32>
+  %y = tarn.mul %x, %qb : tensor<6x64xf32>
+  %s = tarn.reduce_sum %y dims = [1] : tensor<6x64xf32>
+  return %w, %s : tensor<6x5xf32>, tensor<6xf32>
+}
