@@ -10,6 +10,8 @@
 #include "passes/Fuse/Passes.h"
 
 #include "passes/Fuse/ClusterAnalysis.h"
+#include "passes/Fuse/Ways.h"
+#include "passes/Fuse/Widening.h"
 #include "passes/Layout/InPlace.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -25,13 +27,6 @@ using namespace tarn;
 /// Ops that one kernel holds at most: beyond, its code only grows, and so does
 /// the time to find what else may join.
 static constexpr size_t mostOps = 256;
-
-/// Bits of a value in memory.
-static int64_t bitsOf(Value value) {
-  auto type = graph::tensorType(value);
-  return type.getNumElements() *
-         std::max<int64_t>(type.getElementTypeBitWidth(), 8);
-}
 
 namespace {
 
@@ -153,97 +148,19 @@ SmallVector<Value> Fuser::outputsOf(ArrayRef<Operation *> ops) {
   return outputs;
 }
 
-namespace {
-
-/// One direction of the search for a way that leaves a set of ops and comes
-/// back to it. All of a kernel waits for what any of it waits for.
-class WaySearch {
-public:
-  enum class Found { nothing, way, more };
-  WaySearch(const llvm::SmallDenseSet<Operation *> &inside,
-            const llvm::DenseMap<Operation *, Cluster *> &home,
-            llvm::function_ref<bool(Operation *)> isNear)
-      : inside(inside), home(home), isNear(isNear),
-        seen(inside.begin(), inside.end()) {}
-
-  /// Where the search begins: ops beside the set, through free ops, which are
-  /// repeated by whoever needs them.
-  template <typename Neighbours> void start(Neighbours neighbours) {
-    SmallVector<Operation *> near(inside.begin(), inside.end());
-    // Not `seen`: a way back may lead through them as well.
-    llvm::DenseSet<Operation *> repeated(inside.begin(), inside.end());
-    while (!near.empty())
-      neighbours(near.pop_back_val(), [&](Operation *next) {
-        if (!isNear(next) || inside.contains(next))
-          return;
-        if (isFree(next) && repeated.insert(next).second)
-          near.push_back(next);
-        if (!isFree(next) && seen.insert(next).second)
-          work.push_back(next);
-      });
-  }
-
-  /// Looks at one op more.
-  template <typename Neighbours> Found step(Neighbours neighbours) {
-    if (work.empty())
-      return Found::nothing;
-    Operation *op = work.pop_back_val();
-    bool back = false;
-    auto push = [&](Operation *next) {
-      back |= inside.contains(next);
-      if (isNear(next) && seen.insert(next).second)
-        work.push_back(next);
-    };
-    Cluster *cluster = home.lookup(op);
-    if (cluster && waiting.insert(cluster).second)
-      for (Operation *other : cluster->ops)
-        push(other);
-    neighbours(op, push);
-    return back ? Found::way : Found::more;
-  }
-
-private:
-  const llvm::SmallDenseSet<Operation *> &inside;
-  const llvm::DenseMap<Operation *, Cluster *> &home;
-  llvm::function_ref<bool(Operation *)> isNear;
-  SmallVector<Operation *> work;
-  llvm::DenseSet<Operation *> seen;
-  llvm::DenseSet<Cluster *> waiting;
-};
-
-} // namespace
-
 /// Whether something outside of `ops` waits for one of them and another waits
-/// for it: then they cannot be one kernel. Looks from both ends in turns: one
-/// of them has little to look at while kernels grow, since only ops behind the
-/// first of `ops` have been visited.
+/// for it: then they cannot be one kernel. While kernels grow, only ops behind
+/// the first of `ops` have been visited, and belong to kernels.
 bool Fuser::reenters(ArrayRef<Operation *> ops) {
-  llvm::SmallDenseSet<Operation *> inside(ops.begin(), ops.end());
-  auto users = [](Operation *op, auto visit) {
-    for (Operation *user : op->getUsers())
-      visit(user);
-  };
-  auto sources = [](Operation *op, auto visit) {
-    for (Value operand : op->getOperands())
-      if (Operation *source = operand.getDefiningOp())
-        visit(source);
-  };
   unsigned first = order.lookup(ops.front());
-  auto isAnything = [](Operation *) { return true; };
-  auto isVisited = [&](Operation *op) {
-    return isComplete || order.lookup(op) > first;
-  };
-  WaySearch down(inside, home, isAnything), up(inside, home, isVisited);
-  down.start(users);
-  up.start(sources);
-  while (true) {
-    WaySearch::Found below = down.step(users), above = up.step(sources);
-    if (below == WaySearch::Found::way || above == WaySearch::Found::way)
-      return true;
-    if (below == WaySearch::Found::nothing ||
-        above == WaySearch::Found::nothing)
-      return false;
-  }
+  return leadsBack(
+      ops,
+      [&](Operation *op) { return isComplete || order.lookup(op) > first; },
+      [&](Operation *op) {
+        Cluster *cluster = home.lookup(op);
+        return cluster ? ArrayRef<Operation *>(cluster->ops)
+                       : ArrayRef<Operation *>();
+      });
 }
 
 void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
@@ -278,7 +195,7 @@ bool Fuser::holdsLonger(Operation *op, Cluster *cluster) {
     while (maker && (isFree(maker) || isAlias(maker)))
       maker = maker->getNumOperands() ? maker->getOperand(0).getDefiningOp()
                                       : nullptr;
-    if (!maker || bitsOf(operand) < 2 * bitsOf(op->getResult(0)))
+    if (!maker || bitsInMemory(operand) < 2 * bitsInMemory(op->getResult(0)))
       continue;
     // Upwards from what is waited for; what reads the operand itself ends with
     // it, and is no reason.
@@ -347,8 +264,8 @@ void Fuser::mergeReductions() {
   auto isReducing = [&](Cluster *cluster, Value value) {
     int64_t bits = 0;
     for (Value output : outputsOf(cluster->ops))
-      bits += bitsOf(output);
-    return bits * 16 <= bitsOf(value);
+      bits += bitsInMemory(output);
+    return bits * 16 <= bitsInMemory(value);
   };
   auto mergeReaders = [&](Value value) {
     llvm::SmallSetVector<Cluster *, 4> readers;
@@ -357,7 +274,8 @@ void Fuser::mergeReductions() {
       for (Operation *user : work.pop_back_val().getUsers()) {
         if (Cluster *cluster = home.lookup(user))
           readers.insert(cluster);
-        else if (isFree(user) && bitsOf(user->getResult(0)) == bitsOf(value))
+        else if (isFree(user) &&
+                 bitsInMemory(user->getResult(0)) == bitsInMemory(value))
           work.push_back(user->getResult(0));
       }
     SmallVector<Cluster *> reducing;
@@ -577,64 +495,6 @@ void Fuser::run() {
 }
 
 namespace {
-
-/// An op without regions of which each element is made of single elements of
-/// its operands, cheaply.
-bool isCheapElementwise(Operation &op) {
-  auto indexed = dyn_cast<graph::IndexedOp>(op);
-  auto cost = dyn_cast<graph::Recomputable>(op);
-  return indexed && cost &&
-         indexed.getTileKind() == graph::TileKind::elementwise &&
-         cost.getRecomputeClass() == graph::RecomputeClass::cheap &&
-         op.getNumOperands() != 0 && op.getNumResults() == 1 &&
-         // A key is no element: what is drawn with it takes more than a read.
-         llvm::all_of(indexed.getIndexingMaps(), [](AffineMap map) {
-           return map && !map.getNumSymbols();
-         });
-}
-
-/// Bits of memory that an operand is read from.
-int64_t bitsBehind(Value value) {
-  int64_t bits = bitsOf(value);
-  while (Operation *source = value.getDefiningOp()) {
-    if (!isFree(source))
-      break;
-    if (source->getNumOperands() == 0)
-      return 0; // nothing is read
-    value = source->getOperand(0);
-    bits = std::min(bits, bitsOf(value));
-  }
-  return bits;
-}
-
-/// What cheap ops make out of fewer bits (a widened copy, a comparison with
-/// index numbers, an outer product) is made by each reader for itself: what
-/// lies in memory between kernels is what it is made of. Readers first, so that
-/// several such ops in a row are repeated together.
-void widenAtReaders(func::FuncOp function) {
-  SmallVector<Operation *> widening;
-  for (Operation &op : llvm::reverse(function.getBody().front())) {
-    if (!isCheapElementwise(op))
-      continue;
-    int64_t read = 0;
-    for (Value operand : op.getOperands())
-      read += bitsBehind(operand);
-    if (read < bitsOf(op.getResult(0)))
-      widening.push_back(&op);
-  }
-  for (Operation *op : widening) {
-    llvm::MapVector<Operation *, SmallVector<OpOperand *>> readers;
-    for (OpOperand &use : op->getUses())
-      readers[use.getOwner()].push_back(&use);
-    for (auto &[reader, uses] : readers) {
-      OpBuilder b(reader);
-      Operation *copy = b.clone(*op);
-      for (OpOperand *use : uses)
-        use->set(copy->getResult(0));
-    }
-    op->erase();
-  }
-}
 
 struct FuseClusters : tarn::impl::TarnFuseClustersBase<FuseClusters> {
   using Base::Base;
