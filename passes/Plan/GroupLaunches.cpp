@@ -11,7 +11,6 @@
 #include "passes/Plan/Passes.h"
 
 #include "compiler/Cost/CostModel.h"
-#include "compiler/Target/Cuda/Flatten.h"
 #include "compiler/Target/Cuda/Group.h"
 #include "passes/Plan/FunctionPlan.h"
 #include "passes/Plan/KernelGraph.h"

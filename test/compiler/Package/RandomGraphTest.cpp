@@ -159,7 +159,9 @@ TEST(RandomGraphs, OneKernelOrARemark) {
     ASSERT_TRUE(module) << text;
     std::vector<std::string> remarks;
     ScopedDiagnosticHandler handler(&context(), [&](Diagnostic &diagnostic) {
-      remarks.push_back(diagnostic.str());
+      // Borders alone are counted; two kernels that became one have none.
+      if (!StringRef(diagnostic.str()).starts_with("one kernel with"))
+        remarks.push_back(diagnostic.str());
       return success();
     });
     PassManager pm(&context());
