@@ -51,7 +51,8 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
   packing::Packing packed = packing::packSmallest(buffers, limits);
   if (values.size() <= packing::mostSearched &&
       double(packed.bytes) > (1 + limits.slack) * double(packed.bound)) {
-    limits.nodes = 4'000'000 / (values.size() + 1);
+    bool isFar = double(packed.bytes) > 1.01 * double(packed.bound);
+    limits.nodes = (isFar ? 4'000'000 : 400'000) / (values.size() + 1);
     packed = packing::packSmallest(buffers, limits);
   }
   for (size_t i = 0; i != values.size(); ++i)
