@@ -201,8 +201,8 @@ Datum BuiltinImpl::round(double (*function)(double)) {
   if (!x)
     return {};
   double whole = function(*x);
-  return std::fabs(whole) < 9e15 ? Datum::ofInt(int64_t(whole))
-                                 : Datum::ofFloat(whole);
+  return std::fabs(whole) < mostWhole ? Datum::ofInt(int64_t(whole))
+                                      : Datum::ofFloat(whole);
 }
 
 /// The smaller or the larger of two numbers, or tensors.

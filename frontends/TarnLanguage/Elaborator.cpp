@@ -91,7 +91,8 @@ Datum Elaborator::parseSetting(const std::string &text) {
   char *end = nullptr;
   double number = std::strtod(text.c_str(), &end);
   if (end && *end == '\0' && end != text.c_str() && std::isfinite(number)) {
-    bool integer = text.find_first_of(".eE") == std::string::npos;
+    bool integer = text.find_first_of(".eE") == std::string::npos &&
+                   std::fabs(number) < mostWhole;
     return integer ? Datum::ofInt(int64_t(number)) : Datum::ofFloat(number);
   }
   return Datum::ofString(text);

@@ -189,7 +189,7 @@ Datum Elaborator::numbers(const std::string &symbol, const Datum &x,
     return error(range, "this number is too large");
   // Whole numbers stay whole where the result is: 768 / 12 is 64.
   if (x.isInt() && y.isInt() && result == std::floor(result) &&
-      std::fabs(result) < 9e15)
+      std::fabs(result) < mostWhole)
     return Datum::ofInt(int64_t(result));
   return Datum::ofFloat(result);
 }
@@ -454,6 +454,10 @@ Datum Elaborator::evaluate(const Expr &expr, std::shared_ptr<Scope> scope,
       return {};
     if (!from.isInt() || !to.isInt())
       return error(expr.range, "a range goes from one whole number to another");
+    if (to.integer() < from.integer())
+      return error(expr.range, "this range ends before it starts: " +
+                                   std::to_string(from.integer()) + ".." +
+                                   std::to_string(to.integer()));
     if (to.integer() - from.integer() > 100'000)
       return error(expr.range, "this range has more than 100,000 numbers");
     std::vector<Datum> items;

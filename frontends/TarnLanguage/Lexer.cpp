@@ -68,7 +68,7 @@ std::vector<Token> tarn::lang::lex(const SourceFile &source,
         if (d != '_')
           digits += d;
       token.number = std::strtod(digits.c_str(), nullptr);
-      token.isInteger = integer && token.number < 9e15;
+      token.isInteger = integer && token.number < mostWhole;
       at = end;
     } else if (c == '"') {
       size_t end = text.find_first_of("\"\n", at + 1);

@@ -12,6 +12,9 @@
 
 namespace tarn::lang {
 
+/// Whole numbers are less than this, so that a double holds each of them.
+inline constexpr double mostWhole = 9e15;
+
 /// The text of one file.
 struct SourceFile {
   std::string name;

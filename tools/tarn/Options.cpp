@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <cmath>
 
 using namespace tarn::cli;
 
@@ -44,7 +45,7 @@ int64_t parseDimension(const std::string &name, const std::string &text) {
   return value;
 }
 
-/// `1.5GiB`, `800MB`, `123456`: bytes.
+/// `1.5GiB`, `800MB`, `123456`: bytes, whole where they have no unit.
 int64_t parseBytes(const std::string &option, const std::string &text) {
   static const std::pair<const char *, double> units[] = {
       {"", 1},         {"B", 1},       {"kB", 1e3},     {"MB", 1e6},
@@ -56,8 +57,9 @@ int64_t parseBytes(const std::string &option, const std::string &text) {
   std::string unit(end, text.data() + text.size());
   unit.erase(0, unit.find_first_not_of(' '));
   for (auto [name, factor] : units)
-    if (error == std::errc() && unit == name && number > 0 &&
-        number * factor < 0x1p62)
+    if (error == std::errc() && unit == name && number * factor >= 1 &&
+        number * factor < 0x1p62 &&
+        (factor > 1 || number == std::floor(number)))
       return int64_t(number * factor);
   throw CLI::ValidationError(option, "needs bytes such as 22GiB, 800MB or " +
                                          std::string("1048576, got `") + text +

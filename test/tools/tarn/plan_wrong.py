@@ -13,6 +13,8 @@ CASES = [
     (["--budget=0"], 2, "--budget: needs bytes"),
     (["--budget", ""], 2, "--budget: needs bytes"),
     (["--budget=-3GiB"], 2, "--budget: needs bytes"),
+    (["--budget=3.5"], 2, "got `3.5`"),
+    (["--budget=0.1B"], 2, "got `0.1B`"),
     (["--budget=12 parsecs"], 2, "got `12 parsecs`"),
     (["--budget=22Gib"], 2, "got `22Gib`"),
     (["--budget=99999999999999999999"], 2, "--budget: needs bytes"),
@@ -78,6 +80,12 @@ def main(examples, folder):
         ran = tarn("plan", *model, *shape, *words, "-q")
         check(ran.returncode == code and ran.stderr.count("error:") == 1 and says in ran.stderr and
               not ran.stdout, f"{words}: exit {ran.returncode}\n{ran.stdout}{ran.stderr}")
+
+    # Whole numbers beyond what a model counts with, and lists that count down.
+    for layers, says in (("99999999999999999999", "from one whole number to another"),
+                         ("-3", "this range ends before it starts: 0..-3")):
+        ran = tarn("plan", model[0], "--set", f"layers={layers}", "-q")
+        check(ran.returncode == 1 and says in ran.stderr, ran)
 
     # Times of the model itself are used, and said.
     own = [*model, "--shape", "B=4,T=16"]
