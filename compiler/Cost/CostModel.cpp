@@ -66,12 +66,13 @@ rt::Result<unsigned> CostModel::useTimes(KernelTimes measured,
 }
 
 /// How many units a launch keeps busy on the average. The last round of blocks
-/// on a CPU leaves cores idle; GPUs are counted by elements too, because their
-/// kernels cut grids finer than tile programs do.
+/// leaves units idle, of products and of whatever runs on a CPU. Other kernels
+/// of a GPU have small blocks, many of which run on a multiprocessor at a time;
+/// they are counted by elements too.
 double CostModel::unitsUsed(const KernelCost &cost) const {
   double blocks = std::max<double>(double(cost.blocks), 1),
          have = double(units);
-  if (info.isCpu())
+  if (info.isCpu() || cost.flops() > 0)
     return blocks / std::ceil(blocks / have);
   double elements = double(cost.bytesWritten) / 4 / elementsOfUnit;
   return std::min(have, std::max(blocks, elements));
@@ -115,17 +116,24 @@ Estimate CostModel::estimate(const KernelCost &cost,
   doubt += starts * info.tileOp.error;
   double bytes = double(cost.bytes());
   double memory = bytes / bandwidth(bytes, used);
+  double operands =
+      info.operands.peak.value > 0
+          ? double(cost.bytesLoaded) / (info.operands.reached() * share)
+          : 0;
   // Threads take blocks from one counter, one after the other.
   double launch = info.launch.value + double(cost.blocks) * info.block.value;
-  double work = std::max(compute, memory);
+  double work = std::max({compute, memory, operands});
   result.seconds = work + launch;
   result.bound = launch > work      ? "launch"
-                 : compute > memory ? "compute"
+                 : work == operands ? "cache"
+                 : work == compute  ? "compute"
                                     : "memory";
-  double workDoubt =
-      compute > memory
-          ? doubt
-          : memory * (info.memory.peak.error + info.memory.efficiency.error);
+  auto doubtOf = [](const Rate &rate) {
+    return rate.peak.error + rate.efficiency.error;
+  };
+  double workDoubt = work == operands  ? operands * doubtOf(info.operands)
+                     : work == compute ? doubt
+                                       : memory * doubtOf(info.memory);
   result.error = (workDoubt + launch * info.launch.error) / result.seconds;
   return result;
 }

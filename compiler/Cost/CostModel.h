@@ -26,7 +26,8 @@ struct Estimate {
   double error = 0;
   /// Measured, or else from the roofline.
   bool measured = false;
-  /// What the roofline's time is spent on: "compute", "memory" or "launch".
+  /// What the roofline's time is spent on: "compute", "memory", "cache" (its
+  /// way into the units) or "launch".
   const char *bound = "compute";
 };
 

@@ -172,7 +172,7 @@ rt::Result<Device> tarn::parseDevice(std::string_view text,
   in.only(json, "device",
           {"tarn_device", "name", "aliases", "targets", "units", "memory_bytes",
            "context_bytes", "memory", "unit_memory", "cache_bytes", "cache",
-           "host_to_device", "device_to_host", "launch_seconds",
+           "operands", "host_to_device", "device_to_host", "launch_seconds",
            "block_seconds", "tile_op_seconds"});
   Device device;
   device.name = in.text(json, "", "name");
@@ -202,6 +202,8 @@ rt::Result<Device> tarn::parseDevice(std::string_view text,
     device.cacheBytes = in.figure(json, "", "cache_bytes", 1, 1e12);
     device.cache = in.rate(json, "", "cache");
   }
+  if (json.find("operands"))
+    device.operands = in.rate(json, "", "operands");
   device.hostToDevice = in.rate(json, "", "host_to_device");
   device.deviceToHost = in.rate(json, "", "device_to_host");
   device.launch = in.figure(json, "", "launch_seconds", 0, 1);

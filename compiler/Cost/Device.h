@@ -64,6 +64,10 @@ struct Device {
   /// The last cache: its size, and the bandwidth of what fits into it.
   Figure cacheBytes;
   Rate cache;
+  /// Bytes per second that move from there into all units together, each time
+  /// that a block loads them: what small blocks of products wait for. 0 = not
+  /// known, and no limit.
+  Rate operands;
   /// Bytes per second between host and device.
   Rate hostToDevice, deviceToHost;
   /// Seconds that a launch costs beside the work, handing out each block, and

@@ -57,6 +57,7 @@ KernelCost &KernelCost::operator+=(const KernelCost &other) {
   add(specialOps, other.specialOps);
   add(bytesRead, other.bytesRead);
   add(bytesWritten, other.bytesWritten);
+  add(bytesLoaded, other.bytesLoaded);
   add(tileOps, other.tileOps);
   add(blocks, other.blocks);
   return *this;
@@ -118,7 +119,7 @@ private:
   LoopCounts loops;
   tile::VarianceAnalysis variances;
   double dots[dotTypeCount] = {};
-  double vector = 0, special = 0, tileOps = 0;
+  double vector = 0, special = 0, tileOps = 0, loaded = 0;
   /// Bytes of each buffer that are read or written.
   llvm::SmallVector<double> touched;
   llvm::DenseMap<std::pair<Value, unsigned>, double> extents;
@@ -243,6 +244,8 @@ void Counter::touch(Value buffer, Value tile, ValueRange positions, Value rows,
   }
   touched[cast<BlockArgument>(buffer).getArgNumber()] +=
       bytes * distinct(steering, op);
+  if (op->getNumResults())
+    loaded += bytes * loops.executions(op);
 }
 
 void Counter::visit(Operation *op) {
@@ -332,6 +335,7 @@ KernelCost Counter::run() {
   }
   cost.bytesRead = saturate(read);
   cost.bytesWritten = saturate(written);
+  cost.bytesLoaded = saturate(loaded);
   double blocks = 1;
   for (unsigned dim = 0; dim != kernel.getGridRank(); ++dim)
     if (!kernel.isSequential(dim))
@@ -356,6 +360,7 @@ static KernelCost opaqueCost(tile::KernelOp kernel, DictionaryAttr figures) {
   }
   cost.bytesRead = saturate(read);
   cost.bytesWritten = saturate(written);
+  cost.bytesLoaded = cost.bytesRead;
   cost.blocks = cost.tileOps = kernel.getNumBlocks();
   return cost;
 }

@@ -36,6 +36,10 @@ struct KernelCost {
   /// Bytes read and written, each touched byte once: a gather only reads the
   /// rows that it names, in whole cache lines; an accumulation does both.
   int64_t bytesRead = 0, bytesWritten = 0;
+  /// Bytes that all blocks load, each time they do: what passes from the cache
+  /// into cores or multiprocessors. Products read their operands once for each
+  /// block of rows or columns.
+  int64_t bytesLoaded = 0;
   /// Executions of ops on tiles: each has a loop to start, which counts where
   /// tiles are small.
   int64_t tileOps = 0;

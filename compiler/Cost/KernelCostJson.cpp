@@ -16,6 +16,7 @@ Json tarn::writeKernelCost(const KernelCost &cost) {
   work.set("special", cost.specialOps);
   work.set("read", cost.bytesRead);
   work.set("written", cost.bytesWritten);
+  work.set("loaded", cost.bytesLoaded);
   work.set("tile_ops", cost.tileOps);
   work.set("blocks", cost.blocks);
   return work;
@@ -33,6 +34,7 @@ std::optional<KernelCost> tarn::readKernelCost(const Json &work) {
                          {"special", &cost.specialOps},
                          {"read", &cost.bytesRead},
                          {"written", &cost.bytesWritten},
+                         {"loaded", &cost.bytesLoaded},
                          {"tile_ops", &cost.tileOps},
                          {"blocks", &cost.blocks}})
     if (!read(work.find(key), *to))

@@ -9,11 +9,12 @@ using namespace tarn::test;
 static Device device(const char *name) { return *findDevice(name); }
 
 TEST(CostModel, ComputeBoundIsFlopsOverPeak) {
-  // 2 * 8192^3 flops at 989.4 TFLOPS * 0.79: 1.407 ms; memory: 0.18 ms.
+  // 2 * 8192^3 flops at 989.4 TFLOPS * 0.81 in 16 rounds of 132 blocks, where
+  // 2,048 blocks are 15.5: 1.415 ms; memory: 0.18 ms.
   KernelText text(gemm(8192, 8192, 8192, 128, 256, "bf16"));
   CostModel model(device("h200"));
   Estimate estimate = model.estimate(text.kernel);
-  double work = 2.0 * 8192 * 8192 * 8192 / (989.4e12 * 0.79);
+  double work = 2.0 * 8192 * 8192 * 8192 / (989.4e12 * 0.81) * 16 * 132 / 2048;
   EXPECT_NEAR(estimate.seconds, work + 2.5e-6, 1e-9);
   EXPECT_STREQ(estimate.bound, "compute");
   EXPECT_FALSE(estimate.measured);
@@ -24,6 +25,36 @@ TEST(CostModel, ComputeBoundIsFlopsOverPeak) {
   double rate = 2.0 * 8192 * 8192 * 8192 / estimate.seconds;
   EXPECT_GT(rate, 769e12);
   EXPECT_LT(rate, 798e12);
+}
+
+TEST(CostModel, ProductsHaveWholeRoundsOfMultiprocessors) {
+  CostModel model(device("h100"));
+  auto seconds = [&](int blocks) {
+    KernelText text(gemm(128 * blocks, 1024, 4096, 128, 256, "bf16"));
+    return model.seconds(text.kernel) - 2.5e-6;
+  };
+  // Four blocks of columns each: 1, 2 and 2 rounds.
+  double one = seconds(33);
+  EXPECT_NEAR(seconds(34), 2 * one, 1e-9);
+  EXPECT_NEAR(seconds(66), 2 * one, 1e-9);
+}
+
+TEST(CostModel, SmallBlocksWaitForTheirOperands) {
+  CostModel model(device("h100"));
+  auto estimate = [&](int rows, int columns, const char *type) {
+    KernelText text(gemm(132 * 128, 1024, 4096, rows, columns, type));
+    return model.estimate(text.kernel);
+  };
+  // 32 products for a byte, of 99 that a multiprocessor makes meanwhile.
+  Estimate small = estimate(64, 64, "bf16"), large = estimate(128, 256, "bf16");
+  EXPECT_STREQ(small.bound, "cache");
+  EXPECT_STREQ(large.bound, "compute");
+  double loaded = 2.0 * 132 * 2 * 16 * (64 + 64) * 4096;
+  EXPECT_NEAR(small.seconds, loaded / (64 * 1.755e9 * 132 * 0.67) + 2.5e-6,
+              1e-9);
+  EXPECT_GT(small.error, 0.2);
+  // Without tensor cores there is time for them.
+  EXPECT_STREQ(estimate(64, 64, "f32").bound, "compute");
 }
 
 TEST(CostModel, MemoryBoundIsBytesOverBandwidth) {

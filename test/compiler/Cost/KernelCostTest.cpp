@@ -22,6 +22,8 @@ TEST(KernelCost, GemmIsExact) {
   EXPECT_EQ(cost.flops(), 2LL * 1024 * 3072 * 768);
   EXPECT_EQ(cost.bytesRead, 4LL * (1024 * 768 + 768 * 3072));
   EXPECT_EQ(cost.bytesWritten, 4LL * 1024 * 3072);
+  // Each block of rows reads the columns again, and the other way round.
+  EXPECT_EQ(cost.bytesLoaded, 4LL * (1024 * 768 * 12 + 768 * 3072 * 8));
   EXPECT_EQ(cost.blocks, 8 * 12);
   EXPECT_EQ(cost.vectorOps, 0);
   EXPECT_EQ(cost.specialOps, 0);
