@@ -167,7 +167,10 @@ int CudaProgram::launchKernel(const Step &step) const {
     return status ? cudaFirstLibraryError + status : cudaOk;
   }
   CudaLaunchConfig config;
-  config.gridX = static_cast<unsigned>(step.op->blocks);
+  int64_t blocks = step.op->blocks;
+  if (kernel.persistent)
+    blocks = std::min<int64_t>(blocks, gpu.multiprocessors());
+  config.gridX = static_cast<unsigned>(blocks);
   config.blockX = kernel.threads;
   config.sharedBytes = kernel.shared;
   config.stream = main;

@@ -30,6 +30,7 @@ Result<std::unique_ptr<Gpu>> Gpu::open() {
   attribute(gpu->major, deviceMajor);
   attribute(gpu->minor, deviceMinor);
   attribute(shared, deviceSharedOptin);
+  attribute(gpu->processors, deviceProcessors);
   if (!error)
     error = driver.deviceGetName(name, sizeof name - 1, gpu->number);
   gpu->deviceName = name;

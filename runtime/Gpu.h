@@ -37,6 +37,7 @@ public:
   Status checkDriver(const Target &target) const;
   /// The most dynamic shared memory that a block may have.
   uint64_t sharedLimit() const { return shared; }
+  int multiprocessors() const { return processors; }
 
   /// Makes the context the calling thread's; before everything else.
   void enter() const { calls->ctxSetCurrent(context); }
@@ -52,7 +53,7 @@ private:
   Gpu() = default;
 
   const CudaDriver *calls = nullptr;
-  int number = 0, major = 0, minor = 0;
+  int number = 0, major = 0, minor = 0, processors = 1;
   uint64_t shared = 0;
   void *context = nullptr;
   std::string deviceName;

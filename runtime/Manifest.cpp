@@ -184,6 +184,8 @@ static void writeLaunchShape(const Kernel &kernel, Json &out) {
   out.set("shared", kernel.shared);
   out.set("registers", kernel.registers);
   out.set("cluster", kernel.cluster);
+  if (kernel.persistent)
+    out.set("persistent", true);
   Json params = Json::array();
   for (const KernelParam &param : kernel.params) {
     Json item = Json::object();

@@ -142,6 +142,9 @@ struct Kernel {
   uint32_t shared = 0;    ///< bytes of dynamic shared memory of a block
   uint32_t registers = 0; ///< of a thread, for reports
   uint32_t cluster = 1;   ///< blocks of a cluster
+  /// Its blocks walk over a launch's: no more are launched than the device has
+  /// multiprocessors.
+  bool persistent = false;
   std::vector<KernelParam> params;
   /// A library runs it: no image, threads or params.
   std::optional<LibraryProduct> library;

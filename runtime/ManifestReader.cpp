@@ -355,6 +355,8 @@ private:
     out.shared = word(item, "shared", 0);
     out.registers = word(item, "registers", 0);
     out.cluster = word(item, "cluster", 1);
+    out.persistent =
+        member(item, "persistent", false) && boolean(item, "persistent");
     each(item, "params", [&](const Json &entry) {
       KernelParam param;
       if (member(entry, "table", false))

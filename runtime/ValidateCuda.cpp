@@ -110,6 +110,8 @@ static std::string kernelProblem(const Target &target, const Kernel &kernel,
            " threads are more than a processor has";
   if (kernel.cluster < 1 || kernel.cluster > clusterLimit)
     return "clusters of " + text(kernel.cluster) + " blocks, not 1 to 16";
+  if (kernel.persistent && kernel.cluster > 1)
+    return "it is persistent, and has clusters";
   bool hopper = architecture == 0 || architecture >= 90;
   if (kernel.cluster > 1 && !hopper)
     return "clusters, which " + target.isa + " has not";

@@ -99,6 +99,7 @@ void tarn::describeLaunch(tile::KernelOp kernel,
   result.image = uint32_t(code.imageOf[index]);
   result.threads = launch.threads;
   result.shared = launch.sharedBytes;
+  result.persistent = launch.persistent;
   result.registers = code.registers.empty() ? 0 : code.registers[index];
   for (const cuda::CudaParameter &parameter : launch.parameters) {
     rt::KernelParam param;

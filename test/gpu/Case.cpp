@@ -60,6 +60,10 @@ static bool readLine(const std::string &line, Case &c) {
     c.timeOnly = true;
     return true;
   }
+  if (what == "persistent") {
+    c.persistent = true;
+    return true;
+  }
   if (what == "bound")
     return static_cast<bool>(words >> c.absolute >> c.relative);
   if (what == "in-place") {

@@ -49,6 +49,9 @@ struct Case {
   double flops = 0;
   /// Whether there are no recorded numbers: only its time is of interest.
   bool timeOnly = false;
+  /// Whether blocks walk over `blocks` tiles: one for each multiprocessor is
+  /// launched.
+  bool persistent = false;
   std::vector<CaseBuffer> buffers;
   std::vector<CaseParameter> parameters;
   /// Pairs of buffers, read and written, that may be the same bytes.

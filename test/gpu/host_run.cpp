@@ -26,6 +26,9 @@ using namespace tarn::gpu;
 namespace {
 
 constexpr size_t guardBytes = 4096;
+/// Of the model's device: few, so that blocks of persistent kernels walk over
+/// several tiles.
+constexpr int64_t multiprocessors = 3;
 
 /// A buffer between two guards, at an address as the arena gives it.
 struct Memory {
@@ -120,7 +123,8 @@ static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
       arguments.push_back(&maps[i]);
     }
     Launch launch;
-    launch.grid.x = c.blocks;
+    launch.grid.x =
+        c.persistent ? std::min(c.blocks, multiprocessors) : c.blocks;
     launch.threads.x = c.threads;
     launch.sharedBytes = c.sharedBytes;
     launch.isChecked = isChecked;

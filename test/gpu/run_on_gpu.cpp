@@ -28,7 +28,8 @@ namespace {
 
 constexpr int secondsPerCase = 60, timedRuns = 20;
 // Numbers of cuda.h.
-constexpr int attributeMajor = 75, attributeMinor = 76;
+constexpr int attributeProcessors = 16, attributeMajor = 75,
+              attributeMinor = 76;
 constexpr int functionDynamicShared = 8;
 constexpr int mapBf16 = 9, mapSwizzle128 = 3, mapPromote128 = 2;
 
@@ -158,9 +159,13 @@ void runCase(const std::string &folder) {
   }
   // A null ends the list for the stand-in driver; the real one knows the count.
   arguments.push_back(nullptr);
+  int processors = 1;
+  driver.cuDeviceGetAttribute(&processors, attributeProcessors, device);
+  int64_t blocks =
+      c.persistent ? std::min<int64_t>(c.blocks, processors) : c.blocks;
   auto launch = [&] {
     check(driver,
-          driver.cuLaunchKernel(kernel, c.blocks, 1, 1, c.threads, 1, 1,
+          driver.cuLaunchKernel(kernel, blocks, 1, 1, c.threads, 1, 1,
                                 c.sharedBytes, nullptr, arguments.data(),
                                 nullptr),
           "cuLaunchKernel");

@@ -483,3 +483,42 @@ TEST(Cuda, TensorsMayHaveMoreThanTwoToThe31Elements) {
   EXPECT_EQ(last, 2.0f);
   EXPECT_EQ(first[31], 2.0f);
 }
+
+// As many as the device has multiprocessors, or tiles.
+TEST(Cuda, PersistentBlocksAreOneForEachMultiprocessor) {
+  Manifest manifest = cudaManifest();
+  manifest.targets.erase(manifest.targets.begin());
+  TensorDesc tiles;
+  tiles.name = "tiles";
+  tiles.role = "state";
+  tiles.shape = {64};
+  tiles.bytes = 256;
+  manifest.state = {tiles};
+  manifest.stateBytes = tiles.bytes;
+  Target &target = manifest.targets[0];
+  Kernel kernel = target.kernels[0];
+  kernel.symbol = "k_walk";
+  kernel.name = "walk";
+  kernel.args = {{tiles.bytes, KernelArg::Access::Write}};
+  kernel.params = {{0, {}}};
+  kernel.persistent = true;
+  target.kernels = {kernel};
+  Function function;
+  function.name = "walk";
+  function.kind = "forward";
+  Op op;
+  op.blocks = 64;
+  op.args = {{Space::State, 0, 0}};
+  function.program = {op};
+  target.functions = {function};
+  for (int processors : {3, 132}) {
+    HostDriver host("multiprocessors=" + std::to_string(processors));
+    Result<std::unique_ptr<Session>> session = open(cudaArtifact(manifest));
+    ASSERT_TRUE(session.ok()) << session.status().message();
+    ASSERT_TRUE((*session)->run(0, nullptr, nullptr).ok());
+    float blocks[64];
+    ASSERT_TRUE((*session)->readState(tiles, 0, blocks, sizeof blocks).ok());
+    for (int tile = 0; tile < 64; ++tile)
+      EXPECT_EQ(blocks[tile], 1 + float(tile % processors));
+  }
+}

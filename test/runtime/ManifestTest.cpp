@@ -272,6 +272,11 @@ const HostileCase hostileCudaCases[] = {
      [](Manifest &m) { mapped(m).cluster = 32; }},
     {"cluster does not divide", "a grid of 4 blocks in clusters of 8",
      [](Manifest &m) { mapped(m).cluster = 8; }},
+    {"clusters of persistent blocks", "it is persistent, and has clusters",
+     [](Manifest &m) {
+       mapped(m).persistent = true;
+       mapped(m).cluster = 2;
+     }},
     {"cluster on Ampere", "clusters, which sm_80 has not",
      [](Manifest &m) {
        cuda(m).isa = "sm_80";

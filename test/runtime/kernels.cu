@@ -189,6 +189,13 @@ KERNEL(64) k_spill(const int *place, float *out) {
     out[blockIdx.x] = (float)(*place >= 0);
 }
 
+// Which block takes each of 64 tiles, from 1 on: blocks stay and walk on.
+KERNEL(64) k_walk(float *x) {
+  for (int tile = blockIdx.x; tile < 64; tile += gridDim.x)
+    if (threadIdx.x == 0)
+      x[tile] = 1 + (float)blockIdx.x;
+}
+
 // More elements than an int counts: the first from block 0, the last from 1.
 KERNEL(64) k_far(float *x) {
   if (threadIdx.x == 0)

@@ -380,8 +380,8 @@ void TensorCoreEmitter::openTurn(scf::ForOp loop, StringRef turn) {
   // Unrolled by the compiler, the accumulators' initialisation would fall
   // between products, which then run one by one.
   text.directive("#pragma unroll 1");
-  text.open("for (int turn = " + turn + "; turn < " + turns[loop] +
-            "; ++turn) {");
+  text.open("for (int turn = " + turn + "; turn < " + turns[loop] + "; ++turn" +
+            (launch.persistent ? ", ++step" : "") + ") {");
 }
 
 /// One turn after the other.
@@ -401,21 +401,27 @@ LogicalResult TensorCoreEmitter::emitPlainLoop(scf::ForOp loop) {
 }
 
 /// A loop of dots only: those of a turn stay in flight until the next turn has
-/// issued its own, and the previous stage is released then.
+/// issued its own, and the previous stage is released then. The last one is
+/// for the next tile, if there may be one.
 LogicalResult TensorCoreEmitter::emitDotLoop(scf::ForOp loop) {
   openTurn(loop, "0");
+  StringRef now = launch.persistent ? "step" : "turn";
+  StringRef before = launch.persistent ? "(step - 1)" : "(turn - 1)";
   SmallVector<tile::DotOp> dots(loop.getBody()->getOps<tile::DotOp>());
   for (tile::DotOp dot : dots)
-    if (failed(prepareDot(dot)) || failed(issueDot(dot, "turn")))
+    if (failed(prepareDot(dot)) || failed(issueDot(dot, now)))
       return failure();
   inFlight.clear();
   text.line("wgmma_wait<" + Twine(dots.size()) + ">();");
   text.open("if (turn > 0) {");
   for (tile::DotOp dot : dots)
-    release(dot, "(turn - 1)");
+    release(dot, before);
   text.close();
   text.close();
   text.line("wgmma_wait<0>();");
+  if (launch.persistent)
+    for (tile::DotOp dot : dots)
+      release(dot, before);
   return success();
 }
 

@@ -23,6 +23,9 @@ struct CudaOptions {
   bool rotate = true;
   /// Whether wgmma and TMA may be used, where the architecture has them.
   bool wgmma = true;
+  /// A product of more tiles than this is persistent; 0 = what the largest
+  /// usual device of the architecture has.
+  int64_t multiprocessors = 0;
   /// If given: why a kernel with products does not use them.
   std::string *whyNotWgmma = nullptr;
   /// Whether the text has `#line` directives to the model's source.
@@ -77,7 +80,9 @@ enum class Family {
 };
 
 /// How an emitted kernel is launched: a grid of `blocks` in x, `threads` in x,
-/// `sharedBytes` of dynamic shared memory (no kernel has static one).
+/// `sharedBytes` of dynamic shared memory (no kernel has static one). Of a
+/// persistent kernel `blocks` is the number of tiles that its blocks walk over:
+/// as many are launched as the device has multiprocessors, at most one a tile.
 struct CudaKernel {
   std::string name;
   Architecture architecture = Architecture::sm_90a;
@@ -91,6 +96,7 @@ struct CudaKernel {
   unsigned registerLimit = 0;
   /// Blocks that are launched together.
   unsigned cluster = 1;
+  bool persistent = false;
   llvm::SmallVector<CudaParameter> parameters;
 };
 

@@ -47,6 +47,8 @@ void cuda::writeLaunch(tile::KernelOp kernel, const CudaKernel &launch,
                        llvm::raw_ostream &os) {
   os << "kernel " << launch.name << "\nblocks " << launch.blocks << "\nthreads "
      << launch.threads << "\nshared " << launch.sharedBytes << "\n";
+  if (launch.persistent)
+    os << "persistent\n";
   for (unsigned i = 0; i < kernel.getNumBuffers(); ++i) {
     mlir::MemRefType type = kernel.getBufferType(i);
     os << "buffer " << tile::stringifyAccess(kernel.getBufferAccess(i)) << " "

@@ -224,6 +224,8 @@ void TensorCoreEmitter::emitHead() {
             Twine(operands.stages) + " stages, " + Twine(operands.sharedBytes) +
             " bytes of shared memory.");
   text.line("#define STAGES " + Twine(operands.stages));
+  if (launch.persistent)
+    text.line("#define TILES " + Twine(launch.blocks));
   text.line("");
   text.at(kernel.getLoc());
   text.line("KERNEL(" + Twine(launch.threads) + ")");
@@ -252,17 +254,23 @@ void TensorCoreEmitter::emitArena() {
   }
   text.line("const int warpgroup = threadIdx.x / 128;");
   text.line("const int thread = threadIdx.x % 128;");
-  emitPositions();
+  if (!launch.persistent)
+    emitPositions("(int)blockIdx.x");
 }
 
 /// Where the block starts in each grid dim.
-void TensorCoreEmitter::emitPositions() {
+void TensorCoreEmitter::emitPositions(StringRef block) {
   // The last grid dim varies fastest.
   int64_t stride = 1;
   SmallVector<std::string> lines;
-  for (int d = kernel.getGridRank() - 1; d >= 0; --d) {
+  int last = kernel.getGridRank() - 1;
+  int64_t height = launch.persistent ? bandHeight() : 1;
+  if (height > 1)
+    for (; last >= int(kernel.getGridRank()) - 2; --last)
+      stride *= kernel.getGridBlocks(last);
+  for (int d = last; d >= 0; --d) {
     int64_t blocks = kernel.getGridBlocks(d);
-    std::string number = "(int)blockIdx.x";
+    std::string number = block.str();
     if (stride > 1)
       number += " / " + std::to_string(stride);
     if (d > 0)
@@ -277,6 +285,8 @@ void TensorCoreEmitter::emitPositions() {
   }
   for (const std::string &line : llvm::reverse(lines))
     text.line(line);
+  if (height > 1)
+    emitBands(block, height);
 }
 
 void TensorCoreEmitter::emitBarrierSetUp() {
@@ -389,10 +399,14 @@ LogicalResult TensorCoreEmitter::emitProducer() {
       if (!shared.group && failed(emitTmaLoads(shared, "", "once_full")))
         return failure();
   }
+  if (launch.persistent)
+    openTiles();
+  const std::string step = launch.persistent ? "step" : "turn";
   for (scf::ForOp loop : kernel.getBody().getOps<scf::ForOp>()) {
-    text.open("for (int turn = 0; turn < " + turns[loop] + "; ++turn) {");
-    text.line("const int stage = turn % STAGES;");
-    text.line("const u32 phase = turn / STAGES & 1;");
+    text.open("for (int turn = 0; turn < " + turns[loop] + "; ++turn" +
+              (launch.persistent ? ", ++step" : "") + ") {");
+    text.line("const int stage = " + step + " % STAGES;");
+    text.line("const u32 phase = " + step + " / STAGES & 1;");
     text.line(positionOf(loop, "turn"));
     for (RingGroup &group : operands.groups) {
       if (group.loop != loop)
@@ -410,6 +424,8 @@ LogicalResult TensorCoreEmitter::emitProducer() {
     }
     text.close();
   }
+  if (launch.persistent)
+    text.close();
   text.close();
   return success();
 }
@@ -424,6 +440,8 @@ LogicalResult TensorCoreEmitter::emitConsumers() {
   text.line("const int row = warpgroup * 64 + thread / 32 * 16 + thread % 32 / "
             "4;");
   text.line("const int column = thread % 4 * 2;");
+  if (launch.persistent)
+    openTiles();
   // The body is written aside: it finds out what has to be declared.
   Text before = text;
   declarations.depth = text.depth;
@@ -447,6 +465,8 @@ LogicalResult TensorCoreEmitter::emitConsumers() {
   text = before;
   text.append(declarations);
   text.append(body);
+  if (launch.persistent)
+    text.close();
   text.close();
   return success();
 }
@@ -473,6 +493,7 @@ LogicalResult TensorCoreEmitter::run(llvm::raw_ostream &os) {
   if (failed(classifyVectors()))
     return failure();
   nameEverything();
+  choosePersistent();
   emitHead();
   emitArena();
   emitBarrierSetUp();

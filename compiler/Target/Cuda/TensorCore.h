@@ -66,7 +66,7 @@ private:
   mlir::LogicalResult classifyVectors();
   void nameEverything();
   void emitHead();
-  void emitPositions();
+  void emitPositions(llvm::StringRef number);
   void emitArena();
   void emitBarrierSetUp();
   mlir::LogicalResult emitTurns();
@@ -75,6 +75,13 @@ private:
   mlir::LogicalResult emitTmaLoads(SharedTile &shared, llvm::StringRef stage,
                                    llvm::StringRef barrier);
   mlir::LogicalResult emitConsumers();
+
+  // Blocks that walk over tiles (Persistent.cpp).
+  bool isOneDotLoop();
+  void choosePersistent();
+  void openTiles();
+  int64_t bandHeight();
+  void emitBands(llvm::StringRef number, int64_t height);
 
   // Ops in program order (Consumer.cpp).
   mlir::LogicalResult emitOps(llvm::ArrayRef<mlir::Operation *> ops);
@@ -142,6 +149,8 @@ private:
   Operands operands;
   CudaKernel &launch;
   FragmentLayout layout;
+  /// Multiprocessors of the device that the kernel is for.
+  int64_t processors = 0;
   Text text, declarations;
   /// Registers that the arrays of a computing thread take.
   unsigned tileRegisters = 0;

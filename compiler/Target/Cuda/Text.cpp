@@ -61,7 +61,7 @@ std::string Names::unique(llvm::StringRef wish) {
       "log",   "tanh",   "sqrt",   "sin",      "cos",    "operator",
       "class", "struct", "union",  "unsigned", "signed", "u8",
       "u16",   "u32",    "u64",    "i64",      "bf16",   "step",
-      "at"};
+      "at",    "tile",   "band",   "height"};
   std::string name;
   for (char c : wish)
     name += llvm::isAlnum(c) ? c : '_';

@@ -85,6 +85,8 @@ void Driver::readEnvironment() {
       version = static_cast<int>(number);
     else if (name == "shared")
       shared = number;
+    else if (name == "multiprocessors")
+      multiprocessors = static_cast<int>(number);
     else if (name == "init")
       initResult = static_cast<int>(number);
     else
@@ -295,7 +297,7 @@ TARN_DRIVER_EXPORT cuDeviceGetAttribute(int *value, int attribute, int) {
   *value = attribute == 75   ? d.major
            : attribute == 76 ? d.minor
            : attribute == 97 ? static_cast<int>(d.shared)
-           : attribute == 16 ? 132
+           : attribute == 16 ? d.multiprocessors
            : attribute == 1  ? 1024
                              : 0;
   return ok;

@@ -10,7 +10,7 @@
 //   TARN_HOST_DRIVER_SEED    of all random choices; 1
 //   TARN_HOST_DRIVER_DEVICE  count=1,capability=9.0,memory=68719476736,
 //                            pinned=68719476736,version=13000,shared=232448,
-//                            init=0 (what cuInit returns)
+//                            multiprocessors=132,init=0 (what cuInit returns)
 //   TARN_HOST_DRIVER_TIMES   _64x64x64=5000,cublasLt.2=300: events measure
 //                            these nanoseconds for runs of kernels whose names
 //                            end so, 1000 for all others, and nothing else
@@ -161,6 +161,7 @@ struct Driver {
   int initResult = 0, deviceCount = 1, major = 9, minor = 0, version = 13000;
   uint64_t memory = uint64_t(64) << 30, pinnedMemory = uint64_t(64) << 30;
   uint64_t shared = 232448;
+  int multiprocessors = 132;
   std::vector<Fault> faults;
   std::vector<std::pair<std::string, uint64_t>> times; ///< empty: the clock's
   std::chrono::steady_clock::time_point spent;         ///< so far, of `times`

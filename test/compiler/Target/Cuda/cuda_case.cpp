@@ -35,6 +35,9 @@ cl::opt<std::string> arch("arch", cl::init("sm_90a"));
 cl::opt<bool> wgmma("wgmma", cl::init(true));
 cl::opt<bool> lines("lines", cl::init(true));
 cl::opt<unsigned> stages("stages", cl::init(0));
+cl::opt<int64_t>
+    multiprocessors("multiprocessors", cl::init(0),
+                    cl::desc("products of more tiles are persistent"));
 cl::opt<double> absolute("absolute", cl::init(0.01));
 cl::opt<double> relative("relative", cl::init(0.004));
 cl::opt<double> integers("integers", cl::init(8),
@@ -172,6 +175,7 @@ int main(int argc, char **argv) {
   options.rotate = rotate;
   options.lines = lines;
   options.stages = stages;
+  options.multiprocessors = multiprocessors;
   options.wgmma = wgmma;
   std::optional<cuda::Architecture> architecture = cuda::findArchitecture(arch);
   if (!architecture) {

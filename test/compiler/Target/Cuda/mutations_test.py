@@ -39,7 +39,7 @@ class Mutation:
         return text
 
 
-G, F, A, S, C = "gemm", "attention_forward", "ampere_gemm", "store_tile", "column_sums"
+G, P, F, A, S, C = "gemm", "persistent_gemm", "attention_forward", "ampere_gemm", "store_tile", "column_sums"
 WRONG = "WRONG"
 MUTATIONS = [
     # The rows of the table that the model was designed by: found without checks.
@@ -71,6 +71,14 @@ MUTATIONS = [
     Mutation(G, "a bias beyond its end", (r"buffer2\[block1", "buffer2[128 + block1"), "a read outside of every buffer, .*:\\d+"),
     Mutation(G, "what is only read is written", (r"(#pragma unroll\n    for \(int i = 0; i < 64; i \+= 2\))", r"((float *)buffer2)[column] = 0.f;\n\1"), "buffer 2, which is only read"),
     Mutation(G, "rows that two threads write", (r"at_row = row \+ 8", "at_row = row / 2 + 8"), "race: a write of buffer 3"),
+    # Blocks that walk over tiles: the ring goes on.
+    Mutation(P, "the last stage of a tile is not released", (r"(wgmma_wait<0>\(\);\n).*mbarrier_arrive.*\n", r"\1"), "deadlock", plain=True),
+    Mutation(P, "the last stage released before its products are over", (r"( *wgmma_wait<0>\(\);\n)(.*mbarrier_arrive.*\n)", r"\2\1"), "race: a write of shared memory"),
+    Mutation(P, "a ring that begins anew with each tile", (r"(tile \+= gridDim.x\) \{\n)", r"\1step = 0;\n"), "parity that is not the thread's next phase", plain=True),
+    Mutation(P, "only the loading thread's ring begins anew", (r"(if \(thread == 0\) \{\n(?:.*\n)*?.*tile \+= gridDim.x\) \{\n)", r"\1step = 0;\n"), "parity that is not the thread's next phase", plain=True),
+    Mutation(P, "tiles that nobody takes", (r"tile \+= gridDim.x", "tile += 2 * gridDim.x"), WRONG, plain=True),
+    Mutation(P, "tiles that two blocks take", (r"tile = blockIdx.x", "tile = blockIdx.x / 2"), "blocks conflict: a write of buffer 3"),
+    Mutation(P, "operands of another order of tiles", (r"(registers_increase(?:.*\n)*?.*block0 = )tile % 2 (.*\n.*block1 = )tile / 2", r"\1tile / 2 \2tile % 2"), WRONG, plain=True),
     # Attention: two rings, a barrier for what comes once.
     Mutation(F, "the queries are not waited for", (r".*mbarrier_wait\(once_full.*\n", ""), "race: a read of shared memory at line"),
     Mutation(F, "scores read before they are there", (r"wgmma_wait<1>\(\);", ""), WRONG, plain=True),
@@ -139,6 +147,7 @@ def make_cases(work, programs):
         subprocess.run(["cuda-case", "--lines=false", *options, "-o", f"{work}/{name}"], input=text, text=True, check=True)
 
     record(G, "gemm_bf16.mlir", [], M=128, N=128, K=640, BM=128, BN=128, BK=64)
+    record(P, "gemm_bf16.mlir", ["--multiprocessors=3"], M=256, N=256, K=320, BM=128, BN=128, BK=64)
     record(F, "attention_forward_bf16.mlir", ["--absolute=0.004"], H=1, T=384, D=64, BR=128, BC=64, SCALE=0.125)
 
     a, b = bf16(random.standard_normal((64, 160))), bf16(random.standard_normal((160, 64)))
@@ -209,7 +218,7 @@ def main():
     runner = Runner(arguments)
 
     texts = {}
-    for kernel in (G, F, A, S, C):
+    for kernel in (G, P, F, A, S, C):
         with open(f"{arguments.work}/{kernel}/kernel.cu") as file:
             texts[kernel] = file.read()
 
