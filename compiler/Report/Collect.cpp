@@ -106,6 +106,23 @@ void Collector::addStates(const Program &program) {
   }
 }
 
+/// Why no other kernel does the work of this one, as fusion has noted it.
+static void addBorders(graph::ClusterOp cluster, Step &step) {
+  auto noted =
+      cluster ? cluster->getAttrOfType<ArrayAttr>("tarn.borders") : ArrayAttr();
+  if (!noted)
+    return;
+  for (DictionaryAttr from : noted.getAsRange<DictionaryAttr>()) {
+    Border &border = step.borders.emplace_back();
+    border.reason = from.getAs<StringAttr>("reason").str();
+    auto op = from.getAs<StringAttr>("op");
+    if (!op)
+      continue;
+    border.op = op.str();
+    border.place = placeOf(from.getAs<LocationAttr>("at"));
+  }
+}
+
 /// What a kernel makes in its prologue, as the plan has noted it.
 static void addPrologue(graph::ClusterOp cluster, Step &step) {
   auto noted = cluster ? cluster->getAttrOfType<ArrayAttr>("tarn.prologue")
@@ -172,10 +189,7 @@ void Collector::addSteps(const Program &program, const Roles &roles,
         step.seconds *= all->estimate.seconds / all->aloneSeconds;
       }
       step.measured = all->estimate.measured;
-      if (from.cluster)
-        if (auto border =
-                from.cluster->getAttrOfType<StringAttr>("tarn.border"))
-          step.border = border.str();
+      addBorders(from.cluster, step);
       error = all->estimate.error;
       addPrologue(from.cluster, step);
     } else if (auto copy = dyn_cast<step::CopyOp>(from.op)) {

@@ -24,8 +24,10 @@ std::string tarn::report::opOfKernel(const std::string &kernel) {
   std::string op = kernel;
   if (op.rfind("k_", 0) == 0)
     op.erase(0, 2);
-  size_t end = op.find_last_not_of("0123456789");
-  if (end != std::string::npos && end + 1 != op.size() && op[end] == '_')
+  // Numbers that tell kernels apart, and variants of one.
+  for (size_t end;
+       (end = op.find_last_not_of("0123456789")) != std::string::npos &&
+       end + 1 != op.size() && op[end] == '_';)
     op.erase(end);
   return op.empty() ? kernel : op;
 }

@@ -36,6 +36,13 @@ struct Made {
   int64_t bytes = 0; ///< that it takes where it lies in memory
 };
 
+/// Why the kernel of a launch is not part of one that reads its results.
+struct Border {
+  std::string reason;
+  std::string op; ///< of the reader; empty where it is about no reader
+  Place place;    ///< of the reader
+};
+
 /// A launch, copy, fill, start of a copy or wait for one.
 struct Step {
   std::string kernel; ///< the kernel's symbol; `copy`, `fill`
@@ -49,7 +56,7 @@ struct Step {
   /// seconds it has a share. The members follow each other.
   std::string group;
   /// Of a launch: why no other kernel does its work; empty unless asked for.
-  std::string border;
+  std::vector<Border> borders;
   int64_t repeats = 1;
   double seconds = 0; ///< of one launch
   double beside = 0;  ///< of a copy that runs beside the launches
@@ -73,7 +80,7 @@ struct Kernel {
   double seconds = 0; ///< of one launch
   bool measured = false;
   std::string bound; ///< what a launch's time goes to: `compute`, `memory`,
-                     ///< `launch`
+                     ///< `cache`, `launch`
   int64_t flops = 0; ///< of products, of one launch
   int64_t bytes = 0; ///< moved by one launch
   /// Share of the device's roof: what the work takes at the peaks, of the

@@ -30,6 +30,16 @@ static Json listJson(const std::vector<T> &items, F one) {
   return out;
 }
 
+static Json borderJson(const Border &border) {
+  Json out = Json::object();
+  out.set("reason", border.reason);
+  if (border.op.empty())
+    return out;
+  out.set("op", border.op);
+  out.set("place", placeJson(border.place));
+  return out;
+}
+
 static Json stepJson(const Step &step) {
   Json out = Json::object();
   out.set("kernel", step.kernel);
@@ -39,8 +49,8 @@ static Json stepJson(const Step &step) {
   out.set("layer", step.layer);
   out.set("phase", step.phase);
   out.set("place", placeJson(step.place));
-  if (!step.border.empty())
-    out.set("border", step.border);
+  if (!step.borders.empty())
+    out.set("borders", listJson(step.borders, borderJson));
   if (step.repeats != 1)
     out.set("repeats", step.repeats);
   out.set("seconds", step.seconds);

@@ -120,8 +120,14 @@ void Reader::step(const Json &from, Step &step) {
   read(from, "phase", step.phase);
   read(from, "seconds", step.seconds);
   place(from, step.place);
-  if (from.find("border"))
-    read(from, "border", step.border);
+  if (from.find("borders"))
+    list(from, "borders", step.borders, [&](const Json &json, Border &border) {
+      read(json, "reason", border.reason);
+      if (!json.find("op"))
+        return;
+      read(json, "op", border.op);
+      place(json, border.place);
+    });
   if (from.find("repeats"))
     read(from, "repeats", step.repeats);
   if (from.find("beside_seconds"))

@@ -35,7 +35,7 @@ struct Cluster {
   /// Ops that are this kernel's work, in the order of the block.
   SmallVector<Operation *> ops;
   /// Why it is a kernel of its own, where that is asked for.
-  std::string reason;
+  SmallVector<Attribute> borders;
   /// An op was moved to another cluster, or this one merged into it.
   bool dead = false;
 };
@@ -67,6 +67,7 @@ private:
   bool reenters(ArrayRef<Operation *> ops);
   void replace();
   void border(Operation *op, Cluster *cluster, StringRef reason);
+  void note(StringRef reason, Operation *reader);
 
   func::FuncOp function;
   Block &block;
@@ -77,7 +78,7 @@ private:
   /// Every op has been visited.
   bool isComplete = false;
   /// Of the op that is visited: why no kernel takes it.
-  std::string borders;
+  SmallVector<Attribute> borders;
 };
 
 } // namespace
@@ -166,10 +167,24 @@ bool Fuser::reenters(ArrayRef<Operation *> ops) {
 void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
   if (!explain)
     return;
-  StringRef name = cluster->ops.back()->getName().getStringRef();
-  op->emitRemark() << "border before " << name << ": " << reason;
-  if (!StringRef(borders).contains(reason))
-    borders += (borders.empty() ? "" : "; ") + reason.str();
+  Operation *reader = cluster->ops.back();
+  op->emitRemark() << "border before " << reader->getName().getStringRef()
+                   << ": " << reason;
+  note(reason, reader);
+}
+
+/// Keeps a reason, and the op of the kernel that reads the result, if one does.
+void Fuser::note(StringRef reason, Operation *reader) {
+  Builder b(function.getContext());
+  NamedAttrList border;
+  border.set("reason", b.getStringAttr(reason));
+  if (reader) {
+    border.set("op", b.getStringAttr(reader->getName().stripDialect()));
+    border.set("at", LocationAttr(reader->getLoc()));
+  }
+  Attribute noted = border.getDictionary(b.getContext());
+  if (!llvm::is_contained(borders, noted))
+    borders.push_back(noted);
 }
 
 /// Whether a product in `cluster` would wait for what is made, further on, of
@@ -379,12 +394,13 @@ void Fuser::visit(Operation *op) {
     bool isResult = llvm::any_of(op->getUsers(), [](Operation *user) {
       return user->hasTrait<OpTrait::IsTerminator>();
     });
-    borders = isResult ? "a result of the function"
-                       : "only views lead to its readers";
+    note(isResult ? "a result of the function"
+                  : "only views lead to its readers",
+         nullptr);
   }
   auto cluster = std::make_unique<Cluster>();
   cluster->ops.push_back(op);
-  cluster->reason = borders;
+  cluster->borders = borders;
   home[op] = cluster.get();
   clusters.push_back(std::move(cluster));
 }
@@ -445,8 +461,8 @@ void Fuser::replace() {
         info && info->anchor ? info->anchor->getLoc() : locations.back();
     auto kernel =
         graph::ClusterOp::create(b, loc, types, mapped, DictionaryAttr());
-    if (explain && !cluster->reason.empty())
-      kernel->setAttr("tarn.border", b.getStringAttr(cluster->reason));
+    if (!cluster->borders.empty())
+      kernel->setAttr("tarn.borders", b.getArrayAttr(cluster->borders));
     Block *body = b.createBlock(&kernel.getBody(), {},
                                 ValueRange(inputs.getArrayRef()).getTypes(),
                                 SmallVector<Location>(inputs.size(), loc));

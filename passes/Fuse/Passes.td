@@ -24,8 +24,8 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
     those with programs of their own).
 
     Remarks (category `tarn-fuse`): `border`, with the ops on its two sides and
-    the reason; `one kernel with`, where two became one at the end. With `explain` each cluster says in `tarn.border` why no other
-    kernel took it.
+    the reason; `one kernel with`, where two became one at the end. With `explain` each cluster
+    says in `tarn.borders` why none of its readers took it.
 
     Example: see test/passes/Fuse/fuse-clusters.mlir.
 

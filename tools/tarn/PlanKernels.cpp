@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 using namespace tarn;
 using namespace tarn::cli;
@@ -37,6 +38,18 @@ static std::string groupText(const Kernel &kernel) {
   return launches ? std::to_string(launches) + " x " : "";
 }
 
+/// `attention gpt2.tarn:20`, `148 x select gpt2.tarn:60`.
+static std::string nameText(const Kernel &kernel) {
+  return groupText(kernel) + kernel.op + " " + placeText(kernel.place);
+}
+
+/// A count in five columns.
+static std::string padded(int64_t count) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%5lld", (long long)count);
+  return text;
+}
+
 void tarn::cli::printKernels(const Report &report) {
   const Function *main = mainFunction(report);
   if (!main || main->kernels.empty())
@@ -50,68 +63,133 @@ void tarn::cli::printKernels(const Report &report) {
   std::printf("\n %zu kernels, %lld launches, %.4g ms in %s on %s\n",
               main->kernels.size(), (long long)launches, seconds * 1e3,
               main->name.c_str(), report.device.name.c_str());
-  std::printf(
-      " share launches  us each  roof  bound       work     moved  kernel\n");
+  std::printf(" share runs us each roof bound      work   moved kernel\n");
   for (const Kernel &kernel : main->kernels) {
     double all = kernel.seconds * double(kernel.launches);
-    std::printf(" %4.1f%% %8lld %8.4g %4.0f%%  %-7s %9s %9s  %s %s\n",
-                100 * all / std::max(seconds, 1e-12),
-                (long long)kernel.launches, kernel.seconds * 1e6,
-                100 * kernel.roof, kernel.bound.c_str(),
-                withUnit(double(kernel.flops), "F").c_str(),
-                withUnit(double(kernel.bytes), "B").c_str(),
-                (groupText(kernel) + kernel.op).c_str(),
-                placeText(kernel.place).c_str());
+    std::printf(
+        " %4.1f%% %4lld %7.4g %3.0f%% %-7s %7s %7s %s\n",
+        100 * all / std::max(seconds, 1e-12), (long long)kernel.launches,
+        kernel.seconds * 1e6, 100 * kernel.roof, kernel.bound.c_str(),
+        withUnit(double(kernel.flops), "F").c_str(),
+        withUnit(double(kernel.bytes), "B").c_str(), nameText(kernel).c_str());
   }
+}
+
+/// Prints `text` behind a mark, in lines of 80 columns.
+static void printWrapped(const std::string &mark, const std::string &text) {
+  constexpr size_t columns = 80;
+  std::string line = mark;
+  const std::string indent(mark.size(), ' ');
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find(' ', at), text.size());
+    bool first = line.size() == indent.size();
+    if (!first && line.size() + 1 + (end - at) > columns) {
+      std::printf("%s\n", line.c_str());
+      line = indent;
+      first = true;
+    }
+    line += (first ? "" : " ") + text.substr(at, end - at);
+    at = end + 1;
+  }
+  std::printf("%s\n", line.c_str());
+}
+
+namespace {
+
+/// How often each of some texts was said, in the order of the first time.
+class Tally {
+public:
+  void add(const std::string &text, int64_t times) {
+    for (auto &[known, count] : texts)
+      if (known == text) {
+        count += times;
+        return;
+      }
+    texts.emplace_back(text, times);
+  }
+  /// The most frequent first.
+  std::vector<std::pair<std::string, int64_t>> sorted() const {
+    auto order = texts;
+    std::stable_sort(order.begin(), order.end(),
+                     [](auto &x, auto &y) { return x.second > y.second; });
+    return order;
+  }
+
+private:
+  std::vector<std::pair<std::string, int64_t>> texts;
+};
+
+} // namespace
+
+/// The reasons of one row of the table: what is said of its launches, for each
+/// kernel that reads them.
+static void printBorders(const Kernel &kernel, const Tally &said,
+                         int64_t launches) {
+  std::string together;
+  if (!kernel.members.empty())
+    together = ", launched as " + std::to_string(kernel.launches);
+  std::printf("\n %5lld  %s %s%s\n", (long long)launches, kernel.op.c_str(),
+              placeText(kernel.place).c_str(), together.c_str());
+  constexpr size_t most = 3;
+  auto order = said.sorted();
+  for (size_t i = 0; i < std::min(order.size(), most); ++i) {
+    auto &[text, times] = order[i];
+    printWrapped("        ", times == launches
+                                 ? text
+                                 : std::to_string(times) + " of them: " + text);
+  }
+  if (order.size() > most)
+    std::printf("        and %zu more\n", order.size() - most);
 }
 
 void tarn::cli::printBorders(const Report &report) {
   const Function *main = mainFunction(report);
   if (!main)
     return;
-  struct Reason {
-    int64_t launches = 0;
-    std::vector<std::string> ops; ///< each once, in order
-  };
-  std::map<std::string, Reason> reasons;
-  int64_t launches = 0;
-  int64_t grouped = 0;
+  std::map<std::string, size_t> rows;
+  for (size_t i = 0; i < main->kernels.size(); ++i)
+    rows[main->kernels[i].name] = i;
+  std::vector<Tally> said(main->kernels.size());
+  std::vector<int64_t> launchesOf(main->kernels.size());
+  Tally reasons;
+  int64_t launches = 0, grouped = 0, groups = 0;
   for (const Step &step : main->steps) {
-    bool launch = std::any_of(
-        main->kernels.begin(), main->kernels.end(),
-        [&](const Kernel &kernel) { return kernel.name == step.kernel; });
-    grouped += step.group.empty() ? 0 : step.repeats;
-    if (!launch && step.group.empty())
+    auto row = rows.find(step.group.empty() ? step.kernel : step.group);
+    if (row == rows.end())
       continue;
     launches += step.repeats;
-    Reason &reason = reasons[step.border.empty() ? "the first in its function"
-                                                 : step.border];
-    reason.launches += step.repeats;
-    std::string op = step.op + " " + placeText(step.place);
-    if (std::find(reason.ops.begin(), reason.ops.end(), op) == reason.ops.end())
-      reason.ops.push_back(op);
+    grouped += step.group.empty() ? 0 : step.repeats;
+    launchesOf[row->second] += step.repeats;
+    std::vector<std::string> each; // of the step's reasons, once
+    for (const Border &border : step.borders) {
+      std::string reader =
+          border.op.empty() ? "" : border.op + " " + placeText(border.place);
+      said[row->second].add(reader.empty() ? border.reason
+                                           : reader + ": " + border.reason,
+                            step.repeats);
+      if (std::find(each.begin(), each.end(), border.reason) == each.end())
+        each.push_back(border.reason);
+    }
+    if (each.empty()) {
+      each.push_back("the first in its function");
+      said[row->second].add(each.back(), step.repeats);
+    }
+    for (const std::string &reason : each)
+      reasons.add(reason, step.repeats);
   }
-  std::vector<std::pair<std::string, Reason>> order(reasons.begin(),
-                                                    reasons.end());
-  std::stable_sort(order.begin(), order.end(), [](auto &x, auto &y) {
-    return x.second.launches > y.second.launches;
-  });
-  int64_t groups = 0;
   for (const Kernel &kernel : main->kernels)
     groups += kernel.members.empty() ? 0 : kernel.launches;
   std::string together = grouped ? ", " + std::to_string(grouped) +
                                        " of them as " + std::to_string(groups)
                                  : "";
-  std::printf("\n %lld launches in %s%s; why their work is in no other kernel:"
-              "\n",
-              (long long)launches, main->name.c_str(), together.c_str());
-  for (const auto &[text, reason] : order) {
-    std::printf(" %5lld  %s\n", (long long)reason.launches, text.c_str());
-    std::string line;
-    for (size_t i = 0; i < reason.ops.size() && i < 4; ++i)
-      line += (i ? ", " : "") + reason.ops[i];
-    if (reason.ops.size() > 4)
-      line += " and " + std::to_string(reason.ops.size() - 4) + " more";
-    std::printf("        %s\n", line.c_str());
-  }
+  std::printf("\n");
+  printWrapped(" ", std::to_string(launches) + " launches in " + main->name +
+                        together +
+                        "; why their work is in none of the kernels that read "
+                        "their results:");
+  for (const auto &[reason, times] : reasons.sorted())
+    printWrapped(" " + padded(times) + "  ", reason);
+  std::printf("\n kernel by kernel, with the reader that each is about:\n");
+  for (size_t i = 0; i < main->kernels.size(); ++i)
+    ::printBorders(main->kernels[i], said[i], launchesOf[i]);
 }
