@@ -87,7 +87,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     // Of the reductions that are left, in parts or not. A GPU has many
     // multiprocessors to fill.
     TarnSplitReductionsOptions split;
-    if (isForGpu(options))
+    split.forGpu = isForGpu(options);
+    if (split.forGpu)
       split.blocks = 264;
     pm.addNestedPass<func::FuncOp>(createTarnSplitReductions(split));
     return;

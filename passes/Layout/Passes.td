@@ -103,7 +103,11 @@ def TarnSplitReductions : Pass<"tarn-split-reductions", "::mlir::func::FuncOp"> 
     that nobody else waits for (the squares of a gradient), so that these stay
     in the kernel. What the cheap ops make of one other value (a widened
     gradient) is made again. With `blocks`, sums of leading dims that would have
-    fewer (gradients of biases: a block for 64 columns) get as many.
+    fewer (gradients of biases: a block for 64 columns) get as many. With
+    `for-gpu`, products along the first dims of both operands (gradients of
+    weights) that have too few blocks for a device become a batch of products and
+    their sum, where the model of blocks (passes/Tile/TileSizes.h) says that it
+    saves a tenth of the time: split-K, in a fixed order, without atomics.
 
     When: last in phase layout.
 
@@ -116,7 +120,8 @@ def TarnSplitReductions : Pass<"tarn-split-reductions", "::mlir::func::FuncOp"> 
     ```
 
     Limits: blocks have one size, the largest divisor of the terms up to half of
-    `terms`; where that is less than 256 the reduction stays whole.
+    `terms`; where that is less than 256 the reduction stays whole. Products in
+    batches, or along other dims, stay whole.
 
     Numerics: rounding (sums are added up in blocks; blocks depend on the shape
     alone).
@@ -126,7 +131,9 @@ def TarnSplitReductions : Pass<"tarn-split-reductions", "::mlir::func::FuncOp"> 
     Option<"terms", "terms", "int64_t", /*default=*/"32768",
            "terms that one block reduces at most">,
     Option<"blocks", "blocks", "int64_t", /*default=*/"0",
-           "blocks that sums of leading dims should have; 0 leaves them whole">
+           "blocks that sums of leading dims should have; 0 leaves them whole">,
+    Option<"forGpu", "for-gpu", "bool", /*default=*/"false",
+           "split products that have few blocks">
   ];
 }
 

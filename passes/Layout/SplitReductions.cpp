@@ -2,6 +2,7 @@
 
 #include "passes/Layout/Passes.h"
 #include "passes/Layout/Reshapes.h"
+#include "passes/Tile/TileSizes.h"
 
 #include "dialects/Tarn/TarnOps.h"
 
@@ -143,6 +144,42 @@ static void split(ReduceOpTy op, int64_t most, int64_t blocks) {
   op.replaceAllUsesWith(reshaped(b, loc, x, type.getShape()));
 }
 
+/// Splits the terms of a product of two values along their first dims (the
+/// gradient of a weight) where its blocks would leave much of a device idle: a
+/// batch of products, and their sum.
+static void splitProduct(DotOp op, const TileSizes &sizes) {
+  auto type = tensorType(op.getResult());
+  if (type.getRank() != 2 || !op.getTransposeA() || op.getTransposeB())
+    return;
+  RankedTensorType a = tensorType(op.getA());
+  int64_t terms = a.getShape().front();
+  int64_t parts = sizes.dotParts(
+      {1, type.getDimSize(0), type.getDimSize(1), terms,
+       int64_t(llvm::divideCeil(a.getElementTypeBitWidth(), 8))});
+  if (parts < 2)
+    return;
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  // As they are: what a block of a product makes of its operands, others make
+  // again.
+  auto inParts = [&](Value value) {
+    int64_t shape[] = {parts, terms / parts, tensorType(value).getDimSize(1)};
+    return reshaped(b, loc, value, shape);
+  };
+  Type partial =
+      type.getElementType().isF64() ? b.getF64Type() : Type(b.getF32Type());
+  Value result =
+      DotOp::create(b, loc, inParts(op.getA()), inParts(op.getB()),
+                    /*transposeA=*/true, /*transposeB=*/false, partial);
+  auto sum = ReduceSumOp::create(b, loc, result, ArrayRef<int64_t>{0});
+  for (Operation *stage : {result.getDefiningOp(), sum.getOperation()})
+    stage->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  result = sum;
+  if (type.getElementType() != partial)
+    result = CastOp::create(b, loc, type, result);
+  op.replaceAllUsesWith(result);
+}
+
 namespace {
 
 struct SplitReductions : tarn::impl::TarnSplitReductionsBase<SplitReductions> {
@@ -156,6 +193,9 @@ struct SplitReductions : tarn::impl::TarnSplitReductionsBase<SplitReductions> {
         split(sum, terms, blocks);
       else if (auto most = dyn_cast<ReduceMaxOp>(op))
         split(most, terms, blocks);
+      else if (auto product = dyn_cast<DotOp>(op))
+        if (forGpu)
+          splitProduct(product, tileSizesOf(Machine::gpu));
     }
     // What only the old form read goes with it.
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))

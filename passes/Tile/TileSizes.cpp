@@ -166,11 +166,27 @@ public:
   }
 
   DotBlock dot(const DotShape &shape) const override {
-    DotBlock block{fit(shape.rows), fit(shape.columns), depthOf(shape)};
-    for (int64_t *extent : {&block.columns, &block.rows})
-      if (*extent == 128 && countBlocks(shape, block) < multiprocessors)
-        *extent = 64;
-    return block;
+    return bestOf(shape).block;
+  }
+
+  int64_t dotParts(const DotShape &shape) const override {
+    // Not worth another kernel unless a good part of the time is saved.
+    double least = 0.9 * bestOf(shape).cost;
+    int64_t best = 1;
+    for (int64_t parts = 2; parts <= mostParts; ++parts) {
+      int64_t depth = shape.depth / parts;
+      if (shape.depth % parts != 0 || depth < leastDepth || depth % 64 != 0)
+        continue;
+      DotShape cut = shape;
+      cut.batch *= parts;
+      cut.depth = depth;
+      double cost = bestOf(cut).cost + sumCost(shape, parts);
+      if (cost < least) {
+        least = cost;
+        best = parts;
+      }
+    }
+    return best;
   }
 
   llvm::SmallVector<DotChoice>
@@ -212,6 +228,35 @@ private:
   static constexpr int64_t sharedBytes = 232448, registers = 65536, stages = 4;
   /// Registers of a thread that may hold sums.
   static constexpr int64_t mostSums = 128;
+  /// Parts of a product, and terms of each.
+  static constexpr int64_t mostParts = 16, leastDepth = 512;
+
+  /// The cheapest block of 64 or 128 rows and columns, the largest of equals.
+  static DotChoice bestOf(const DotShape &shape) {
+    DotBlock block{fit(shape.rows), fit(shape.columns), depthOf(shape)};
+    DotChoice best = judge(shape, block);
+    for (auto [rows, columns] : {std::pair(block.rows, int64_t(64)),
+                                 {int64_t(64), block.columns},
+                                 {int64_t(64), int64_t(64)}}) {
+      if (rows > block.rows || columns > block.columns)
+        continue;
+      DotChoice choice = judge(shape, {rows, columns, block.depth});
+      if (choice.cost < best.cost)
+        best = choice;
+    }
+    return best;
+  }
+
+  /// What it costs to add up the parts of a product, in multiply-adds of one
+  /// multiprocessor: a launch (2.5 us), and each part written and read, at
+  /// memory's speed. The second cache level is about 3.3 times as fast.
+  static double sumCost(const DotShape &shape, int64_t parts) {
+    double byte = loadCost(shape) / double(shape.elementBytes);
+    double bytes = 2.0 * sizeof(float) * double(parts * shape.batch) *
+                   double(shape.rows) * double(shape.columns);
+    return byte * (3.3 * bytes / multiprocessors + 190000);
+  }
+
   /// Multiply-adds in the time that a term of one row or column takes from the
   /// second cache level: with tensor cores, blocks of 128 x 128 wait for it
   /// about a third of the time; threads that multiply f32 hardly do.

@@ -63,6 +63,9 @@ public:
                                            llvm::ArrayRef<bool> whole,
                                            int64_t held = 1) const = 0;
   virtual DotBlock dot(const DotShape &shape) const = 0;
+  /// Into how many parts of equal depth a product is cut, whose results, in f32
+  /// at least, are added up by another kernel (split-K); 1 = it stays whole.
+  virtual int64_t dotParts(const DotShape &) const { return 1; }
   /// Blocks worth measuring: that of `dot` first, then the cheapest first.
   virtual llvm::SmallVector<DotChoice> dotChoices(const DotShape &shape) const;
   virtual AttentionBlock attention(const AttentionShape &shape) const = 0;

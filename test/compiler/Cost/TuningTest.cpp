@@ -68,6 +68,20 @@ TEST(DotChoices, ItsOwnBlockIsFirstAndTheOthersByCost) {
   EXPECT_EQ(tileSizesOf(Machine::cpu).dotChoices(shape).size(), 1u);
 }
 
+TEST(DotChoices, DeepProductsOfFewBlocksAreCut) {
+  const TileSizes &gpu = tileSizesOf(Machine::gpu);
+  // 36 blocks of 128 x 128 on 132 multiprocessors, then 108.
+  EXPECT_EQ(gpu.dotParts({1, 768, 768, 12288, 2}), 3);
+  EXPECT_EQ(gpu.dot({3, 768, 768, 4096, 2}), (DotBlock{128, 128, 64}));
+  // Whole: enough blocks, in a batch too; too little to save a launch; a depth
+  // that would leave blocks with a rest.
+  EXPECT_EQ(gpu.dotParts({1, 4096, 4096, 12288, 2}), 1);
+  EXPECT_EQ(gpu.dotParts({16, 768, 768, 12288, 2}), 1);
+  EXPECT_EQ(gpu.dotParts({1, 768, 768, 1024, 2}), 1);
+  EXPECT_EQ(gpu.dotParts({1, 768, 768, 12290, 2}), 1);
+  EXPECT_EQ(tileSizesOf(Machine::cpu).dotParts({1, 768, 768, 12288, 2}), 1);
+}
+
 TEST(DotChoices, FixedBlocksAreThoseOfProductsAlone) {
   const TileSizes &gpu = tileSizesOf(Machine::gpu);
   FixedDot fixed(gpu, {64, 256, 64});

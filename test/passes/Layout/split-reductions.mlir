@@ -1,5 +1,6 @@
 // RUN: tarn-opt %s --tarn-split-reductions="terms=2048" | FileCheck %s
 // RUN: tarn-opt %s --tarn-split-reductions="blocks=8" | FileCheck %s --check-prefix=COLUMNS
+// RUN: tarn-opt %s --tarn-split-reductions="for-gpu" | FileCheck %s --check-prefix=DEVICE
 // One number of many terms: blocks first, then their results.
 
 // The squares are made where they are summed, from the reshaped value.
@@ -96,4 +97,34 @@ func.func @enough(%x: tensor<2048x128xf32>, %y: tensor<256x128xf32>, %z: tensor<
   %b = tarn.reduce_sum %y dims = [0] : tensor<256x128xf32>
   %c = tarn.reduce_sum %z dims = [0] : tensor<2048x512xf32>
   return %a, %b, %c : tensor<2048xf32>, tensor<128xf32>, tensor<512xf32>
+}
+
+// The gradient of a weight in 6 x 6 blocks: three parts of the rows fill 132
+// multiprocessors. Partial products are f32, and rounded once.
+// DEVICE-LABEL: func.func @weight
+// DEVICE-SAME: (%[[X:.*]]: tensor<12288x768xbf16>, %[[G:.*]]: tensor<12288x768xbf16>)
+// DEVICE-DAG: %[[A:.*]] = tarn.reshape %[[X]] : tensor<12288x768xbf16> -> tensor<3x4096x768xbf16>
+// DEVICE-DAG: %[[B:.*]] = tarn.reshape %[[G]] : tensor<12288x768xbf16> -> tensor<3x4096x768xbf16>
+// DEVICE: %[[P:.*]] = tarn.dot %[[A]], %[[B]] transpose_a : tensor<3x4096x768xbf16>, tensor<3x4096x768xbf16> -> tensor<3x768x768xf32>
+// DEVICE: %[[S:.*]] = tarn.reduce_sum %[[P]] dims = [0] : tensor<3x768x768xf32>
+// DEVICE: tarn.cast %[[S]] : tensor<768x768xf32> -> tensor<768x768xbf16>
+// CHECK-LABEL: func.func @weight
+// CHECK-NOT: reshape
+// CHECK: return
+func.func @weight(%x: tensor<12288x768xbf16>, %g: tensor<12288x768xbf16>) -> tensor<768x768xbf16> {
+  %w = tarn.dot %x, %g transpose_a : tensor<12288x768xbf16>, tensor<12288x768xbf16> -> tensor<768x768xbf16>
+  return %w : tensor<768x768xbf16>
+}
+
+// Enough blocks, too few terms, other dims, a depth that tensor cores do not
+// divide: whole.
+// DEVICE-LABEL: func.func @whole_products
+// DEVICE-NOT: reshape
+// DEVICE: return
+func.func @whole_products(%a: tensor<12288x4096xf32>, %b: tensor<12288x4096xf32>, %c: tensor<512x768xf32>, %d: tensor<768x12288xf32>, %e: tensor<12290x768xf32>, %f: tensor<12288x768xf32>) -> (tensor<4096x4096xf32>, tensor<768x768xf32>, tensor<768x768xf32>, tensor<768x768xf32>) {
+  %0 = tarn.dot %a, %b transpose_a : tensor<12288x4096xf32>, tensor<12288x4096xf32> -> tensor<4096x4096xf32>
+  %1 = tarn.dot %c, %c transpose_a : tensor<512x768xf32>, tensor<512x768xf32> -> tensor<768x768xf32>
+  %2 = tarn.dot %d, %f : tensor<768x12288xf32>, tensor<12288x768xf32> -> tensor<768x768xf32>
+  %3 = tarn.dot %e, %e transpose_a : tensor<12290x768xf32>, tensor<12290x768xf32> -> tensor<768x768xf32>
+  return %0, %1, %2, %3 : tensor<4096x4096xf32>, tensor<768x768xf32>, tensor<768x768xf32>, tensor<768x768xf32>
 }

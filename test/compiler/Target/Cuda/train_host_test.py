@@ -1,13 +1,15 @@
 """Trains a small GPT-2 on the host driver and compares with the processors.
 
 usage: train_host_test.py FOLDER MODEL DRIVER TARGET PRECISION TOLERANCE [STEPS [BUDGET]]
-                          [--cublaslt LIBRARY]
+                          [--cublaslt LIBRARY] [--wide]
 
 One artifact holds both targets. The kernels' text, compiled for the host, runs
 on the model of a GPU, through the runtime's graphs, streams and copies, in five
 random orders: every loss is that of the processors within the tolerance, and
 all orders give the same bits. Within a budget the step is one of micro-batches.
 With a library, products that cuBLASLt can run are its, on the stand-in for it.
+A wide model has products whose blocks stay for several tiles, and gradients of
+weights that are sums of parts; it runs in one order.
 """
 
 import json
@@ -22,6 +24,9 @@ if "--cublaslt" in sys.argv:
     at = sys.argv.index("--cublaslt")
     library = sys.argv[at + 1]
     del sys.argv[at:at + 2]
+wide = "--wide" in sys.argv
+if wide:
+    sys.argv.remove("--wide")
 folder, model, driver, target, precision, tolerance = sys.argv[1:7]
 steps = sys.argv[7] if len(sys.argv) > 7 else "20"
 budget = ["--budget", sys.argv[8]] if len(sys.argv) > 8 else []
@@ -36,8 +41,9 @@ with open("text", "w") as file:
 subprocess.run(
     ["host-artifact", model, "-o", "model.art", "--target", "cpu," + target,
      "--precision", precision,
-     "--set", "layers=2,width=32,heads=2,context=16,vocab=128,total=20,warmup=4",
-     "--shape", f"B={16 if budget else 2},T=16", *budget,
+     "--set", "layers=1,width=128,heads=2,context=128,vocab=1152,total=20,warmup=4" if wide else
+     "layers=2,width=32,heads=2,context=16,vocab=128,total=20,warmup=4",
+     "--shape", "B=16,T=128" if wide else f"B={16 if budget else 2},T=16", *budget,
      *(["--gemm", "cublaslt"] if library else [])], check=True)
 if library:
     checker = os.path.join(os.path.dirname(__file__), "../../../checker/plan_checker.py")
@@ -50,6 +56,14 @@ if budget:
     for entry in json.loads(said)["targets"]:
         step = next(f for f in entry["functions"] if f["name"] == "step")
         assert any(op["op"] == "repeat" for op in step["program"]), "nothing is cut"
+if wide:
+    said = subprocess.run(["tarn", "inspect", "model.art", "--json"], capture_output=True, text=True,
+                          check=True).stdout
+    entry = next(t for t in json.loads(said)["targets"] if t.get("kind") == "cuda")
+    assert any(kernel.get("persistent") for kernel in entry["kernels"]), "no product has more tiles than multiprocessors"
+
+
+norms = {}
 
 
 def train(name, isa, seed):
@@ -65,6 +79,7 @@ def train(name, isa, seed):
     with open(os.path.join(name, "log.jsonl")) as file:
         rows = [json.loads(line) for line in file]
     losses = [row["loss"] for row in rows if "loss" in row]
+    norms[name] = [row["gradient_norm"] for row in rows if "loss" in row]
     assert len(losses) == int(steps), rows
     with open(os.path.join(name, steps, "state.safetensors"), "rb") as file:
         return losses, file.read()
@@ -73,14 +88,17 @@ def train(name, isa, seed):
 want, _ = train("cpu", "cpu", 1)
 first = None
 worst = 0.0
-for seed in range(1, 6):
+for seed in range(1, 2 if wide else 6):
     losses, weights = train("gpu%d" % seed, "host", seed)
     for step, (got, expected) in enumerate(zip(losses, want)):
         error = abs(got - expected) / abs(expected)
         worst = max(worst, error)
         assert error <= tolerance, (seed, step, got, expected, error)
+    for got, expected in zip(norms["gpu%d" % seed], norms["cpu"]):
+        assert abs(got - expected) <= 10 * tolerance * expected, (seed, got, expected)
     if first is None:
         first = (losses, weights)
     assert (losses, weights) == first, "order %d gives other bits" % seed
 print("%s %s: %s steps, losses %.4f to %.4f, error at most %.1e; "
-      "five orders agree" % (target, precision, steps, want[0], want[-1], worst))
+      "%s" % (target, precision, steps, want[0], want[-1], worst,
+             "one order" if wide else "five orders agree"))
