@@ -235,12 +235,12 @@ private:
   static DotChoice bestOf(const DotShape &shape) {
     DotBlock block{fit(shape.rows), fit(shape.columns), depthOf(shape)};
     DotChoice best = judge(shape, block);
-    for (auto [rows, columns] : {std::pair(block.rows, int64_t(64)),
-                                 {int64_t(64), block.columns},
-                                 {int64_t(64), int64_t(64)}}) {
-      if (rows > block.rows || columns > block.columns)
-        continue;
-      DotChoice choice = judge(shape, {rows, columns, block.depth});
+    auto halved = [](int64_t extent) { return extent == 128 ? 64 : extent; };
+    int64_t rows = halved(block.rows), columns = halved(block.columns);
+    for (auto [r, c] : {std::pair(block.rows, columns),
+                        {rows, block.columns},
+                        {rows, columns}}) {
+      DotChoice choice = judge(shape, {r, c, block.depth});
       if (choice.cost < best.cost)
         best = choice;
     }
