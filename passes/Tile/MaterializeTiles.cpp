@@ -461,7 +461,7 @@ struct MaterializeTiles
 
   void runOnOperation() override {
     if (forGpu)
-      setMachine(getOperation(), Machine::gpu);
+      setMachine(getOperation(), Machine::gpu, architecture);
     if (forGpu && failed(noteProducts()))
       return signalPassFailure();
     Materializer materializer(getOperation());

@@ -3,6 +3,7 @@
 #include "passes/Tile/Materializer.h"
 
 #include "compiler/Cost/KernelCost.h"
+#include "compiler/Target/Cuda/EmitCuda.h"
 #include "passes/Fuse/ClusterAnalysis.h"
 #include "passes/Tile/Programs.h"
 
@@ -40,18 +41,34 @@ static std::string nameOf(graph::ClusterOp cluster, const ClusterInfo &info) {
 /// Of a module: what its kernels' blocks are tasks of; absent for a CPU.
 static constexpr StringLiteral machineAttr = "tarn.machine";
 
-void tarn::setMachine(ModuleOp module, Machine machine) {
+void tarn::setMachine(ModuleOp module, Machine machine,
+                      StringRef architecture) {
   if (machine == Machine::gpu)
-    module->setAttr(machineAttr, StringAttr::get(module.getContext(), "gpu"));
+    module->setAttr(machineAttr,
+                    StringAttr::get(module.getContext(), architecture.empty()
+                                                             ? "gpu"
+                                                             : architecture));
   else
     module->removeAttr(machineAttr);
+}
+
+/// Whether a kernel's products run by wgmma on sm_90a.
+static bool usesWgmma(tile::KernelOp kernel) {
+  cuda::CudaOptions options;
+  options.lines = false;
+  FailureOr<cuda::CudaKernel> launch =
+      cuda::emitCuda(kernel, options, llvm::nulls());
+  return succeeded(launch) && launch->family == cuda::Family::wgmma;
 }
 
 Materializer::Materializer(ModuleOp module)
     : module(module), symbols(module),
       sizes(tileSizesOf(module->hasAttr(machineAttr) ? Machine::gpu
                                                      : Machine::cpu)),
-      products(module) {}
+      products(module) {
+  auto machine = module->getAttrOfType<StringAttr>(machineAttr);
+  hasWgmma = machine && machine.getValue() == "sm_90a";
+}
 
 static std::optional<ClusterInfo> analyze(graph::ClusterOp cluster,
                                           std::string &reason) {
@@ -104,13 +121,53 @@ static tile::KernelOp write(ModuleOp module, graph::ClusterOp cluster,
   return kernel;
 }
 
+/// The program as text.
+static std::string textOf(tile::KernelOp kernel) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  kernel->print(stream, OpPrintingFlags().useLocalScope());
+  return text;
+}
+
+/// The cheapest block of a product that the emitter can still write with wgmma;
+/// the standard one where that is not much worse.
+DotBlock Materializer::findWideBlock(graph::ClusterOp cluster,
+                                     const ClusterInfo &info,
+                                     tile::KernelOp kernel) {
+  SmallVector<DotChoice> choices =
+      sizes.dotChoices(shapeOf(cast<graph::DotOp>(info.anchor)));
+  const DotChoice &standard = choices.front();
+  constexpr double worthIt = 0.9;
+  if (!hasWgmma || choices.size() < 2 ||
+      choices[1].cost > worthIt * standard.cost)
+    return standard.block;
+  auto [known, isNew] = wideBlocks.try_emplace(textOf(kernel), standard.block);
+  if (!isNew || !usesWgmma(kernel))
+    return known->second;
+  for (const DotChoice &choice : llvm::drop_begin(choices)) {
+    if (choice.cost > worthIt * standard.cost)
+      break;
+    tile::KernelOp wide =
+        write(module, cluster, info, FixedDot(sizes, choice.block));
+    bool found = wide && usesWgmma(wide);
+    if (wide)
+      wide.erase();
+    if (found) {
+      known->second = choice.block;
+      break;
+    }
+  }
+  return known->second;
+}
+
 /// Writes the program again, in the block that the tuning file asks for.
 FailureOr<tile::KernelOp> Materializer::rewrite(graph::ClusterOp cluster,
                                                 const ClusterInfo &info,
                                                 tile::KernelOp kernel,
+                                                const DotBlock &own,
                                                 const DotBlock &block) {
   DotShape shape = shapeOf(cast<graph::DotOp>(info.anchor));
-  if (block == sizes.dot(shape))
+  if (block == own)
     return kernel;
   kernel.erase();
   bool isChoice =
@@ -139,21 +196,29 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
     return failure();
   std::string key;
   DictionaryAttr entry;
+  DotBlock own{};
+  if (info->kind == ClusterKind::dot) {
+    DotBlock standard = sizes.dot(shapeOf(cast<graph::DotOp>(info->anchor)));
+    own = findWideBlock(cluster, *info, kernel);
+    if (own != standard) {
+      kernel.erase();
+      kernel = write(module, cluster, *info, FixedDot(sizes, own));
+      if (!kernel)
+        return failure();
+    }
+  }
   if (products && info->kind == ClusterKind::dot) {
     key = programHash(kernel);
     entry = products.lookup(key);
     if (std::optional<DotBlock> block = blockOf(entry)) {
       FailureOr<tile::KernelOp> chosen =
-          rewrite(cluster, *info, kernel, *block);
+          rewrite(cluster, *info, kernel, own, *block);
       if (failed(chosen))
         return failure();
       kernel = *chosen;
     }
   }
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  kernel->print(stream, OpPrintingFlags().useLocalScope());
-  FlatSymbolRefAttr &symbol = known[text];
+  FlatSymbolRefAttr &symbol = known[textOf(kernel)];
   if (symbol) {
     kernel.erase();
   } else {
@@ -170,12 +235,21 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
   return success();
 }
 
-SmallVector<DotChoice> Materializer::choicesOf(graph::ClusterOp cluster) const {
+SmallVector<DotChoice> Materializer::choicesOf(graph::ClusterOp cluster) {
   std::string reason;
   std::optional<ClusterInfo> info = analyze(cluster, reason);
   if (!info || info->kind != ClusterKind::dot)
     return {};
-  return sizes.dotChoices(shapeOf(cast<graph::DotOp>(info->anchor)));
+  SmallVector<DotChoice> choices =
+      sizes.dotChoices(shapeOf(cast<graph::DotOp>(info->anchor)));
+  // Its own first.
+  ArrayRef<int64_t> tiles = kernelOf(cluster).getGridTiles().take_back(2);
+  auto own = llvm::find_if(choices, [&](const DotChoice &choice) {
+    return choice.block.columns == tiles[0] && choice.block.rows == tiles[1];
+  });
+  if (own != choices.end())
+    std::rotate(choices.begin(), own, own + 1);
+  return choices;
 }
 
 tile::KernelOp Materializer::writeCandidate(graph::ClusterOp cluster,

@@ -16,8 +16,10 @@ namespace tarn {
 
 struct ClusterInfo;
 
-/// Notes at a module what its kernels' blocks are tasks of.
-void setMachine(mlir::ModuleOp module, Machine machine);
+/// Notes at a module what its kernels' blocks are tasks of, and the
+/// architecture of a GPU ("sm_90a"; "" = any).
+void setMachine(mlir::ModuleOp module, Machine machine,
+                llvm::StringRef architecture = "");
 
 /// Writes tile programs into a module, equal ones once.
 class Materializer {
@@ -33,7 +35,7 @@ public:
   tile::KernelOp kernelOf(graph::ClusterOp cluster);
   /// Blocks that a product may have, its own first; none where the cluster is
   /// no product.
-  llvm::SmallVector<DotChoice> choicesOf(graph::ClusterOp cluster) const;
+  llvm::SmallVector<DotChoice> choicesOf(graph::ClusterOp cluster);
   /// The program of a product in another block, under a name like `name`;
   /// nobody's until somebody launches it.
   tile::KernelOp writeCandidate(graph::ClusterOp cluster, const DotBlock &block,
@@ -42,16 +44,21 @@ public:
   void erase(tile::KernelOp kernel);
 
 private:
-  mlir::FailureOr<tile::KernelOp> rewrite(graph::ClusterOp cluster,
-                                          const ClusterInfo &info,
-                                          tile::KernelOp kernel,
-                                          const DotBlock &block);
+  mlir::FailureOr<tile::KernelOp>
+  rewrite(graph::ClusterOp cluster, const ClusterInfo &info,
+          tile::KernelOp kernel, const DotBlock &own, const DotBlock &block);
+  DotBlock findWideBlock(graph::ClusterOp cluster, const ClusterInfo &info,
+                         tile::KernelOp kernel);
 
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
   const TileSizes &sizes;
   ProductChooser products;
   llvm::StringMap<mlir::FlatSymbolRefAttr> known;
+  /// Whether products may have blocks that only wgmma takes, and which they
+  /// have, by the text of the program in the standard block.
+  bool hasWgmma;
+  llvm::StringMap<DotBlock> wideBlocks;
 };
 
 } // namespace tarn

@@ -39,7 +39,7 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
     Option<"tuneFile", "tune-file", "std::string", /*default=*/"\"\"",
            "file with the fastest candidate of each product; empty: none">,
     Option<"architecture", "architecture", "std::string", /*default=*/"\"\"",
-           "the GPU's, as sm_90a">
+           "the GPU's, as sm_90a: then products may have the blocks of its wgmma">
   ];
   let dependentDialects = ["::tarn::tile::TileDialect",
                            "::mlir::arith::ArithDialect",

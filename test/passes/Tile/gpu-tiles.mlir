@@ -1,5 +1,6 @@
 // RUN: tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles,cse)' | FileCheck %s --check-prefix=CPU
 // RUN: tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles{gpu},cse)' | FileCheck %s --check-prefix=GPU
+// RUN: tarn-opt %s --pass-pipeline='builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles{gpu architecture=sm_90a},cse)' | FileCheck %s --check-prefix=HOPPER
 // Blocks are those of a core or those of a multiprocessor.
 
 // CPU-NOT: tarn.machine
@@ -40,6 +41,11 @@ func.func @long_rows(%x: tensor<96x16384xf32>) -> tensor<96xf32> {
 // CPU-NEXT: access {{.*}} grid (%{{.*}} = 2304 by 256, %{{.*}} = 4096 by 128)
 // GPU: tile.kernel @k_dot(
 // GPU-NEXT: access {{.*}} grid (%{{.*}} = 2304 by 128, %{{.*}} = 4096 by 128)
+// Where wgmma takes the kernel, blocks are wider: 4.4 waves of 128 x 128, or 2
+// of 192 x 192.
+// HOPPER: module attributes {tarn.machine = "sm_90a"}
+// HOPPER: tile.kernel @k_dot(
+// HOPPER-NEXT: access {{.*}} grid (%{{.*}} = 2304 by 192, %{{.*}} = 4096 by 192)
 // GPU: tile.load %{{.*}} -> tensor<128x64xbf16>
 func.func @large(%a: tensor<4096x768xbf16>, %b: tensor<768x2304xbf16>) -> tensor<4096x2304xbf16> {
   %d = tarn.dot %a, %b : tensor<4096x768xbf16>, tensor<768x2304xbf16> -> tensor<4096x2304xbf16>
