@@ -102,6 +102,7 @@ public:
   explicit Counter(tile::KernelOp kernel)
       : kernel(kernel), loops(kernel), variances(kernel) {
     touched.resize(kernel.getNumBuffers());
+    added.resize(kernel.getNumBuffers());
   }
   KernelCost run();
 
@@ -122,6 +123,8 @@ private:
   double vector = 0, special = 0, tileOps = 0, loaded = 0;
   /// Bytes of each buffer that are read or written.
   llvm::SmallVector<double> touched;
+  /// Of them those that are added to.
+  llvm::SmallVector<double> added;
   llvm::DenseMap<std::pair<Value, unsigned>, double> extents;
 };
 
@@ -283,8 +286,12 @@ void Counter::visit(Operation *op) {
                  scatter.getPositions(), scatter.getRows(), op);
   if (auto add = dyn_cast<tile::AccumulateOp>(op)) {
     vector += loops.executions(op) * elements(add.getValue());
-    return touch(add.getBuffer(), add.getValue(), add.getPositions(),
-                 add.getRows(), op);
+    double &all = touched[cast<BlockArgument>(add.getBuffer()).getArgNumber()];
+    double before = all;
+    touch(add.getBuffer(), add.getValue(), add.getPositions(), add.getRows(),
+          op);
+    added[cast<BlockArgument>(add.getBuffer()).getArgNumber()] += all - before;
+    return;
   }
   if (auto partial = dyn_cast<tile::StorePartialOp>(op)) {
     SmallVector<Value> positions(partial.getPositions());
@@ -328,8 +335,11 @@ KernelCost Counter::run() {
         std::min(touched[i], double(type.getNumElements()) *
                                  double(bytesOf(type.getElementType())));
     tile::Access access = kernel.getBufferAccess(i);
-    if (access == tile::Access::Read || access == tile::Access::Accumulate)
+    if (access == tile::Access::Read)
       read += bytes;
+    // What is stored to beside what is added to is not read.
+    if (access == tile::Access::Accumulate)
+      read += std::min(bytes, added[i]);
     if (access != tile::Access::Read)
       written += bytes;
   }

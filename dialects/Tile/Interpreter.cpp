@@ -321,7 +321,8 @@ LogicalResult BlockRunner::runStore(OpT op, ArrayRef<int64_t> slots,
         if (at < 0 || failed(result))
           return;
         if (!logs.empty()) {
-          if (logs[number].stored[at]) {
+          StoreLog &log = logs[number];
+          if (log.stored[at] || (!log.owners.empty() && log.owners[at] >= 0)) {
             result = reportTwice(op, number, at);
             return;
           }
@@ -352,6 +353,11 @@ LogicalResult BlockRunner::runAccumulate(AccumulateOp op) {
           return;
         if (!logs.empty()) {
           int64_t &known = logs[number].owners[at];
+          if (logs[number].stored[at]) {
+            result = op.emitOpError("adds to element ")
+                     << at << " of buffer " << number << ", which is stored";
+            return;
+          }
           if (known >= 0 && known != owner) {
             result = op.emitOpError("adds to element ")
                      << at << " of buffer " << number
@@ -529,7 +535,7 @@ LogicalResult tarn::tile::interpretKernel(KernelOp kernel,
     Access access = kernel.getBufferAccess(i);
     if (access == Access::Accumulate)
       logs[i].owners.assign(buffers[i].count, -1);
-    else if (access != Access::Read)
+    if (access != Access::Read)
       logs[i].stored.assign(buffers[i].count, false);
   }
   BlockRunner runner(kernel, buffers, options, logs);
@@ -539,6 +545,8 @@ LogicalResult tarn::tile::interpretKernel(KernelOp kernel,
   if (!options.requireAllStored)
     return success();
   for (unsigned i = 0; i < buffers.size(); ++i) {
+    if (kernel.getBufferAccess(i) == Access::Accumulate)
+      continue;
     auto missing = llvm::find(logs[i].stored, false);
     if (missing != logs[i].stored.end())
       return kernel.emitOpError("never stores element ")

@@ -51,7 +51,10 @@ static LogicalResult verifyBuffer(KernelOp kernel, unsigned i) {
     std::optional<Access> needed = neededAccess(use);
     if (!needed)
       return use.getOwner()->emitOpError("uses a buffer");
-    if (*needed != access)
+    // What is added to may be stored to in other places.
+    bool fits = *needed == access ||
+                (access == Access::Accumulate && isa<StoreOp>(use.getOwner()));
+    if (!fits)
       return use.getOwner()->emitOpError("needs access ")
              << stringifyAccess(*needed) << " to buffer " << i << ", which has "
              << stringifyAccess(access);

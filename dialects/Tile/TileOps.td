@@ -84,8 +84,8 @@ def KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock]> {
   let description = [{
     Destination passing: arguments are dense static buffers, each with one
     access: `read`, `write` (each element is stored at most once),
-    `accumulate` (added to, in a fixed order) or `partial` (one slot per
-    block). Every grid dim `%m = SIZE by TILE` gives the element position of
+    `accumulate` (added to, in a fixed order; elements that nothing is added to
+    may be stored instead) or `partial` (one slot per block). Every grid dim `%m = SIZE by TILE` gives the element position of
     the block's start; SIZE need not be a multiple of TILE. The last grid dim
     varies fastest. Blocks along a `sequential` dim run in order; all others
     in any order, also at once.

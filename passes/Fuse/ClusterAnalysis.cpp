@@ -2,8 +2,6 @@
 
 #include "passes/Fuse/ClusterAnalysis.h"
 
-#include "passes/Layout/InPlace.h"
-
 #include "mlir/IR/AffineExpr.h"
 
 using namespace mlir;
@@ -31,33 +29,23 @@ StringRef tarn::clusterKindName(ClusterKind kind) {
   return "";
 }
 
-bool tarn::isAlias(Operation *op) {
-  if (isInPlace(op))
-    return true;
-  auto indexed = dyn_cast<IndexedOp>(op);
-  return indexed && indexed.getTileKind() == TileKind::view &&
-         indexed.getIndexingMaps().empty();
-}
-
-bool tarn::isFree(Operation *op) {
-  auto indexed = dyn_cast<IndexedOp>(op);
-  if (!indexed || isAlias(op))
-    return false;
-  if (indexed.getTileKind() == TileKind::view)
-    return true;
-  // Constants and index numbers: nothing is read.
-  return indexed.getTileKind() == TileKind::elementwise &&
-         op->getNumOperands() == 0;
-}
-
 /// Whether a free op moves elements of another value.
 static bool isView(Operation *op) {
   return isFree(op) && op->getNumOperands() == 1;
 }
 
+/// Whether `op` helps to put together results of `maker`.
+static bool joinsPartsOf(Operation *op, Operation *maker) {
+  if (makerOfParts(op) == maker)
+    return true;
+  return isa<IndexedOp>(op) && op->getNumOperands() == 1 && op->hasOneUse() &&
+         op->getOperand(0).getDefiningOp() == maker &&
+         makerOfParts(*op->user_begin()) == maker;
+}
+
 /// Whether a gather picks one element of each row of its operand.
 static bool isPicking(IndexedOp op) {
-  for (AffineMap map : op.getIndexingMaps())
+  for (AffineMap map : mapsOf(op))
     if (map && map.getNumSymbols() != 0)
       return map.getNumDims() != 0 && map.getNumResults() > 1 &&
              isa<AffineSymbolExpr>(map.getResults().back());
@@ -132,7 +120,7 @@ bool Analyzer::findAnchor() {
     if (dot || !reductions.empty())
       return fail("an op with a program of its own beside another anchor");
     for (Operation *op : ops)
-      if (op != program && !isFree(op))
+      if (op != program && !isFree(op) && !joinsPartsOf(op, program))
         return fail("an op with a program of its own takes no others");
     info.kind = ClusterKind::program;
     info.anchor = program;
@@ -152,7 +140,7 @@ bool Analyzer::checkPositions() {
     auto indexed = cast<IndexedOp>(op);
     bool moves = indexed.getTileKind() == TileKind::gather ||
                  indexed.getTileKind() == TileKind::scatter;
-    SmallVector<AffineMap> maps = indexed.getIndexingMaps();
+    SmallVector<AffineMap> maps = mapsOf(indexed);
     for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
       Operation *source = operand.getDefiningOp();
       if (!source || i >= maps.size() || !members.contains(source))
@@ -188,7 +176,7 @@ void Analyzer::tie(Value value, ArrayRef<int64_t> dims) {
 void Analyzer::tieBackward() {
   for (Operation *op : llvm::reverse(ops)) {
     auto indexed = cast<IndexedOp>(op);
-    SmallVector<AffineMap> maps = indexed.getIndexingMaps();
+    SmallVector<AffineMap> maps = mapsOf(indexed);
     if (maps.empty())
       continue;
     SmallVector<int64_t> loops(indexed.getLoopBounds().size(), -1);
@@ -239,7 +227,7 @@ bool Analyzer::tieForward() {
   bool changed = false;
   for (Operation *op : ops) {
     auto indexed = cast<IndexedOp>(op);
-    SmallVector<AffineMap> maps = indexed.getIndexingMaps();
+    SmallVector<AffineMap> maps = mapsOf(indexed);
     if (maps.empty() || op->getNumResults() != 1 ||
         info.ties.contains(op->getResult(0)))
       continue;
@@ -367,13 +355,16 @@ bool Analyzer::checkOutputs() {
   return true;
 }
 
-/// Whether a value is what `op` makes, all of it, be it moved.
+/// Whether a value is what `op` makes, all of it, be it moved or put together.
 static bool isResultOf(Value value, Operation *op) {
   Operation *source = value.getDefiningOp();
-  if (source == op || !isView(source))
-    return source == op;
+  if (source == op || makerOfParts(source) == op)
+    return true;
+  if (!source || !isView(source))
+    return false;
   Value below = source->getOperand(0);
-  return below.getDefiningOp() == op &&
+  return (below.getDefiningOp() == op ||
+          makerOfParts(below.getDefiningOp()) == op) &&
          graph::tensorType(below).getNumElements() ==
              graph::tensorType(value).getNumElements();
 }
@@ -382,8 +373,9 @@ std::optional<ClusterInfo> Analyzer::run() {
   if (!findAnchor() || !checkPositions())
     return std::nullopt;
   if (info.kind == ClusterKind::program) {
-    // It stores its own results, as they are or with their dims in another
-    // order. Another view that must lie in memory is another kernel's work.
+    // It stores its own results, as they are, put together, or with their dims
+    // in another order. Another view that must lie in memory is another
+    // kernel's work.
     for (Value output : outputs)
       if (!isResultOf(output, info.anchor)) {
         fail("a view behind an op with a program of its own");

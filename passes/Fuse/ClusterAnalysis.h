@@ -47,8 +47,19 @@ struct ClusterInfo {
 bool isFree(mlir::Operation *op);
 
 /// Ops that are no kernel's work: reshapes and parts in place (aliases), and
-/// constants of several values (in the artifact).
+/// constants of several values (in the artifact). A reshape of dims of one
+/// element behind a view that takes out a part is one view with it.
 bool isAlias(mlir::Operation *op);
+
+/// The indexing maps of an op; of a view that has none and only adds or takes
+/// away dims of one element, those that say so.
+llvm::SmallVector<mlir::AffineMap> mapsOf(graph::IndexedOp op);
+
+/// The op with a program of its own that makes all parts of a concatenation,
+/// for it alone: whole results, seen with a dim of one element more, along
+/// which they are put together. So blocks of one part end where it ends. Null
+/// if `op` is nothing like this.
+mlir::Operation *makerOfParts(mlir::Operation *op);
 
 /// Analyses `ops` (of one block, in program order, with the free ops between
 /// them) as a cluster with these outputs. Nothing, with `reason` set, when they

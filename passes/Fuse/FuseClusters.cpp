@@ -10,6 +10,8 @@
 #include "passes/Fuse/Passes.h"
 
 #include "passes/Fuse/ClusterAnalysis.h"
+#include "passes/Fuse/OneOrder.h"
+#include "passes/Fuse/Parts.h"
 #include "passes/Fuse/Ways.h"
 #include "passes/Fuse/Widening.h"
 #include "passes/Layout/InPlace.h"
@@ -58,6 +60,7 @@ public:
 private:
   void visit(Operation *op);
   bool join(Operation *op, const Uses &uses);
+  bool joinParts(Operation *op);
   bool holdsLonger(Operation *op, Cluster *cluster);
   bool merge(Cluster *first, Cluster *second, Value shared);
   void mergeReductions();
@@ -373,6 +376,40 @@ bool Fuser::join(Operation *op, const Uses &uses) {
   return false;
 }
 
+/// Lets `op` store its results into what they are put together to, where nobody
+/// else makes anything of that.
+bool Fuser::joinParts(Operation *op) {
+  Cluster *target = nullptr;
+  SmallVector<Operation *> ops{op};
+  for (Operation *view : op->getUsers()) {
+    if (!view->hasOneUse() || makerOfParts(*view->user_begin()) != op)
+      continue;
+    Cluster *cluster = home.lookup(*view->user_begin());
+    if (!cluster || (target && target != cluster))
+      return false;
+    ops.push_back(view);
+    target = cluster;
+  }
+  if (!target)
+    return false;
+  llvm::append_range(ops, target->ops);
+  llvm::sort(ops, [&](Operation *x, Operation *y) {
+    return order.lookup(x) < order.lookup(y);
+  });
+  std::string reason;
+  if (!analyzeCluster(withFreeOps(ops), outputsOf(ops), reason) ||
+      reenters(ops)) {
+    border(op, target,
+           reason.empty() ? "another kernel comes in between"
+                          : StringRef(reason));
+    return false;
+  }
+  target->ops = ops;
+  for (Operation *member : ops)
+    home[member] = target;
+  return true;
+}
+
 void Fuser::visit(Operation *op) {
   if (isAlias(op) || op->hasTrait<OpTrait::IsTerminator>())
     return;
@@ -385,7 +422,7 @@ void Fuser::visit(Operation *op) {
     });
     if (!direct)
       return;
-  } else if (!uses.clusters.empty() && join(op, uses)) {
+  } else if ((!uses.clusters.empty() && join(op, uses)) || joinParts(op)) {
     return;
   }
   if (explain && !clusters.empty() && (uses.clusters.empty() || isFree(op))) {
@@ -518,6 +555,8 @@ struct FuseClusters : tarn::impl::TarnFuseClustersBase<FuseClusters> {
     if (getOperation().isExternal())
       return;
     widenAtReaders(getOperation());
+    keepOneOrder(getOperation());
+    nameParts(getOperation());
     Fuser(getOperation(), explain).run();
   }
 };

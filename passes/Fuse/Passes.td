@@ -17,20 +17,39 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
     them, and so is what cheap ops make out of fewer bits (a widened copy, a
     comparison with index numbers): what it is made of lies in memory. At the
     end kernels that reduce the rows of one value become one, which reads them
-    once. A product does not take in what is made, further on, of its own much
+    once.
+
+    What only moves bytes is no kernel where it need not be:
+    - a slice, and a reshape that takes away its dims of one element, are views
+      that every reader repeats: attention reads heads where the product of q,
+      k and v left them;
+    - what an op with a program of its own makes lies in memory once, in the
+      order in which a view of it must (`[B, T, H, D]` for the next product):
+      its other readers see it through that;
+    - such an op stores its results where they are put together along a dim of
+      their own (dq, dk, dv in the gradient of one product);
+    - a slice that is one run of bytes of what is stored anyway, and a
+      concatenation of stored values that are made for it alone, are names for
+      bytes (`tarn.in_place`), without bytes and a launch of their own.
+
+    A product does not take in what is made, further on, of its own much
     larger operand: this would have to be kept until then. No rule names an op.
 
     When: phase fuse, on a graph of loop nests (composites decomposed but for
     those with programs of their own).
 
     Remarks (category `tarn-fuse`): `border`, with the ops on its two sides and
-    the reason; `one kernel with`, where two became one at the end. With `explain` each cluster
-    says in `tarn.borders` why none of its readers took it.
+    the reason; `one kernel with`, where two became one at the end. With
+    `explain` each cluster says in `tarn.borders` why none of its readers took
+    it.
 
     Example: see test/passes/Fuse/fuse-clusters.mlir.
 
-    Limits: an op is the work of one kernel. Where several kernels read what
-    cheap ops make, whether they make it themselves is the plan's to decide
+    Limits: parts are names only where they begin at a multiple of 64 bytes,
+    and not for the caller, who gets a copy. Results are not put together
+    through casts (gradients in bf16), or along a dim that they have. An op is
+    the work of one kernel. Where several kernels read what cheap ops make,
+    whether they make it themselves is the plan's to decide
     (tarn-plan-schedule). A kernel holds 256 ops; ops with programs of their
     own, and opaque ones, are alone.
 

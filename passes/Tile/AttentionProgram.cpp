@@ -292,31 +292,13 @@ static bool isCausal(Region &mask) {
           compare.getLhs() == query && compare.getRhs() == key);
 }
 
-/// Stores a tile of `result` where the cluster yields it or its transposition.
+/// Stores a tile of `result` in all outputs that hold it.
 static LogicalResult storeThrough(TileDeriver &deriver, Value result,
                                   Value tile, const TileSlice &slice) {
-  for (Operation *user : result.getUsers()) {
-    if (isa<graph::YieldOp>(user)) {
-      if (failed(deriver.store(result, tile, slice)))
-        return failure();
-    } else if (auto transpose = dyn_cast<graph::TransposeOp>(user)) {
-      TileSlice moved;
-      ArrayRef<int64_t> permutation = transpose.getPermutation();
-      SmallVector<int64_t> placeOf(permutation.size());
-      for (auto [to, from] : llvm::enumerate(permutation)) {
-        moved.offsets.push_back(slice.offsets[from]);
-        moved.sizes.push_back(slice.sizes[from]);
-        placeOf[from] = to;
-      }
-      for (int64_t dim : slice.order)
-        moved.order.push_back(placeOf[dim]);
-      if (failed(deriver.store(transpose.getResult(), tile, moved)))
-        return failure();
-    } else {
-      return user->emitOpError("cannot be stored by an attention kernel");
-    }
-  }
-  return success();
+  return forEachStore(deriver.b, result, slice,
+                      [&](Value output, const TileSlice &place) {
+                        return deriver.store(output, tile, place);
+                      });
 }
 
 /// Of a forward or a backward pass whose heads have `columns` columns.
@@ -464,10 +446,16 @@ public:
   }
   tile::Access access(unsigned output) override {
     auto yield = cast<graph::YieldOp>(op->getBlock()->getTerminator());
-    Value value = yield.getOperand(output);
-    if (auto transpose = value.getDefiningOp<graph::TransposeOp>())
-      value = transpose.getX();
-    return value == op.getDq() ? tile::Access::Accumulate : tile::Access::Write;
+    // What dq is added to may hold dk and dv as well.
+    OpBuilder b(op);
+    bool holdsDq = false;
+    (void)forEachStore(b, op.getDq(),
+                       TileSlice::whole(b, op.getDq().getType().getShape()),
+                       [&](Value value, const TileSlice &) {
+                         holdsDq |= value == yield.getOperand(output);
+                         return success();
+                       });
+    return holdsDq ? tile::Access::Accumulate : tile::Access::Write;
   }
   LogicalResult build(TileDeriver &deriver, ValueRange positions) override {
     if (!op.getDq().getType().getElementType().isF32())
@@ -588,34 +576,23 @@ private:
     Value dq = a.dot(ds, k, zero, true, false);
     next.assign({nextK, nextV});
     // dQ, where the cluster wants it.
-    for (Operation *user : op.getDq().getUsers()) {
-      SmallVector<OpFoldResult> offsets{at, head, row, b.getIndexAttr(0)};
-      SmallVector<int64_t> order{2, 3};
-      Value output = op.getDq();
-      if (auto transpose = dyn_cast<graph::TransposeOp>(user)) {
-        SmallVector<OpFoldResult> moved;
-        SmallVector<int64_t> placeOf(4);
-        for (auto [to, from] : llvm::enumerate(transpose.getPermutation())) {
-          moved.push_back(offsets[from]);
-          placeOf[from] = to;
-        }
-        order = {placeOf[2], placeOf[3]};
-        offsets = moved;
-        output = transpose.getResult();
-      }
-      auto cluster = cast<graph::ClusterOp>(op->getParentOp());
-      auto yield = cast<graph::YieldOp>(op->getBlock()->getTerminator());
-      auto kernel =
-          cast<tile::KernelOp>(b.getInsertionBlock()
-                                   ->getParentOp()
-                                   ->getParentOfType<tile::KernelOp>());
-      for (auto [i, operand] : llvm::enumerate(yield.getOperands()))
-        if (operand == output)
-          tile::AccumulateOp::create(
-              b, a.loc, dq, kernel.getBuffer(cluster.getInputs().size() + i),
-              offsets, ValueRange(), Value(), order);
-    }
-    return success();
+    TileSlice slice;
+    slice.offsets = {at, head, row, b.getIndexAttr(0)};
+    slice.sizes = {1, 1, block.queries, depth};
+    slice.order = {2, 3};
+    auto cluster = cast<graph::ClusterOp>(op->getParentOp());
+    auto yield = cast<graph::YieldOp>(op->getBlock()->getTerminator());
+    return forEachStore(
+        b, op.getDq(), slice, [&](Value output, const TileSlice &place) {
+          for (auto [i, operand] : llvm::enumerate(yield.getOperands()))
+            if (operand == output)
+              tile::AccumulateOp::create(b, a.loc, dq,
+                                         a.deriver.getKernel().getBuffer(
+                                             cluster.getInputs().size() + i),
+                                         place.offsets, ValueRange(), Value(),
+                                         place.order);
+          return success();
+        });
   }
 
   graph::AttentionBackwardOp op;

@@ -2,6 +2,8 @@
 
 #include "passes/Tile/Derivation.h"
 
+#include "passes/Fuse/ClusterAnalysis.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -106,7 +108,7 @@ bool TileDeriver::seeThrough(Operation *op, ArrayRef<OpFoldResult> at,
   if (!indexed || indexed.getTileKind() != TileKind::view ||
       op->getNumOperands() != 1)
     return false;
-  SmallVector<AffineMap> maps = indexed.getIndexingMaps();
+  SmallVector<AffineMap> maps = mapsOf(indexed);
   if (maps.size() != 2 || !maps[1].isIdentity())
     return false;
   if (dimOf)
@@ -114,6 +116,10 @@ bool TileDeriver::seeThrough(Operation *op, ArrayRef<OpFoldResult> at,
   for (auto [d, result] : llvm::enumerate(maps[0].getResults())) {
     AffineExpr expr = result;
     int64_t shift = 0;
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+      below.push_back(b.getIndexAttr(constant.getValue()));
+      continue;
+    }
     if (auto sum = dyn_cast<AffineBinaryOpExpr>(expr))
       if (auto constant = dyn_cast<AffineConstantExpr>(sum.getRHS())) {
         shift = constant.getValue();
@@ -141,7 +147,7 @@ int64_t TileDeriver::contiguousDim(Value value) {
   int64_t below = contiguousDim(op->getOperand(0));
   if (below < 0)
     return -1;
-  SmallVector<AffineMap> maps = indexed.getIndexingMaps();
+  SmallVector<AffineMap> maps = mapsOf(indexed);
   AffineExpr expr = maps[0].getResult(below);
   // Offsets do not change along which dim memory runs.
   int64_t loop = -1;
@@ -234,7 +240,7 @@ private:
 /// that its map does not have.
 FailureOr<Value> TileDeriver::operandTile(IndexedOp op, unsigned operand,
                                           const TileSlice &loops) {
-  AffineMap map = op.getIndexingMaps()[operand];
+  AffineMap map = mapsOf(op)[operand];
   Value source = op->getOperand(operand);
   TileSlice slice;
   SmallVector<int64_t> dimOfLoop(loops.sizes.size(), -1);
@@ -286,7 +292,7 @@ FailureOr<Value> TileDeriver::buildIndexed(IndexedOp op,
   Location outer = loc;
   loc = op->getLoc();
   SmallVector<int64_t> bounds = op.getLoopBounds();
-  SmallVector<AffineMap> maps = op.getIndexingMaps();
+  SmallVector<AffineMap> maps = mapsOf(op);
   if (maps.empty())
     return op->emitOpError("has no tile program"), failure();
   // The box of loops behind the slice of the result; reduced loops whole.

@@ -45,6 +45,13 @@ std::unique_ptr<TileProgram> createProgram(graph::ClusterOp cluster,
                                            const ClusterInfo &info,
                                            const TileSizes &sizes);
 
+/// Calls `f` with every output of the cluster that holds `result`, an op's own,
+/// and where in it a slice of the result lies: views move it, concatenations
+/// shift it. Fails with an error at what can't be stored through.
+mlir::LogicalResult forEachStore(
+    mlir::OpBuilder &b, mlir::Value result, const TileSlice &slice,
+    llvm::function_ref<mlir::LogicalResult(mlir::Value, const TileSlice &)> f);
+
 /// What sizes of blocks depend on.
 DotShape shapeOf(graph::DotOp dot);
 

@@ -124,6 +124,28 @@ tile.kernel @k(%x: memref<3xf32>, %y: memref<3xf32>, %z: memref<3xf32>)
   EXPECT_EQ(z, (Numbers{2, 4, 6}));
 }
 
+// Adds x to y and stores it from `at` on.
+std::string accumulateAndStore(int at) {
+  return R"(
+tile.kernel @k(%x: memref<3xf32>, %y: memref<6xf32>)
+    access ["read", "accumulate"] grid () {
+  %t = tile.load %x[0] : memref<3xf32> -> tensor<3xf32>
+  tile.accumulate %t, %y[0] : tensor<3xf32>, memref<6xf32>
+  tile.store %t, %y[)" +
+         std::to_string(at) + R"(] : tensor<3xf32>, memref<6xf32>
+  tile.return
+})";
+}
+
+TEST_F(InterpreterTest, WhatIsAddedToMayBeStoredToElsewhere) {
+  Numbers x = {1, 2, 3}, y = {1, 1, 1, 5, 5, 5};
+  ASSERT_TRUE(run(accumulateAndStore(3), {&x, &y}));
+  EXPECT_EQ(y, (Numbers{2, 3, 4, 1, 2, 3}));
+  EXPECT_FALSE(run(accumulateAndStore(2), {&x, &y}));
+  EXPECT_EQ(message,
+            "'tile.store' op stores element 2 of buffer 1 a second time");
+}
+
 // Rows of x are added to the rows of y that i names; blocks in order.
 std::string accumulateRows(const char *order) {
   return std::string(R"(

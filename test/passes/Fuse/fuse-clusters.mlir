@@ -59,12 +59,14 @@ func.func @through_reshape(%x: tensor<6x4xf32>, %y: tensor<24xf32>) -> tensor<24
 
 // An op with a program of its own stores its results, also with their dims in
 // another order; a part of one is another kernel's work.
+// It reads the value in the order in which that lies in memory.
 // CHECK-LABEL: func.func @views_of_programs
 // CHECK: tarn.cluster
-// CHECK: tarn.transpose
-// CHECK-NEXT: tarn.yield
+// CHECK: %[[T:.*]] = tarn.transpose
+// CHECK-NEXT: tarn.yield %[[T]] :
 // CHECK: tarn.cluster
 // CHECK-NEXT: ^bb0
+// CHECK-NEXT: tarn.transpose {{.*}} : tensor<2x8x4x16xf32>
 // CHECK-NEXT: tarn.slice
 func.func @views_of_programs(%q: tensor<2x4x8x16xf32>) -> (tensor<2x8x64xf32>, tensor<2x256xf32>) {
   %o, %l = tarn.attention %q, %q, %q scale = 0.25 : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>
@@ -157,4 +159,45 @@ func.func @holds_longer(%x: tensor<64x4xf32>, %w: tensor<512x4xf32>, %v: tensor<
   %s = tarn.dot %t, %dy transpose_a : tensor<64x512xf32>, tensor<64x4xf32> -> tensor<512x4xf32>
   %sum = tarn.add %dw, %s : tensor<512x4xf32>
   return %sum : tensor<512x4xf32>
+}
+
+// Heads that are a part of one product are read where they lie, and what is
+// made of them is kept once, in the order of the next product: the backward
+// pass reads that too. Gradients are stored where they are put together.
+// CHECK-LABEL: func.func @heads
+// CHECK: %[[F:.*]]:2 = tarn.cluster(%{{.*}}) {
+// CHECK: tarn.slice
+// CHECK-NEXT: tarn.reshape
+// CHECK: tarn.attention
+// CHECK: %[[T:.*]] = tarn.transpose
+// CHECK-NEXT: tarn.yield %{{.*}}, %[[T]] :
+// CHECK: tarn.reshape %[[F]]#1
+// CHECK: tarn.cluster
+// CHECK-NOT: tarn.cluster
+// CHECK: tarn.attention_backward
+// CHECK: tarn.concat
+// CHECK-NEXT: %[[G:.*]] = tarn.transpose
+// CHECK-NEXT: tarn.yield %[[G]] :
+// CHECK-NOT: tarn.cluster
+func.func @heads(%x: tensor<2x8x192xf32>, %g: tensor<2x4x8x16xf32>) -> (tensor<2x8x64xf32>, tensor<2x8x192xf32>) {
+  %h = tarn.reshape %x : tensor<2x8x192xf32> -> tensor<2x8x3x4x16xf32>
+  %p = tarn.transpose %h permutation = [2, 0, 3, 1, 4] : tensor<2x8x3x4x16xf32>
+  %q1 = tarn.slice %p offsets = [0, 0, 0, 0, 0] sizes = [1, 2, 4, 8, 16] : tensor<3x2x4x8x16xf32>
+  %q = tarn.reshape %q1 : tensor<1x2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  %k1 = tarn.slice %p offsets = [1, 0, 0, 0, 0] sizes = [1, 2, 4, 8, 16] : tensor<3x2x4x8x16xf32>
+  %k = tarn.reshape %k1 : tensor<1x2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  %v1 = tarn.slice %p offsets = [2, 0, 0, 0, 0] sizes = [1, 2, 4, 8, 16] : tensor<3x2x4x8x16xf32>
+  %v = tarn.reshape %v1 : tensor<1x2x4x8x16xf32> -> tensor<2x4x8x16xf32>
+  %o, %l = tarn.attention %q, %k, %v scale = 0.25 : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>
+  // expected-remark @below {{border after tarn.transpose: its result lies in memory}}
+  %t = tarn.transpose %o permutation = [0, 2, 1, 3] : tensor<2x4x8x16xf32>
+  %y = tarn.reshape %t : tensor<2x8x4x16xf32> -> tensor<2x8x64xf32>
+  %dq, %dk, %dv = tarn.attention_backward %q, %k, %v, %o, %l, %g scale = 0.25 : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32> -> tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>
+  %a = tarn.reshape %dq : tensor<2x4x8x16xf32> -> tensor<1x2x4x8x16xf32>
+  %b = tarn.reshape %dk : tensor<2x4x8x16xf32> -> tensor<1x2x4x8x16xf32>
+  %c = tarn.reshape %dv : tensor<2x4x8x16xf32> -> tensor<1x2x4x8x16xf32>
+  %d = tarn.concat %a, %b, %c dim = 0 : tensor<1x2x4x8x16xf32>, tensor<1x2x4x8x16xf32>, tensor<1x2x4x8x16xf32>
+  %e = tarn.transpose %d permutation = [1, 3, 0, 2, 4] : tensor<3x2x4x8x16xf32>
+  %z = tarn.reshape %e : tensor<2x8x3x4x16xf32> -> tensor<2x8x192xf32>
+  return %y, %z : tensor<2x8x64xf32>, tensor<2x8x192xf32>
 }

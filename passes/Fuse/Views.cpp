@@ -1,0 +1,109 @@
+//===- Views.cpp - ops that only name elements of others ------------------===//
+
+#include "passes/Fuse/ClusterAnalysis.h"
+
+#include "passes/Layout/InPlace.h"
+
+#include "mlir/IR/AffineExpr.h"
+
+using namespace mlir;
+using namespace tarn;
+using graph::IndexedOp;
+using graph::TileKind;
+
+/// The maps of a view without maps of its own that only adds dims of one
+/// element or takes such away; none of another. Between two longer dims the
+/// last dims of one element are the same in both shapes.
+static SmallVector<AffineMap> mapsOfUnitDims(IndexedOp op) {
+  if (op.getTileKind() != TileKind::view || op->getNumOperands() != 1 ||
+      op->getNumResults() != 1)
+    return {};
+  ArrayRef<int64_t> from = graph::tensorType(op->getOperand(0)).getShape(),
+                    to = graph::tensorType(op->getResult(0)).getShape();
+  MLIRContext *context = op->getContext();
+  SmallVector<AffineExpr> place(from.size(), getAffineConstantExpr(0, context));
+  size_t i = from.size(), j = to.size();
+  while (i > 0 && j > 0) {
+    if (from[i - 1] == to[j - 1])
+      place[--i] = getAffineDimExpr(--j, context);
+    else if (from[i - 1] == 1)
+      --i;
+    else if (to[j - 1] == 1)
+      --j;
+    else
+      return {};
+  }
+  auto isOne = [](int64_t extent) { return extent == 1; };
+  if (!llvm::all_of(from.take_front(i), isOne) ||
+      !llvm::all_of(to.take_front(j), isOne))
+    return {};
+  return {AffineMap::get(to.size(), 0, place, context),
+          AffineMap::getMultiDimIdentityMap(to.size(), context)};
+}
+
+SmallVector<AffineMap> tarn::mapsOf(IndexedOp op) {
+  SmallVector<AffineMap> maps = op.getIndexingMaps();
+  return maps.empty() ? mapsOfUnitDims(op) : maps;
+}
+
+/// Whether a view without maps of its own names a part that another view took
+/// out of a value, and so is one view with it. What only has its elements in
+/// another order is written in that order instead.
+static bool continuesPart(IndexedOp op) {
+  if (op->getNumOperands() != 1)
+    return false;
+  Value whole = op->getOperand(0);
+  while (Operation *below = whole.getDefiningOp()) {
+    if (!isFree(below) || below->getNumOperands() != 1)
+      break;
+    whole = below->getOperand(0);
+  }
+  return whole != op->getOperand(0) &&
+         graph::tensorType(whole).getNumElements() >
+             graph::tensorType(op->getResult(0)).getNumElements() &&
+         !mapsOf(op).empty();
+}
+
+bool tarn::isAlias(Operation *op) {
+  if (isInPlace(op))
+    return true;
+  auto indexed = dyn_cast<IndexedOp>(op);
+  return indexed && indexed.getTileKind() == TileKind::view &&
+         indexed.getIndexingMaps().empty() && !continuesPart(indexed);
+}
+
+bool tarn::isFree(Operation *op) {
+  auto indexed = dyn_cast<IndexedOp>(op);
+  if (!indexed || isAlias(op))
+    return false;
+  if (indexed.getTileKind() == TileKind::view)
+    return true;
+  // Constants and index numbers: nothing is read.
+  return indexed.getTileKind() == TileKind::elementwise &&
+         op->getNumOperands() == 0;
+}
+
+Operation *tarn::makerOfParts(Operation *op) {
+  auto concat = dyn_cast_or_null<graph::ConcatOp>(op);
+  if (!concat)
+    return nullptr;
+  AffineExpr along = getAffineDimExpr(concat.getDim(), op->getContext());
+  Operation *maker = nullptr;
+  for (Value part : concat.getInputs()) {
+    auto view = part.getDefiningOp<IndexedOp>();
+    if (!view || view.getTileKind() != TileKind::view ||
+        view->getNumOperands() != 1 || !part.hasOneUse())
+      return nullptr;
+    Value whole = view->getOperand(0);
+    auto source = whole.getDefiningOp<IndexedOp>();
+    SmallVector<AffineMap> maps = mapsOf(view);
+    if (!source || source.getTileKind() != TileKind::composite ||
+        (maker && maker != source) || !whole.hasOneUse() || maps.empty() ||
+        graph::tensorType(whole).getNumElements() !=
+            graph::tensorType(part).getNumElements() ||
+        llvm::is_contained(maps[0].getResults(), along))
+      return nullptr;
+    maker = source;
+  }
+  return maker;
+}
