@@ -43,16 +43,17 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
   std::vector<packing::Buffer> buffers = makeBuffers(values);
   // A node costs about as much as there are values.
   packing::Limits limits;
-  // Of so many the greedy orders are near the bound, and a search is not cheap.
-  constexpr size_t many = 600;
-  limits.nodes = values.size() > many ? 0 : 400'000 / (values.size() + 1);
   limits.pairs = 4'000'000 + 4'000 * values.size();
   limits.slack = 1.0 / 16384;
+  uint64_t few = 400'000 / (values.size() + 1);
+  // Of so many the greedy orders are near the bound, and a search is not cheap.
+  constexpr size_t many = 600;
+  limits.nodes = values.size() <= packing::mostSearched ? few : 0;
+  limits.nodesFar = values.size() <= many ? few : 10 * limits.nodes;
   packing::Packing packed = packing::packSmallest(buffers, limits);
-  if (values.size() <= packing::mostSearched &&
-      double(packed.bytes) > (1 + limits.slack) * double(packed.bound)) {
-    bool isFar = double(packed.bytes) > 1.01 * double(packed.bound);
-    limits.nodes = (isFar ? 4'000'000 : 400'000) / (values.size() + 1);
+  if (values.size() <= many &&
+      double(packed.bytes) > 1.01 * double(packed.bound)) {
+    limits.nodesFar = limits.nodes = 10 * few;
     packed = packing::packSmallest(buffers, limits);
   }
   for (size_t i = 0; i != values.size(); ++i)

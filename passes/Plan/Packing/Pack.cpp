@@ -143,15 +143,16 @@ Packing tarn::packing::packSmallest(std::span<const Buffer> buffers,
   collect(parts, packing);
   if (packing.bytes <= enough)
     return packing;
+  bool isFar = double(packing.bytes) > 1.01 * double(packing.bound);
+  uint64_t most = isFar && limits.nodesFar ? limits.nodesFar : limits.nodes;
   // Capacities count in units; below `missed` nothing was found.
   int64_t unit = granularity(buffers);
   int64_t missed = packing.bound - 1, next = packing.bound;
-  while (packing.bytes > next && packing.nodes < limits.nodes) {
+  while (packing.bytes > next && packing.nodes < most) {
     // A quarter of what is left each time: the last steps matter as well.
-    uint64_t share = std::max<uint64_t>((limits.nodes - packing.nodes) / 4, 64);
-    Outcome outcome =
-        searchParts(parts, next, std::min(limits.nodes, packing.nodes + share),
-                    packing.nodes);
+    uint64_t share = std::max<uint64_t>((most - packing.nodes) / 4, 64);
+    Outcome outcome = searchParts(
+        parts, next, std::min(most, packing.nodes + share), packing.nodes);
     if (outcome == Outcome::packed)
       collect(parts, packing);
     else

@@ -15,6 +15,9 @@ namespace tarn::packing {
 struct Limits {
   /// Nodes of the search tree.
   uint64_t nodes = 20'000'000;
+  /// The same where the greedy orders end more than 1 % above the bound; 0 =
+  /// as many.
+  uint64_t nodesFar = 0;
   /// Pairs of buffers that the greedy orders may look at, per attempt.
   uint64_t pairs = 400'000'000;
   /// How far above the bound is near enough, as a share of it.

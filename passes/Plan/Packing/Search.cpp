@@ -67,6 +67,7 @@ private:
   bool sectionsFit(unsigned left, unsigned right, unsigned begin, Number floor,
                    unsigned rank);
   Key keyOf(unsigned begin) const;
+  void findNeighbours();
   void place(unsigned buffer);
   void undoTo(size_t mark);
 
@@ -78,7 +79,10 @@ private:
   std::vector<uint8_t> placed;
   /// Per section: what is still to be placed; per moment between two sections:
   /// how many unplaced buffers live across it.
-  std::vector<Number> remaining, lowest, earliest;
+  std::vector<Number> remaining, earliest;
+  /// Row k holds for each section s the lowest offset of what covers sections
+  /// [s, s + 2^k): two entries say it of any range.
+  std::vector<Number> lowest;
   std::vector<unsigned> across;
   std::vector<unsigned> open, passed;
   std::vector<std::pair<Number, unsigned>> candidates;
@@ -98,7 +102,7 @@ Searcher<Number>::Searcher(std::span<const Buffer> buffers,
   Sections sections = makeSections(buffers);
   sectionCount = sections.count;
   remaining.assign(sectionCount, 0);
-  lowest.assign(sectionCount, 0);
+  lowest.assign(size_t(sectionCount) * std::bit_width(sectionCount), 0);
   earliest.assign(count, 0);
   across.assign(sectionCount, 0);
   for (unsigned index : order) {
@@ -117,18 +121,39 @@ Searcher<Number>::Searcher(std::span<const Buffer> buffers,
   offset.assign(count, 0);
   placed.assign(count, 0);
   identical.assign(count, count);
-  neighbourStart.push_back(0);
-  for (unsigned i = 0; i != count; ++i) {
-    for (unsigned j = 0; j != count; ++j) {
-      if (i == j || last[j] < first[i] || last[i] < first[j])
-        continue;
-      neighbours.push_back(j);
-      if (j < i && first[i] == first[j] && last[i] == last[j] &&
-          size[i] == size[j] && alignment[i] == alignment[j] && fixed[i] < 0 &&
-          fixed[j] < 0)
-        identical[i] = j; // goes before i, without loss
+  findNeighbours();
+}
+
+/// Who lives together, by a walk over time; and before whom of those that are
+/// alike each may be placed without loss.
+template <typename Number> void Searcher<Number>::findNeighbours() {
+  std::vector<unsigned> byFirst(count), alive;
+  std::iota(byFirst.begin(), byFirst.end(), 0u);
+  std::sort(byFirst.begin(), byFirst.end(), [&](unsigned x, unsigned y) {
+    return std::pair(first[x], x) < std::pair(first[y], y);
+  });
+  std::vector<std::pair<unsigned, unsigned>> pairs;
+  neighbourStart.assign(count + 1, 0);
+  for (unsigned i : byFirst) {
+    std::erase_if(alive, [&](unsigned j) { return last[j] < first[i]; });
+    for (unsigned j : alive) {
+      pairs.push_back({i, j});
+      ++neighbourStart[i + 1];
+      ++neighbourStart[j + 1];
+      // Those that begin together come by rank: the last one stays.
+      if (first[i] == first[j] && last[i] == last[j] && size[i] == size[j] &&
+          alignment[i] == alignment[j] && fixed[i] < 0 && fixed[j] < 0)
+        identical[i] = j;
     }
-    neighbourStart.push_back(neighbours.size());
+    alive.push_back(i);
+  }
+  std::partial_sum(neighbourStart.begin(), neighbourStart.end(),
+                   neighbourStart.begin());
+  neighbours.resize(2 * pairs.size());
+  std::vector<unsigned> next(neighbourStart.begin(), neighbourStart.end() - 1);
+  for (auto [i, j] : pairs) {
+    neighbours[next[i]++] = j;
+    neighbours[next[j]++] = i;
   }
 }
 
@@ -227,15 +252,30 @@ bool Searcher<Number>::sectionsFit(unsigned left, unsigned right,
       return false;
     earliest[i] = rise;
   }
-  for (unsigned s = left; s <= right; ++s)
-    lowest[s] = never;
+  unsigned rows = std::bit_width(right - left + 1);
+  auto row = [&](unsigned k) { return lowest.data() + k * sectionCount; };
+  for (unsigned k = 0; k != rows; ++k)
+    std::fill(row(k) + left, row(k) + right + 1, never);
   for (unsigned k = begin; k != open.size(); ++k) {
     unsigned i = open[k];
     Number at = earliest[i];
     if (at + size[i] > capacity)
       return false;
-    for (unsigned s = first[i], e = last[i]; s <= e; ++s)
-      lowest[s] = std::min(lowest[s], at);
+    unsigned level = std::bit_width(last[i] - first[i] + 1) - 1;
+    Number *covers = row(level);
+    Number &front = covers[first[i]],
+           &back = covers[last[i] + 1 - (1u << level)];
+    front = std::min(front, at);
+    back = std::min(back, at);
+  }
+  for (unsigned k = rows - 1; k != 0; --k) {
+    unsigned half = 1u << (k - 1);
+    const Number *whole = row(k);
+    Number *parts = row(k - 1);
+    for (unsigned s = left, e = right + 2 - 2 * half; s != e; ++s)
+      parts[s] = std::min(parts[s], whole[s]);
+    for (unsigned s = left, e = right + 2 - 2 * half; s != e; ++s)
+      parts[s + half] = std::min(parts[s + half], whole[s]);
   }
   for (unsigned s = left; s <= right; ++s)
     if (remaining[s] && lowest[s] + remaining[s] > capacity)
