@@ -193,6 +193,7 @@ struct Branch {
   OwningOpRef<ModuleOp> owned; ///< where it is a copy
   ModuleOp module;
   PipelineOptions options;
+  int64_t microBatches = 1; ///< that the planner chose
 };
 
 class Compilation {
@@ -208,6 +209,7 @@ private:
   importAgain(const std::map<std::string, int64_t> &shape);
   bool setPrecision(ModuleOp module);
   CompileStatus checkGemm();
+  CompileStatus checkStates();
   bool isForGpus() const;
   void branchOff(ModuleOp module);
   CompileStatus take(const PhasesOutcome &outcome);
@@ -391,11 +393,34 @@ CompileStatus Compilation::plan(Branch &branch) {
     printOffers(result.offers, errorsOf(request));
   }
   if (status == CompileStatus::success) {
+    branch.microBatches = planned.variant.micro;
     branch.owned = std::move(planned.module);
     branch.module = *branch.owned;
     llvm::append_range(result.numerics, numericsOf(branch.module));
   }
   return status;
+}
+
+/// The sums of micro-batches are state, of which an artifact has one for all
+/// its targets.
+CompileStatus Compilation::checkStates() {
+  const Branch &first = branches.front();
+  auto textOf = [](const Branch &branch) {
+    return (branch.microBatches > 1
+                ? std::to_string(branch.microBatches) + " micro-batches"
+                : std::string("one batch")) +
+           " for `" + branch.targets.front().isa + "`";
+  };
+  for (const Branch &branch : branches)
+    if ((branch.microBatches > 1) != (first.microBatches > 1))
+      return fail(request,
+                  "in this budget the step is " + textOf(first) + " and " +
+                      textOf(branch) +
+                      ", and the sums of micro-batches are state, which the "
+                      "targets of an artifact share",
+                  "compile without the target `" + branch.targets.front().isa +
+                      "`, for which an artifact of its own can be made");
+  return CompileStatus::success;
 }
 
 /// Who runs the products of a GPU's module. A library that was asked for and
@@ -510,6 +535,8 @@ CompileStatus Compilation::run() {
     for (Branch &branch : branches)
       if (CompileStatus status = plan(branch); status != CompileStatus::success)
         return status;
+  if (CompileStatus status = checkStates(); status != CompileStatus::success)
+    return status;
   watch.restart();
   ModuleOp made = branches.front().module;
   if (!request.tuneCandidates)
