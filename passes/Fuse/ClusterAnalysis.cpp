@@ -351,6 +351,14 @@ bool Analyzer::checkOutputs() {
         return fail("an output lacks a dim that is split");
     if (info.kind == ClusterKind::dot && found->second.size() != rank)
       return fail("an output beside a product of another shape");
+    // What is put together, or padded, has more than what blocks are made for.
+    ArrayRef<int64_t> blocks = info.domain;
+    if (info.kind == ClusterKind::dot)
+      blocks = graph::tensorType(info.anchor->getResult(0)).getShape();
+    for (auto [extent, dim] :
+         llvm::zip(graph::tensorType(output).getShape(), found->second))
+      if (extent > blocks[dim])
+        return fail("a part of an output beside it");
   }
   return true;
 }

@@ -56,3 +56,26 @@ func.func @put_together(%a: tensor<32x8xf32>, %c: tensor<64x8xf32>, %b: tensor<8
   %e = tarn.exp %r : tensor<1536xf32>
   return %e : tensor<1536xf32>
 }
+
+// A kernel of a part of what is put together has too few blocks to make all of
+// it.
+// CHECK-LABEL: func.func @part_of_an_output
+// CHECK: tarn.cluster
+// CHECK: tarn.dot
+// CHECK-NEXT: tarn.yield
+// CHECK: tarn.cluster
+// CHECK-NOT: tarn.dot
+// CHECK: tarn.concat
+func.func @part_of_an_output(%a: tensor<32x8xf32>, %b: tensor<8x16xf32>, %c: tensor<64x16xf32>) -> tensor<96x16xf32> {
+  %x = tarn.dot %a, %b : tensor<32x8xf32>, tensor<8x16xf32> -> tensor<32x16xf32>
+  %z = tarn.concat %x, %c dim = 0 : tensor<32x16xf32>, tensor<64x16xf32>
+  return %z : tensor<96x16xf32>
+}
+
+// CHECK-LABEL: func.func @part_beside_an_output
+// CHECK-COUNT-2: tarn.cluster
+func.func @part_beside_an_output(%a: tensor<32x16xf32>, %c: tensor<64x16xf32>) -> (tensor<32x16xf32>, tensor<96x16xf32>) {
+  %x = tarn.exp %a : tensor<32x16xf32>
+  %z = tarn.concat %x, %c dim = 0 : tensor<32x16xf32>, tensor<64x16xf32>
+  return %x, %z : tensor<32x16xf32>, tensor<96x16xf32>
+}
