@@ -80,6 +80,17 @@ static bool readLine(const std::string &line, Case &c) {
     return !buffer.element.empty();
   }
   CaseParameter parameter;
+  if (what == "table") {
+    for (std::string word; words >> word;) {
+      bool isAddress = word[0] == '@';
+      uint64_t value = strtoull(word.c_str() + isAddress, nullptr, 10);
+      if (isAddress && value >= c.buffers.size())
+        return false;
+      parameter.table.push_back({isAddress, value});
+    }
+    c.parameters.push_back(parameter);
+    return !parameter.table.empty();
+  }
   parameter.isTensorMap = what == "map";
   if (what != "map" && what != "pointer")
     return false;
@@ -92,6 +103,15 @@ static bool readLine(const std::string &line, Case &c) {
   c.parameters.push_back(parameter);
   return !parameter.isTensorMap ||
          parameter.box.size() == c.buffers[parameter.buffer].shape.size();
+}
+
+std::vector<uint64_t>
+tarn::gpu::tableWords(const CaseParameter &parameter,
+                      const std::vector<uint64_t> &addresses) {
+  std::vector<uint64_t> words;
+  for (const CaseWord &word : parameter.table)
+    words.push_back(word.isAddress ? addresses[word.value] : word.value);
+  return words;
 }
 
 std::string tarn::gpu::readCase(const std::string &folder, Case &result) {

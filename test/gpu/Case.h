@@ -33,8 +33,16 @@ struct CaseBuffer {
   int64_t stride(size_t dim) const;
 };
 
+/// A word of a table: a number, or the address of a buffer.
+struct CaseWord {
+  bool isAddress = false;
+  uint64_t value = 0;
+};
+
 struct CaseParameter {
   bool isTensorMap = false;
+  /// What is passed by value instead of a buffer; empty for others.
+  std::vector<CaseWord> table;
   unsigned buffer = 0;
   /// An extent per dim of the buffer.
   std::vector<int64_t> box;
@@ -57,6 +65,10 @@ struct Case {
   /// Pairs of buffers, read and written, that may be the same bytes.
   std::vector<std::pair<unsigned, unsigned>> inPlace;
 };
+
+/// The words of a parameter's table, buffers being at `addresses`.
+std::vector<uint64_t> tableWords(const CaseParameter &parameter,
+                                 const std::vector<uint64_t> &addresses);
 
 /// Reads a case; an error text, or an empty one.
 std::string readCase(const std::string &folder, Case &result);

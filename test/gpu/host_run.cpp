@@ -107,9 +107,18 @@ static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
         isOver[over[i]] = true;
     auto memoryOf = [&](size_t i) -> Memory & { return memory[over[i]]; };
     std::vector<TensorMap> maps(c.parameters.size());
+    std::vector<std::vector<uint64_t>> tables(c.parameters.size());
+    std::vector<uint64_t> addresses;
+    for (size_t i = 0; i < c.buffers.size(); ++i)
+      addresses.push_back(reinterpret_cast<uintptr_t>(memoryOf(i).data));
     std::vector<const void *> arguments;
     for (size_t i = 0; i < c.parameters.size(); ++i) {
       const CaseParameter &parameter = c.parameters[i];
+      if (!parameter.table.empty()) {
+        tables[i] = tableWords(parameter, addresses);
+        arguments.push_back(tables[i].data());
+        continue;
+      }
       void *address = memoryOf(parameter.buffer).data;
       if (!parameter.isTensorMap) {
         arguments.push_back(address);
@@ -134,6 +143,11 @@ static bool runCase(const Case &c, void *kernel, unsigned randomOnes,
       uintptr_t begin = reinterpret_cast<uintptr_t>(memoryOf(i).data);
       launch.buffers.push_back(
           {begin, begin + memory[i].size, c.buffers[i].isOutput()});
+    }
+    for (const std::vector<uint64_t> &words : tables) {
+      uintptr_t begin = reinterpret_cast<uintptr_t>(words.data());
+      if (!words.empty())
+        launch.buffers.push_back({begin, begin + 8 * words.size(), false});
     }
     Faults faults = runKernel(kernel, launch, schedule, arguments);
 

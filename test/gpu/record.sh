@@ -42,6 +42,14 @@ for rotate in true false; do
   record attention_d64_rotate_$rotate attention_forward_bf16 \
     "H=3 T=333 D=64 SCALE=0.125 $attention" --absolute=0.004 --rotate=$rotate
 done
+# More tiles than any device has multiprocessors: blocks stay.
+record gemm_persistent gemm_bf16 "M=1030 N=2312 K=392 BM=64 BN=64 BK=64"
+# Several launches as one: a table by value, scalar and vector functions, rows.
+"$build/bin/cuda-case" --lines=false --group --absolute=1e-3 \
+  "$here/../compiler/Target/Cuda/Inputs/group.mlir" -o "$cases/group"
+if "$build/bin/cuda-compile" --available >/dev/null 2>&1; then
+  "$build/bin/cuda-compile" "$cases/group/kernel.cu" -o "$cases/group/kernel.cubin" >/dev/null
+fi
 record time_gemm_4096 gemm_bf16 "M=4096 N=4096 K=4096 $tiles" \
   --time-only --flops=137438953472
 record time_gemm_4096_wide gemm_bf16 "M=4096 N=4096 K=4096 BM=128 BN=256 BK=64" \

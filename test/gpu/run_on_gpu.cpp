@@ -147,10 +147,14 @@ void runCase(const std::string &folder) {
 
   std::vector<uint64_t> addresses = makeBuffers(driver, c);
   std::vector<DeviceMap> maps(c.parameters.size());
+  std::vector<std::vector<uint64_t>> tables(c.parameters.size());
   std::vector<void *> arguments;
   for (size_t i = 0; i < c.parameters.size(); ++i) {
     const CaseParameter &parameter = c.parameters[i];
-    if (parameter.isTensorMap) {
+    if (!parameter.table.empty()) {
+      tables[i] = tableWords(parameter, addresses);
+      arguments.push_back(tables[i].data());
+    } else if (parameter.isTensorMap) {
       encode(driver, c, parameter, addresses[parameter.buffer], maps[i]);
       arguments.push_back(&maps[i]);
     } else {

@@ -413,7 +413,7 @@ LogicalResult TensorCoreEmitter::emitDotLoop(scf::ForOp loop) {
       return failure();
   inFlight.clear();
   text.line("wgmma_wait<" + Twine(dots.size()) + ">();");
-  text.open("if (turn > 0) {");
+  text.open("if (turn > 0) { // the turn before is over: its stage is free");
   for (tile::DotOp dot : dots)
     release(dot, before);
   text.close();

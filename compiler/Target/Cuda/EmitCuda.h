@@ -111,6 +111,9 @@ llvm::FailureOr<CudaKernel> emitCuda(tile::KernelOp kernel,
 TensorMapGeometry getTensorMapGeometry(tile::KernelOp kernel,
                                        const CudaParameter &parameter);
 
+/// `f32 128 x 64, read`: a buffer of the kernel, for comments.
+std::string describeBuffer(tile::KernelOp kernel, unsigned buffer);
+
 /// "simt", "mma" or "wgmma".
 llvm::StringRef getName(Family family);
 
@@ -118,6 +121,9 @@ llvm::StringRef getName(Family family);
 /// nothing of MLIR. test/gpu/LaunchFile.h reads it.
 void writeLaunch(tile::KernelOp kernel, const CudaKernel &launch,
                  llvm::raw_ostream &os);
+/// The same of a group, whose buffers are those of all members.
+void writeLaunch(llvm::ArrayRef<tile::KernelOp> members,
+                 const CudaKernel &launch, llvm::raw_ostream &os);
 
 /// The text of tarn_device.h.
 llvm::StringRef getDeviceHeader();

@@ -491,6 +491,10 @@ void SimtEmitter::emitHead(llvm::raw_ostream &os) {
   if (sharedBytes)
     what += ", " + std::to_string(sharedBytes) + " bytes of shared memory";
   head.line("// " + what + ".");
+  // Functions of a group are compared by their text.
+  for (unsigned i = 0; i < kernel.getNumBuffers() && !options.isBody; ++i)
+    head.line("//   " + buffers[kernel.getBuffer(i)] + ": " +
+              describeBuffer(kernel, i));
   head.at(kernel.getLoc());
   if (options.isBody)
     parameters.push_back("const int block");

@@ -76,7 +76,8 @@ std::string TensorCoreEmitter::wishedName(Value value) {
   if (auto load = dyn_cast<tile::LoadOp>(op))
     return buffers[load.getBuffer()] + "_tile";
   std::string name = op->getName().stripDialect().str();
-  if (name.size() > 4 && StringRef(name).ends_with("f") && name != "dotf")
+  // `addf` of floats, but `erf`.
+  if (isa<arith::ArithDialect>(op->getDialect()) && name.back() == 'f')
     name.pop_back();
   return name;
 }
@@ -219,10 +220,14 @@ void TensorCoreEmitter::emitHead() {
   }
   text.line("#include \"tarn_device.h\"");
   text.line("");
-  text.line("// " + Twine(operands.consumers) +
-            " warpgroups compute, one loads; a ring of " +
+  bool alone = operands.consumers == 1;
+  text.line("// " + (alone ? "One" : Twine(operands.consumers)) + " warpgroup" +
+            (alone ? " computes" : "s compute") + ", one loads; a ring of " +
             Twine(operands.stages) + " stages, " + Twine(operands.sharedBytes) +
             " bytes of shared memory.");
+  for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
+    text.line("//   " + buffers[kernel.getBuffer(i)] + ": " +
+              describeBuffer(kernel, i));
   text.line("#define STAGES " + Twine(operands.stages));
   if (launch.persistent)
     text.line("#define TILES " + Twine(launch.blocks));
@@ -382,6 +387,7 @@ LogicalResult TensorCoreEmitter::emitTmaLoads(SharedTile &shared,
 /// The loading warpgroup: one thread, loads in the order of their use.
 LogicalResult TensorCoreEmitter::emitProducer() {
   unsigned registers = registerSplits[operands.consumers].producer;
+  text.line("// The last warpgroup loads: one thread of it.");
   text.open("if (warpgroup == " + Twine(operands.consumers) + ") {");
   if (registers)
     text.line("registers_decrease<" + Twine(registers) + ">();");

@@ -34,6 +34,11 @@ void Text::at(Location location) {
       file += '\\';
     file += c;
   }
+  // Nothing came from the place that was said last.
+  size_t last = StringRef(buffer).drop_back(!buffer.empty()).rfind('\n');
+  last = last == StringRef::npos ? 0 : last + 1;
+  if (StringRef(buffer).substr(last).starts_with("#line "))
+    buffer.erase(last);
   directive("#line " + llvm::Twine(position.getLine()) + " \"" + file + "\"");
 }
 

@@ -35,8 +35,8 @@ public:
   /// `#pragma unroll` and the head of a loop over 0 to `count`.
   void openUnrolled(int64_t count, int64_t step = 1) {
     buffer += "#pragma unroll\n";
-    open("for (int i = 0; i < " + llvm::Twine(count) +
-         "; i += " + llvm::Twine(step) + ") {");
+    std::string next = step == 1 ? "++i" : "i += " + std::to_string(step);
+    open("for (int i = 0; i < " + llvm::Twine(count) + "; " + next + ") {");
   }
   /// Says that the lines from here on come from `location`.
   void at(mlir::Location location);

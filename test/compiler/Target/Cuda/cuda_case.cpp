@@ -3,12 +3,13 @@
 // cuda-case INPUT.mlir -o FOLDER: emits the kernel as CUDA text, makes numbers
 // for its buffers, and computes with the interpreter what it has to write.
 // test/gpu/Case.h describes the folder. With --all: every kernel of the input,
-// each in a folder of its name, and their text in FOLDER/kernels.cu.
+// each in a folder of its name, and their text in FOLDER/kernels.cu. With
+// --group: every kernel of the input as one launch.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Driver/Registry.h"
-#include "compiler/Target/Cuda/EmitCuda.h"
+#include "compiler/Target/Cuda/Group.h"
 #include "dialects/Tile/Interpreter.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -30,6 +31,7 @@ namespace {
 cl::opt<std::string> input(cl::Positional, cl::init("-"));
 cl::opt<std::string> folder("o", cl::desc("the folder to write"), cl::Required);
 cl::opt<bool> all("all", cl::init(false), cl::desc("every kernel"));
+cl::opt<bool> grouped("group", cl::init(false), cl::desc("all as one launch"));
 cl::opt<bool> rotate("rotate", cl::init(true));
 cl::opt<std::string> arch("arch", cl::init("sm_90a"));
 cl::opt<bool> wgmma("wgmma", cl::init(true));
@@ -87,9 +89,11 @@ LogicalResult writeFile(StringRef inside, StringRef name, StringRef bytes) {
   return success();
 }
 
-/// Numbers for the buffers that are read, and what the kernel writes.
-LogicalResult writeBuffers(tile::KernelOp kernel, StringRef inside) {
-  std::mt19937 random(7);
+/// Numbers for the buffers that are read, and what the kernel writes; `first`
+/// is the number of its first buffer.
+LogicalResult writeBuffers(tile::KernelOp kernel, unsigned first,
+                           StringRef inside) {
+  std::mt19937 random(7 + first);
   std::uniform_real_distribution<double> number(-1.0, 1.0);
   std::vector<std::vector<double>> values(kernel.getNumBuffers());
   std::vector<tile::HostBuffer> buffers;
@@ -109,8 +113,8 @@ LogicalResult writeBuffers(tile::KernelOp kernel, StringRef inside) {
         x = tile::roundTo(type.getElementType(), positive ? std::fabs(x) : x);
         appendElement(bytes, type.getElementType(), x);
       }
-      if (failed(
-              writeFile(inside, "input" + std::to_string(i) + ".bin", bytes)))
+      if (failed(writeFile(inside, "input" + std::to_string(first + i) + ".bin",
+                           bytes)))
         return failure();
     }
     buffers.push_back(values[i]);
@@ -122,7 +126,8 @@ LogicalResult writeBuffers(tile::KernelOp kernel, StringRef inside) {
     return failure();
   for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
     if (kernel.getBufferAccess(i) != tile::Access::Read &&
-        failed(writeFile(inside, "expected" + std::to_string(i) + ".bin",
+        failed(writeFile(inside,
+                         "expected" + std::to_string(first + i) + ".bin",
                          StringRef(reinterpret_cast<char *>(values[i].data()),
                                    8 * values[i].size()))))
       return failure();
@@ -131,17 +136,21 @@ LogicalResult writeBuffers(tile::KernelOp kernel, StringRef inside) {
 
 } // namespace
 
-/// Records one kernel in a folder; adds its text to `source`.
-static LogicalResult record(tile::KernelOp kernel,
+/// Records one kernel, or several as one launch, in a folder; adds its text to
+/// `source`.
+static LogicalResult record(ArrayRef<tile::KernelOp> kernels,
                             const cuda::CudaOptions &options,
                             const std::string &inside, std::string &source) {
   std::string text, launchText;
   llvm::raw_string_ostream os(text), launchStream(launchText);
-  FailureOr<cuda::CudaKernel> launch = cuda::emitCuda(kernel, options, os);
+  FailureOr<cuda::CudaKernel> launch =
+      grouped ? cuda::emitGroup({"group", SmallVector<tile::KernelOp>(kernels)},
+                                options, os)
+              : cuda::emitCuda(kernels.front(), options, os);
   if (failed(launch))
     return failure();
   source += text;
-  cuda::writeLaunch(kernel, *launch, launchStream);
+  cuda::writeLaunch(kernels, *launch, launchStream);
   launchStream << "bound " << absolute << " " << relative << "\n";
   if (flops > 0)
     launchStream << "flops " << flops << "\n";
@@ -155,7 +164,13 @@ static LogicalResult record(tile::KernelOp kernel,
       failed(writeFile(inside, "launch.txt", launchText)) ||
       failed(writeFile(inside, "tarn_device.h", cuda::getDeviceHeader())))
     return failure();
-  return timeOnly ? success() : writeBuffers(kernel, inside);
+  unsigned first = 0;
+  for (tile::KernelOp kernel : kernels) {
+    if (!timeOnly && failed(writeBuffers(kernel, first, inside)))
+      return failure();
+    first += kernel.getNumBuffers();
+  }
+  return success();
 }
 
 int main(int argc, char **argv) {
@@ -184,8 +199,10 @@ int main(int argc, char **argv) {
   }
   options.architecture = *architecture;
   std::string source;
+  SmallVector<tile::KernelOp> members(kernels);
   if (!all)
-    return failed(record(*kernels.begin(), options, folder, source));
+    return failed(record(grouped ? ArrayRef(members) : members.front(), options,
+                         folder, source));
   for (tile::KernelOp kernel : kernels)
     if (failed(record(kernel, options, folder + "/" + kernel.getSymName().str(),
                       source)))
