@@ -39,12 +39,19 @@ int64_t tarn::maxLive(llvm::ArrayRef<PackedValue> values) {
   return packing::lowerBound(makeBuffers(values)).bytes;
 }
 
+/// What the greedy orders may spend, and no search.
+static packing::Limits greedyLimits(size_t values) {
+  packing::Limits limits;
+  limits.nodes = 0;
+  limits.pairs = 4'000'000 + 4'000 * values;
+  limits.slack = 1.0 / 16384;
+  return limits;
+}
+
 int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
   std::vector<packing::Buffer> buffers = makeBuffers(values);
+  packing::Limits limits = greedyLimits(values.size());
   // A node costs about as much as there are values.
-  packing::Limits limits;
-  limits.pairs = 4'000'000 + 4'000 * values.size();
-  limits.slack = 1.0 / 16384;
   uint64_t few = 400'000 / (values.size() + 1);
   // Of so many the greedy orders are near the bound, and a search is not cheap.
   constexpr size_t many = 600;
@@ -59,4 +66,14 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
   for (size_t i = 0; i != values.size(); ++i)
     values[i].offset = packed.offsets[i];
   return packed.bytes;
+}
+
+bool tarn::fitsArena(llvm::ArrayRef<PackedValue> values, int64_t bytes) {
+  // packArena begins with the same orders and stops later: it ends no higher.
+  packing::Packing packed = packing::packInto(makeBuffers(values), bytes,
+                                              greedyLimits(values.size()));
+  if (packed.outcome != packing::Outcome::unknown)
+    return packed.outcome == packing::Outcome::packed;
+  llvm::SmallVector<PackedValue> copy(values);
+  return packArena(copy) <= bytes;
 }

@@ -28,6 +28,10 @@ int64_t maxLive(llvm::ArrayRef<PackedValue> values);
 /// a limit that depends on the number of values alone.
 int64_t packArena(llvm::MutableArrayRef<PackedValue> values);
 
+/// Whether packArena reaches so many bytes. Asks less where the answer is
+/// plain: more than that lives, or an early order fits.
+bool fitsArena(llvm::ArrayRef<PackedValue> values, int64_t bytes);
+
 } // namespace tarn
 
 #endif // PASSES_PLAN_ARENAPACKING_H

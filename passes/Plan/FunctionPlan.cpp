@@ -249,21 +249,13 @@ Value FunctionPlan::replacedBy(graph::ClusterOp cluster, unsigned output,
   return {};
 }
 
-void FunctionPlan::placeActivations() {
-  // A value in a space that is packed. Values that take over each other's
-  // bytes are packed as one.
-  struct Placed {
-    Value value;
-    int64_t first, last;
-    Space space;
-    size_t group;
-  };
-  SmallVector<Placed> placed;
-  SmallVector<PackedValue> arena, host;
+void FunctionPlan::findActivations() {
   llvm::DenseMap<Value, size_t> groupOf;
+  SmallVector<std::pair<int64_t, int64_t>> lives;
   auto add = [&](Value value, int64_t first, int64_t last, Space space,
                  Value over = {}) {
-    SmallVector<PackedValue> &groups = space == Space::Host ? host : arena;
+    bool isHost = space == Space::Host;
+    SmallVector<PackedValue> &groups = isHost ? host : arena;
     size_t group = groups.size();
     if (over) {
       group = groupOf[over];
@@ -272,7 +264,8 @@ void FunctionPlan::placeActivations() {
       groups.push_back({bytesOf(value.getType()), first, last});
     }
     groupOf[value] = group;
-    placed.push_back({value, first, last, space, group});
+    packed.push_back({value, isHost, group});
+    lives.push_back({first, last});
   };
   for (Operation *op : schedule) {
     if (auto move = dyn_cast<step::MoveStartOp>(op)) {
@@ -309,15 +302,21 @@ void FunctionPlan::placeActivations() {
         arena.push_back({bytes, stepOf[op], stepOf[op], 0, workspaceAlignment});
         workspaces.push_back({cluster, stepOf[op], {}});
       }
+  for (auto [each, life] : llvm::zip(packed, lives)) {
+    addHome(each.value, {}, life.first, "",
+            each.isHost ? "offloaded" : "activation", !each.isHost);
+    homes.find(each.value)->second.last = life.second;
+  }
+}
+
+void FunctionPlan::placeActivations() {
   arenaBytes = packArena(arena);
   placeWorkspaces(MutableArrayRef(arena).take_back(workspaces.size()));
   hostBytes = host.empty() ? 0 : packArena(host);
-  for (const Placed &each : placed) {
-    bool isArena = each.space == Space::Arena;
-    const PackedValue &place = (isArena ? arena : host)[each.group];
-    addHome(each.value, slice(each.space, place.offset, place.bytes),
-            each.first, "", isArena ? "activation" : "offloaded", isArena);
-    homes.find(each.value)->second.last = each.last;
+  for (const Packed &each : packed) {
+    const PackedValue &place = (each.isHost ? host : arena)[each.group];
+    homes.find(each.value)->second.slice = slice(
+        each.isHost ? Space::Host : Space::Arena, place.offset, place.bytes);
   }
 }
 
@@ -341,13 +340,20 @@ LogicalResult FunctionPlan::verifyKernels() {
   return success();
 }
 
-LogicalResult FunctionPlan::plan() {
+LogicalResult FunctionPlan::findLives() {
   if (failed(verifyKernels()))
     return failure();
   numberSteps();
   if (failed(placeArguments()))
     return failure();
   placeResults();
+  findActivations();
+  return success();
+}
+
+LogicalResult FunctionPlan::plan() {
+  if (failed(findLives()))
+    return failure();
   placeActivations();
   return success();
 }

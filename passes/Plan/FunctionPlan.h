@@ -104,6 +104,12 @@ public:
         kernels(function) {}
 
   mlir::LogicalResult plan();
+  /// What lives where and when, with no offsets in spaces that are packed.
+  mlir::LogicalResult findLives();
+  /// Of what `findLives` found: whether `plan` would reach these bytes.
+  bool fitsInto(int64_t arenaBytes, int64_t hostBytes) const {
+    return fitsArena(arena, arenaBytes) && fitsArena(host, hostBytes);
+  }
   /// Emits the steps at the builder's place.
   void emitSteps();
   /// Emits names for what callers see.
@@ -158,6 +164,7 @@ private:
   mlir::LogicalResult verifyKernels();
   mlir::LogicalResult placeArguments();
   void placeResults();
+  void findActivations();
   void placeActivations();
   void placeWorkspaces(llvm::MutableArrayRef<PackedValue> packed);
   step::SliceAttr placeOf(mlir::Value value);
@@ -192,6 +199,15 @@ private:
   llvm::SmallVector<mlir::Value>
       sequence; ///< keys of `homes`, in a fixed order
   llvm::SmallVector<Result> results;
+  /// What is packed into the arena and into host memory. Values that take over
+  /// each other's bytes are one.
+  llvm::SmallVector<PackedValue> arena, host;
+  struct Packed {
+    mlir::Value value;
+    bool isHost;
+    size_t group; ///< its place in `arena` or in `host`
+  };
+  llvm::SmallVector<Packed> packed;
   /// What a library is given for one launch.
   struct Workspace {
     graph::ClusterOp cluster;

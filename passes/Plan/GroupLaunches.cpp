@@ -81,14 +81,8 @@ public:
   LogicalResult run();
 
 private:
-  struct Figures {
-    int64_t arena = 0, host = 0, copies = 0;
-    bool fitsInto(const Figures &other) const {
-      return arena <= other.arena && host <= other.host &&
-             copies <= other.copies;
-    }
-  };
-  FailureOr<Figures> plan();
+  /// Whether the plan is no larger than it was.
+  FailureOr<bool> isNoLarger();
   const Member *memberOf(Operation *op);
   SmallVector<Kind> findKinds();
   void bringTogether(const Kind &kind);
@@ -113,7 +107,8 @@ private:
   KernelTable table;
   OpBuilder builder;
   int64_t turns;
-  Figures before;
+  /// Of the plan as it was.
+  int64_t arenaBytes = 0, hostBytes = 0, copies = 0;
   int plans = 0;
   /// All ops as they were.
   SmallVector<Operation *> original;
@@ -194,12 +189,12 @@ const Member *Grouper::memberOf(Operation *op) {
   return kernel ? kernels.find(kernel) : nullptr;
 }
 
-FailureOr<Grouper::Figures> Grouper::plan() {
+FailureOr<bool> Grouper::isNoLarger() {
   ++plans;
   FunctionPlan plan(function, state, builder, turns);
-  if (failed(plan.plan()))
+  if (failed(plan.findLives()))
     return failure();
-  return Figures{plan.arenaBytes, plan.hostBytes, plan.copies()};
+  return plan.copies() <= copies && plan.fitsInto(arenaBytes, hostBytes);
 }
 
 /// The launches of each kind, the kind that ends last first: who reads is moved
@@ -299,10 +294,10 @@ LogicalResult Grouper::reorder(ArrayRef<Kind> kinds) {
   restore();
   for (const Kind &kind : sunk)
     bringTogether(kind);
-  FailureOr<Figures> now = plan();
-  if (failed(now))
+  FailureOr<bool> fits = isNoLarger();
+  if (failed(fits))
     return failure();
-  if (now->fitsInto(before))
+  if (*fits)
     return success();
   sunk.truncate(accepted);
   if (kinds.size() > 1) {
@@ -403,10 +398,10 @@ LogicalResult Grouper::group(ArrayRef<Run> runs) {
   size_t accepted = grouped.size();
   llvm::append_range(grouped, runs);
   mark(grouped);
-  FailureOr<Figures> now = plan();
-  if (failed(now))
+  FailureOr<bool> fits = isNoLarger();
+  if (failed(fits))
     return failure();
-  if (now->fitsInto(before))
+  if (*fits)
     return success();
   grouped.truncate(accepted);
   if (runs.size() == 1)
@@ -420,10 +415,13 @@ LogicalResult Grouper::group(ArrayRef<Run> runs) {
 LogicalResult Grouper::run() {
   for (Operation &op : function.getBody().front())
     original.push_back(&op);
-  FailureOr<Figures> now = plan();
-  if (failed(now))
+  FunctionPlan before(function, state, builder, turns);
+  if (failed(before.plan()))
     return failure();
-  before = *now;
+  ++plans;
+  arenaBytes = before.arenaBytes;
+  hostBytes = before.hostBytes;
+  copies = before.copies();
   if (failed(reorder(findKinds())))
     return failure();
   restore();

@@ -272,10 +272,12 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
       func::FuncOp owner = ownerOf(function);
       int64_t turns = owner == function ? 1 : turnsOf(owner);
       FunctionPlan plan(function, *state, b, turns);
-      if (failed(plan.plan()))
-        return signalPassFailure();
       bool trains = owner->getAttr("tarn.kind") == b.getStringAttr("train");
-      if (trains && !function->hasAttr("tarn.micro")) {
+      bool isChosen = trains && !function->hasAttr("tarn.micro");
+      // What is to be scheduled is packed then.
+      if (failed(isChosen ? plan.findLives() : plan.plan()))
+        return signalPassFailure();
+      if (isChosen) {
         chosen = function;
         chosenTurns = turns;
       } else {

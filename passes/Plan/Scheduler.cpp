@@ -50,7 +50,7 @@ static schedule::Link linkOf(const CostModel &costs, int64_t hostBytes) {
 LogicalResult Scheduler::prepare(bool withVariants) {
   OpBuilder b(function);
   FunctionPlan plan(function, state, b, turns);
-  if (failed(plan.plan()))
+  if (failed(plan.findLives()))
     return failure();
   for (auto cluster : function.getBody().front().getOps<graph::ClusterOp>())
     for (Value result : cluster.getResults())

@@ -65,7 +65,8 @@ void collect(const std::vector<Part> &parts, Packing &packing) {
 }
 
 /// Searches every part that ends above `capacity`; `nodes` counts up to
-/// `nodeLimit`.
+/// `nodeLimit`. A node places one buffer: a part with more buffers than nodes
+/// left cannot be packed by them, and is not begun.
 Outcome searchParts(std::vector<Part> &parts, int64_t capacity,
                     uint64_t nodeLimit, uint64_t &nodes) {
   Outcome all = Outcome::packed;
@@ -75,7 +76,8 @@ Outcome searchParts(std::vector<Part> &parts, int64_t capacity,
     Effort effort;
     effort.nodeLimit = nodeLimit > nodes ? nodeLimit - nodes : 0;
     std::vector<int64_t> offsets;
-    Outcome outcome = part.buffers.size() > mostSearched
+    Outcome outcome = part.buffers.size() > mostSearched ||
+                              part.buffers.size() > effort.nodeLimit
                           ? Outcome::unknown
                           : search(part.buffers, capacity, effort, offsets);
     nodes += effort.nodes;

@@ -81,6 +81,11 @@ TEST(ArenaPacking, AnyLifetimesAreApart) {
     int64_t bound = maxLive(values), bytes = packArena(values);
     expectApart(values, bytes);
     EXPECT_GE(bytes, bound);
+    EXPECT_TRUE(fitsArena(values, bytes));
+    EXPECT_TRUE(fitsArena(values, bytes + 64));
+    if (!values.empty()) {
+      EXPECT_FALSE(fitsArena(values, bytes - 64));
+    }
   }
 }
 
