@@ -20,7 +20,11 @@ struct Effort {
   }
 };
 constexpr Effort forPrices{4000, 12'000'000}, forMoments{5000, 12'000'000},
-    forParks{2000, 6'000'000}, forTargets{2500, 8'000'000};
+    forParks{2000, 6'000'000}, forShrinking{8000, 16'000'000},
+    forTargets{2500, 8'000'000};
+
+/// Whether small changes find nearly everything.
+static bool isTiny(const Graph &graph) { return graph.tasks.size() <= 64; }
 
 /// No rung that is both slower and larger than another, the fastest first; none
 /// that takes too much of the host.
@@ -93,8 +97,11 @@ public:
   void samplePrices();
   /// Values in host memory, a few and many, and prices for what stays.
   void parkValues();
-  /// In even steps, no more than it takes.
-  void parkForTargets();
+  /// In even steps, each from what the step above came to: no more is parked,
+  /// and no more dropped, than it takes.
+  void stepDown();
+  /// As much in host memory as can be, from several orders.
+  void parkSmallest();
   /// In even steps, with a price for each moment.
   void relieveTargets();
   /// In even steps, from the fastest plan known that fits.
@@ -208,10 +215,9 @@ void Climb::parkValues() {
   played += search.spent();
 }
 
-void Climb::parkForTargets() {
-  if (!graph.link.exists())
-    return;
-  Search search(graph, forParks.of(graph) / 2);
+void Climb::stepDown() {
+  Search parking(graph, forParks.of(graph));
+  Search shrinking(graph, forShrinking.of(graph));
   // From what parks nothing, from what parks as the link has time, and on from
   // what the target above needs.
   Rung leanest = rungs.front();
@@ -219,30 +225,59 @@ void Climb::parkForTargets() {
     if (rung.plan.parks.empty() && rung.peak < leanest.peak)
       leanest = rung;
   rungs = frontier(std::move(rungs), graph.link.hostBytes);
-  std::vector<Rung> bases = rungs; // the fastest first, ever smaller
-  Rung last = bases.front();
+  const std::vector<Rung> bases = rungs; // the fastest first, ever smaller
+  Rung parked = bases.front(), shrunk = parked;
   constexpr int count = 24;
-  int64_t high = bases.front().peak;
-  for (int i = 1; i <= count && !search.isSpent(); ++i) {
+  int64_t high = parked.peak;
+  for (int i = 1; i <= count; ++i) {
     int64_t target = high - int64_t(double(high - least) * i / count);
     if (target >= high)
       continue;
-    auto above =
-        std::find_if(bases.rbegin(), bases.rend(),
-                     [&](const Rung &each) { return each.peak > target; });
-    auto worth = [&](const Rung &rung) {
-      return std::pair(std::max(rung.peak, target), rung.seconds);
+    auto isAbove = [&](const Rung &each) { return each.peak > target; };
+    auto next = [&](std::vector<Rung> found, const Rung &none) {
+      auto worth = [&](const Rung &rung) {
+        return std::pair(std::max(rung.peak, target), rung.seconds);
+      };
+      std::erase_if(found, [&](const Rung &rung) {
+        return rung.hostPeak > graph.link.hostBytes;
+      });
+      rungs.insert(rungs.end(), found.begin(), found.end());
+      auto best = std::min_element(
+          found.begin(), found.end(),
+          [&](const Rung &x, const Rung &y) { return worth(x) < worth(y); });
+      return best == found.end() ? none : *best;
     };
-    std::vector<Rung> found;
-    for (const Rung *base : {&bases.front(), &leanest, &*above, &last})
-      if (base->peak > target)
-        found.push_back(search.measure(search.parkFor(base->plan, target)));
-    last = *std::min_element(
-        found.begin(), found.end(),
-        [&](const Rung &x, const Rung &y) { return worth(x) < worth(y); });
-    rungs.insert(rungs.end(), found.begin(), found.end());
+    auto above = std::find_if(bases.rbegin(), bases.rend(), isAbove);
+    if (graph.link.exists() && !parking.isSpent()) {
+      std::vector<Rung> found;
+      for (const Rung *base : std::initializer_list<const Rung *>{
+               &bases.front(), &leanest, &*above, &parked, &shrunk})
+        if (isAbove(*base))
+          found.push_back(parking.measure(parking.parkFor(base->plan, target)));
+      parked = next(std::move(found), parked);
+    }
+    // Where one price for all moments is cheap, it will do.
+    bool isCheap = std::any_of(bases.begin(), bases.end(), [&](const Rung &r) {
+      return r.peak <= target && r.seconds <= 1.02 * bases.front().seconds;
+    });
+    if (!isTiny(graph) && !isCheap && !shrinking.isSpent()) {
+      std::vector<Rung> found;
+      rungs = frontier(std::move(rungs), graph.link.hostBytes);
+      const Rung nearest = *std::find_if(rungs.rbegin(), rungs.rend(), isAbove);
+      for (const Rung *base : std::initializer_list<const Rung *>{
+               &*above, &shrunk, &parked, &nearest})
+        if (isAbove(*base))
+          found.push_back(shrinking.shrink(*base, target));
+      shrunk = next(std::move(found), shrunk);
+    }
   }
-  // As small as can be, from several orders.
+  played += parking.spent() + shrinking.spent();
+}
+
+void Climb::parkSmallest() {
+  if (!graph.link.exists())
+    return;
+  Search search(graph, forParks.of(graph) / 4);
   constexpr double always = std::numeric_limits<double>::infinity();
   for (const std::vector<int> &order :
        {givenOrder(graph), eagerOrder(graph), leanOrder(graph)})
@@ -284,7 +319,7 @@ void Climb::polishTargets() {
       grain = std::gcd(grain, value.bytes);
   grain = std::max<int64_t>(grain, 1);
   // Trials are cheap in small graphs, where one wrong value shows.
-  int64_t effort = tasks <= 64 ? 13 * forTargets.most : forTargets.of(graph);
+  int64_t effort = isTiny(graph) ? 13 * forTargets.most : forTargets.of(graph);
   std::vector<int64_t> targets;
   for (int i = 0; i <= count; ++i) {
     int64_t target = high - int64_t(double(high - least) * i / count);
@@ -292,9 +327,9 @@ void Climb::polishTargets() {
     if (targets.empty() || targets.back() != target)
       targets.push_back(target);
   }
-  int64_t each =
-      int64_t(polish * double(std::min(effort / int64_t(targets.size()),
-                                       (tasks <= 64 ? 48000 : 16000) * tasks)));
+  int64_t each = int64_t(
+      polish * double(std::min(effort / int64_t(targets.size()),
+                               (isTiny(graph) ? 48000 : 16000) * tasks)));
   // The second time what was found for other targets is there to start from.
   for (unsigned turn : {0u, 1u})
     for (int64_t target : targets)
@@ -307,7 +342,7 @@ void Climb::polishFor(int64_t target, unsigned turn, int64_t effort) {
     if (rung.peak <= target && (!start || rung.seconds < start->seconds))
       start = &rung;
   std::vector<Rung> starts{start ? *start : smallest()};
-  if (graph.tasks.size() <= 64) {
+  if (isTiny(graph)) {
     Search search(graph, effort);
     starts.push_back(search.relieve(rungs.front().plan, target));
     played += search.spent();
@@ -348,7 +383,8 @@ std::vector<Rung> tarn::schedule::climb(const Graph &graph, double polish,
   climb.addPrologues();
   climb.samplePrices();
   climb.parkValues();
-  climb.parkForTargets();
+  climb.stepDown();
+  climb.parkSmallest();
   climb.relieveTargets();
   climb.polishTargets();
   climb.polishSmallest();

@@ -50,30 +50,34 @@ static bool isBetter(const Rung &x, const Rung &y, int64_t target,
   return x.seconds < y.seconds || (x.seconds == y.seconds && x.peak <= y.peak);
 }
 
-/// Values that need not be dropped, or parked, after all.
+bool Search::giveBack(Rung &rung, int64_t target, const std::set<int> &values) {
+  bool changed = false;
+  for (int value : values) {
+    if (isSpent())
+      return false;
+    Plan trial = rung.plan;
+    trial.cuts.eraseIf([&](const Cut &cut) { return cut.value == value; });
+    std::erase_if(trial.parks,
+                  [&](const Park &park) { return park.value == value; });
+    Rung measured = measure(trial);
+    if (isBetter(measured, rung, target, graph.link.hostBytes) &&
+        (measured.seconds < rung.seconds || measured.peak < rung.peak)) {
+      rung = std::move(measured);
+      changed = true;
+    }
+  }
+  return changed;
+}
+
 void Search::restore(Rung &rung, int64_t target) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    std::set<int> values;
+  std::set<int> values;
+  do {
+    values.clear();
     for (const Cut &cut : rung.plan.cuts)
       values.insert(cut.value);
     for (const Park &park : rung.plan.parks)
       values.insert(park.value);
-    for (int value : values) {
-      if (isSpent())
-        return;
-      Plan trial = rung.plan;
-      trial.cuts.eraseIf([&](const Cut &cut) { return cut.value == value; });
-      std::erase_if(trial.parks,
-                    [&](const Park &park) { return park.value == value; });
-      Rung measured = measure(trial);
-      if (isBetter(measured, rung, target, graph.link.hostBytes) &&
-          (measured.seconds < rung.seconds || measured.peak < rung.peak)) {
-        rung = std::move(measured);
-        changed = true;
-      }
-    }
-  }
+  } while (giveBack(rung, target, values));
 }
 
 /// Annealing: a toggle or a move at a time; a worse plan is taken now and then.

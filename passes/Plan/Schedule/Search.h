@@ -5,6 +5,8 @@
 
 #include "passes/Plan/Schedule/Timeline.h"
 
+#include <set>
+
 namespace tarn::schedule {
 
 /// A plan and what it comes to.
@@ -57,6 +59,10 @@ public:
   /// The same for the link as it is, but at no moment more than `target` bytes
   /// where waiting for copies can help it.
   void settleFor(Plan &plan, int64_t target);
+  /// One value after the other is not kept where it is idle, with what would
+  /// live longer for it: what takes most off the bytes above `target`, over the
+  /// whole step, for the seconds that it takes to make it again.
+  Rung shrink(const Rung &from, int64_t target);
   /// Small changes, kept while they help: fewer bytes above the target, then
   /// fewer seconds. Another turn tries others.
   void polish(Rung &rung, int64_t target, unsigned turn = 0);
@@ -77,6 +83,10 @@ private:
   Rung relieveFrom(const Plan &base, int64_t target, double floor,
                    double &nextFloor);
   void prune(Rung &rung);
+  /// Those of `values` that need not be dropped, or parked, after all; whether
+  /// there are any.
+  bool giveBack(Rung &rung, int64_t target, const std::set<int> &values);
+  /// The same for all values, again and again.
   void restore(Rung &rung, int64_t target);
   void anneal(Rung &rung, int64_t target, unsigned seed, int64_t effort);
 
