@@ -89,7 +89,8 @@ class Climb {
 public:
   Climb(const Graph &graph, double polish)
       : graph(graph), polish(polish),
-        least(std::max<int64_t>(leastBytes(graph), 1)), rungs{keepAll(graph)} {}
+        least(std::max<int64_t>(leastBytes(graph), 1)), plain(keepAll(graph)),
+        rungs{plain} {}
 
   /// All that is made in prologues at no cost, and at any.
   void addPrologues();
@@ -131,6 +132,9 @@ private:
   const Graph &graph;
   double polish;
   int64_t least;
+  /// What prologues make for nothing is kept, too: to begin with, for what is
+  /// small in the end.
+  const Rung plain;
   std::vector<Rung> rungs;
   int64_t played = 0;
 };
@@ -251,7 +255,7 @@ void Climb::stepDown() {
     if (graph.link.exists() && !parking.isSpent()) {
       std::vector<Rung> found;
       for (const Rung *base : std::initializer_list<const Rung *>{
-               &bases.front(), &leanest, &*above, &parked, &shrunk})
+               &bases.front(), &plain, &leanest, &*above, &parked, &shrunk})
         if (isAbove(*base))
           found.push_back(parking.measure(parking.parkFor(base->plan, target)));
       parked = next(std::move(found), parked);
