@@ -15,6 +15,7 @@
 #include "passes/Fuse/Ways.h"
 #include "passes/Fuse/Widening.h"
 #include "passes/Layout/InPlace.h"
+#include "passes/Precision/Saved.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -319,6 +320,11 @@ void Fuser::mergeReductions() {
 /// Puts `op` into a cluster that uses it; false when none takes it.
 bool Fuser::join(Operation *op, const Uses &uses) {
   SmallVector<Cluster *> users(uses.clusters.begin(), uses.clusters.end());
+  if (op->hasAttr(savedAttr)) {
+    for (Cluster *user : users)
+      border(op, user, "it waits for the backward pass in fewer bits");
+    return false;
+  }
   // What one kernel alone reads leads nowhere else, and so not back.
   bool onlyReader = users.size() == 1 && !uses.escapes;
   // Kernels side by side that share this op may be one kernel.

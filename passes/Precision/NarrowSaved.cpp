@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Precision/Passes.h"
+#include "passes/Precision/Saved.h"
 
 #include "dialects/Tarn/TarnOps.h"
 #include "passes/Train/Roles.h"
@@ -129,7 +130,8 @@ void Narrower::run() {
       continue;
     b.setInsertionPointAfterValue(root);
     Type type = graph::withElementType(root.getType(), b.getBF16Type());
-    Value narrow = graph::CastOp::create(b, root.getLoc(), type, root);
+    auto narrow = graph::CastOp::create(b, root.getLoc(), type, root);
+    narrow->setAttr(savedAttr, b.getUnitAttr());
     llvm::DenseMap<Value, Value> wide;
     for (OpOperand *use : uses) {
       Value &known = wide[use->get()];

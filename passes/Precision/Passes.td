@@ -32,7 +32,7 @@ def TarnNarrowSaved : Pass<"tarn-narrow-saved", "::mlir::func::FuncOp"> {
   let description = [{
     What: in functions of kind train and micro, each f32 value that the forward
     pass makes and the backward pass reads (itself or through views) is rounded
-    to bf16 where it is made; the backward pass reads the short form and widens
+    to bf16 where it is made (`tarn.saved`: no reader rounds it for itself); the backward pass reads the short form and widens
     it, each reader for itself (tarn-fuse-clusters sees to that). Readers in the
     forward pass, and metrics, keep the f32 value. What is forward is asked of
     the roles of results: what the loss waits for; what is backward, too: what

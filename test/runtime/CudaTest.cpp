@@ -437,41 +437,51 @@ TEST(Cuda, HasTheSameCInterface) {
   EXPECT_EQ(HostDriver::count("live"), 0u);
 }
 
+/// A program of one launch of `symbol`, whose only buffer is a state of
+/// `count` numbers.
+static Manifest oneLaunch(const char *symbol, uint64_t count, uint32_t blocks,
+                          KernelArg::Access access) {
+  Manifest manifest = cudaManifest();
+  manifest.targets.erase(manifest.targets.begin());
+  TensorDesc state;
+  state.name = "values";
+  state.role = "state";
+  state.shape = {int64_t(count)};
+  state.bytes = count * 4;
+  manifest.state = {state};
+  manifest.stateBytes = state.bytes;
+  Target &target = manifest.targets[0];
+  Kernel kernel = target.kernels[0];
+  kernel.symbol = symbol;
+  kernel.name = symbol;
+  kernel.args = {{state.bytes, access}};
+  kernel.params = {{0, {}}};
+  target.kernels = {kernel};
+  Function function;
+  function.name = "run";
+  function.kind = "forward";
+  Op op;
+  op.blocks = blocks;
+  op.args = {{Space::State, 0, 0}};
+  function.program = {op};
+  target.functions = {function};
+  return manifest;
+}
+
 // 2^31 + 64 elements, of which little is touched.
 TEST(Cuda, TensorsMayHaveMoreThanTwoToThe31Elements) {
   HostDriver host;
   constexpr uint64_t count = (uint64_t(1) << 31) + 64;
-  Manifest manifest = cudaManifest();
-  manifest.targets.erase(manifest.targets.begin());
-  manifest.state.clear();
-  TensorDesc far;
-  far.name = "far";
-  far.role = "state";
-  far.shape = {int64_t(count)};
-  far.bytes = count * 4;
-  manifest.state = {far};
-  manifest.stateBytes = far.bytes;
-  Target &target = manifest.targets[0];
-  Kernel kernel = target.kernels[0];
-  kernel.symbol = "k_far";
-  kernel.name = "far";
-  kernel.args = {{far.bytes, KernelArg::Access::ReadWrite}};
-  kernel.params = {{0, {}}};
-  target.kernels = {kernel};
-  Function function;
-  function.name = "touch";
-  function.kind = "forward";
-  Op op;
-  op.blocks = 2;
-  op.args = {{Space::State, 0, 0}};
-  function.program = {op};
+  Manifest manifest =
+      oneLaunch("k_far", count, 2, KernelArg::Access::ReadWrite);
+  const TensorDesc far = manifest.state[0];
   // And an offset beyond 2^32 in the plan.
-  op.kind = Op::Kind::Copy;
-  op.to = {Space::State, 64, 0};
-  op.from = {Space::State, far.bytes - 64, 0};
-  op.bytes = 64;
-  function.program.push_back(op);
-  target.functions = {function};
+  Op copy;
+  copy.kind = Op::Kind::Copy;
+  copy.to = {Space::State, 64, 0};
+  copy.from = {Space::State, far.bytes - 64, 0};
+  copy.bytes = 64;
+  manifest.targets[0].functions[0].program.push_back(copy);
   Result<std::unique_ptr<Session>> session = open(cudaArtifact(manifest));
   ASSERT_TRUE(session.ok()) << session.status().message();
   Status status = (*session)->run(0, nullptr, nullptr);
@@ -486,31 +496,9 @@ TEST(Cuda, TensorsMayHaveMoreThanTwoToThe31Elements) {
 
 // As many as the device has multiprocessors, or tiles.
 TEST(Cuda, PersistentBlocksAreOneForEachMultiprocessor) {
-  Manifest manifest = cudaManifest();
-  manifest.targets.erase(manifest.targets.begin());
-  TensorDesc tiles;
-  tiles.name = "tiles";
-  tiles.role = "state";
-  tiles.shape = {64};
-  tiles.bytes = 256;
-  manifest.state = {tiles};
-  manifest.stateBytes = tiles.bytes;
-  Target &target = manifest.targets[0];
-  Kernel kernel = target.kernels[0];
-  kernel.symbol = "k_walk";
-  kernel.name = "walk";
-  kernel.args = {{tiles.bytes, KernelArg::Access::Write}};
-  kernel.params = {{0, {}}};
-  kernel.persistent = true;
-  target.kernels = {kernel};
-  Function function;
-  function.name = "walk";
-  function.kind = "forward";
-  Op op;
-  op.blocks = 64;
-  op.args = {{Space::State, 0, 0}};
-  function.program = {op};
-  target.functions = {function};
+  Manifest manifest = oneLaunch("k_walk", 64, 64, KernelArg::Access::Write);
+  manifest.targets[0].kernels[0].persistent = true;
+  const TensorDesc tiles = manifest.state[0];
   for (int processors : {3, 132}) {
     HostDriver host("multiprocessors=" + std::to_string(processors));
     Result<std::unique_ptr<Session>> session = open(cudaArtifact(manifest));

@@ -19,8 +19,8 @@ struct Effort {
     return std::min(most, times * int64_t(graph.tasks.size()));
   }
 };
-constexpr Effort forPrices{4000, 12'000'000}, forMoments{5000, 12'000'000},
-    forParks{2000, 6'000'000}, forShrinking{8000, 16'000'000},
+constexpr Effort forPrices{4000, 12'000'000}, forMoments{5000, 4'000'000},
+    forParks{2000, 6'000'000}, forShrinking{8000, 9'000'000},
     forTargets{2500, 8'000'000};
 
 /// Whether small changes find nearly everything.
@@ -132,8 +132,8 @@ private:
   const Graph &graph;
   double polish;
   int64_t least;
-  /// What prologues make for nothing is kept, too: to begin with, for what is
-  /// small in the end.
+  /// Everything kept: without what prologues make for nothing, which may be in
+  /// the way of a small plan.
   const Rung plain;
   std::vector<Rung> rungs;
   int64_t played = 0;
@@ -238,6 +238,14 @@ void Climb::stepDown() {
     if (target >= high)
       continue;
     auto isAbove = [&](const Rung &each) { return each.peak > target; };
+    auto distinct = [&](std::initializer_list<const Rung *> all) {
+      std::vector<Plan> plans;
+      for (const Rung *each : all)
+        if (isAbove(*each) &&
+            std::find(plans.begin(), plans.end(), each->plan) == plans.end())
+          plans.push_back(each->plan);
+      return plans;
+    };
     auto next = [&](std::vector<Rung> found, const Rung &none) {
       auto worth = [&](const Rung &rung) {
         return std::pair(std::max(rung.peak, target), rung.seconds);
@@ -254,10 +262,9 @@ void Climb::stepDown() {
     auto above = std::find_if(bases.rbegin(), bases.rend(), isAbove);
     if (graph.link.exists() && !parking.isSpent()) {
       std::vector<Rung> found;
-      for (const Rung *base : std::initializer_list<const Rung *>{
-               &bases.front(), &plain, &leanest, &*above, &parked, &shrunk})
-        if (isAbove(*base))
-          found.push_back(parking.measure(parking.parkFor(base->plan, target)));
+      for (const Plan &plan : distinct(
+               {&bases.front(), &plain, &leanest, &*above, &parked, &shrunk}))
+        found.push_back(parking.measure(parking.parkFor(plan, target)));
       parked = next(std::move(found), parked);
     }
     // Where one price for all moments is cheap, it will do.
@@ -267,11 +274,12 @@ void Climb::stepDown() {
     if (!isTiny(graph) && !isCheap && !shrinking.isSpent()) {
       std::vector<Rung> found;
       rungs = frontier(std::move(rungs), graph.link.hostBytes);
-      const Rung nearest = *std::find_if(rungs.rbegin(), rungs.rend(), isAbove);
-      for (const Rung *base : std::initializer_list<const Rung *>{
-               &*above, &shrunk, &parked, &nearest})
-        if (isAbove(*base))
-          found.push_back(shrinking.shrink(*base, target));
+      // None, where what is found is both faster and smaller than all before.
+      auto nearest = std::find_if(rungs.rbegin(), rungs.rend(), isAbove);
+      for (const Plan &plan :
+           distinct({&*above, &shrunk, &parked,
+                     nearest == rungs.rend() ? &shrunk : &*nearest}))
+        found.push_back(shrinking.shrink(plan, target));
       shrunk = next(std::move(found), shrunk);
     }
   }

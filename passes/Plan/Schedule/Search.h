@@ -62,7 +62,7 @@ public:
   /// One value after the other is not kept where it is idle, with what would
   /// live longer for it: what takes most off the bytes above `target`, over the
   /// whole step, for the seconds that it takes to make it again.
-  Rung shrink(const Rung &from, int64_t target);
+  Rung shrink(const Plan &from, int64_t target);
   /// Small changes, kept while they help: fewer bytes above the target, then
   /// fewer seconds. Another turn tries others.
   void polish(Rung &rung, int64_t target, unsigned turn = 0);

@@ -202,8 +202,8 @@ std::vector<Option> Options::list(const std::set<Cut> &useless) {
   return options;
 }
 
-Rung Search::shrink(const Rung &from, int64_t target) {
-  Rung now = from;
+Rung Search::shrink(const Plan &from, int64_t target) {
+  Rung now = measure(from);
   std::set<Cut> useless;
   constexpr size_t atMost = 16;
   size_t atOnce = atMost;
@@ -258,7 +258,7 @@ Rung Search::shrink(const Rung &from, int64_t target) {
   // What went before may do for what went later.
   std::set<int> values;
   for (const Cut &cut : now.plan.cuts)
-    if (!std::binary_search(from.plan.cuts.begin(), from.plan.cuts.end(), cut))
+    if (!std::binary_search(from.cuts.begin(), from.cuts.end(), cut))
       values.insert(cut.value);
   giveBack(now, target, values);
   return now;

@@ -51,6 +51,7 @@ public:
   void replace(int task, const std::vector<int> &values);
   /// Adds it, or takes it away if it is there.
   void toggle(Cut cut);
+  bool operator==(const Cuts &) const = default;
   /// Takes those away for which `drop` holds; how many.
   template <typename F> size_t eraseIf(F drop) {
     return std::erase_if(cuts, drop);
@@ -80,6 +81,7 @@ struct Plan {
   /// task, though nobody reads it yet; while what it is made from is there.
   Cuts early;
   std::vector<Park> parks;
+  bool operator==(const Plan &) const = default;
 };
 
 /// One making of a value: it lives from run `first` to run `last`.

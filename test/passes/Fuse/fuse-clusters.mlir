@@ -201,3 +201,23 @@ func.func @heads(%x: tensor<2x8x192xf32>, %g: tensor<2x4x8x16xf32>) -> (tensor<2
   %z = tarn.reshape %e : tensor<2x8x3x4x16xf32> -> tensor<2x8x192xf32>
   return %y, %z : tensor<2x8x64xf32>, tensor<2x8x192xf32>
 }
+
+// What waits for the backward pass in fewer bits is made where the value is: a
+// reader that rounded it for itself would keep all bits waiting.
+// CHECK-LABEL: func.func @saved
+// CHECK: %[[F:.*]]:2 = tarn.cluster
+// CHECK: tarn.dot
+// CHECK: tarn.cast {{.*}} {tarn.saved} : tensor<64x64xf32> -> tensor<64x64xbf16>
+// CHECK: (tensor<64x64xf32>, tensor<64x64xbf16>)
+// CHECK: tarn.cluster(%[[F]]#1)
+// CHECK: tarn.cast {{.*}} : tensor<64x64xbf16> -> tensor<64x64xf32>
+func.func @saved(%x: tensor<64x64xf32>, %w: tensor<64x64xf32>) -> (tensor<64x64xf32>, tensor<64x64xf32>) {
+  %y = tarn.dot %x, %w : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+  // expected-remark@+1 {{border before tarn.exp: it waits for the backward pass in fewer bits}}
+  %n = tarn.cast %y {tarn.saved} : tensor<64x64xf32> -> tensor<64x64xbf16>
+  // expected-remark@+1 {{border after tarn.dot: its result lies in memory, and no kernel takes it}}
+  %z = tarn.dot %y, %w : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+  %v = tarn.cast %n : tensor<64x64xbf16> -> tensor<64x64xf32>
+  %e = tarn.exp %v : tensor<64x64xf32>
+  return %z, %e : tensor<64x64xf32>, tensor<64x64xf32>
+}

@@ -9,11 +9,11 @@ func.func @step(%x: tensor<64x64xf32> {tarn.name = "x", tarn.role = "input"}, %w
     -> (tensor<f32> {tarn.name = "loss", tarn.role = "loss"}, tensor<f32> {tarn.name = "most", tarn.role = "metric"}, tensor<64x64xf32> {tarn.name = "w", tarn.role = "parameter"})
     attributes {tarn.kind = "train"} {
   // CHECK: %[[Y:.*]] = tarn.dot %arg0, %arg1
-  // CHECK: %[[NY:.*]] = tarn.cast %[[Y]] : tensor<64x64xf32> -> tensor<64x64xbf16>
+  // CHECK: %[[NY:.*]] = tarn.cast %[[Y]] {tarn.saved} : tensor<64x64xf32> -> tensor<64x64xbf16>
   // CHECK: %[[WY:.*]] = tarn.cast %[[NY]] : tensor<64x64xbf16> -> tensor<64x64xf32>
   %y = tarn.dot %x, %w : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
   // CHECK: %[[E:.*]] = tarn.exp %[[Y]]
-  // CHECK: %[[NE:.*]] = tarn.cast %[[E]] : tensor<64x64xf32> -> tensor<64x64xbf16>
+  // CHECK: %[[NE:.*]] = tarn.cast %[[E]] {tarn.saved} : tensor<64x64xf32> -> tensor<64x64xbf16>
   %e = tarn.exp %y : tensor<64x64xf32>
   // CHECK: %[[R:.*]] = tarn.reshape %[[E]]
   // CHECK: %[[NR:.*]] = tarn.reshape %[[NE]] : tensor<64x64xbf16> -> tensor<4096xbf16>

@@ -288,7 +288,7 @@ TEST(Schedule, TheEffortIsBounded) {
     int64_t most;
   };
   for (auto [layers, most] :
-       {Case{12, 12'000'000}, Case{96, 45'000'000}, Case{1000, 60'000'000}})
+       {Case{12, 12'000'000}, Case{96, 30'000'000}, Case{1000, 40'000'000}})
     for (bool withHost : {false, true}) {
       Graph graph = transformer(layers);
       if (withHost)
