@@ -4,11 +4,18 @@
 #include "dialects/Tarn/Reference.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 using namespace mlir;
 using namespace tarn;
 using namespace tarn::graph;
+
+/// What elements are ordered by: what is no number counts as infinity.
+static double keyOf(double x) {
+  return std::isnan(x) ? std::numeric_limits<double>::infinity() : x;
+}
 
 LogicalResult TopKOp::evaluate(ArrayRef<HostTensor> operands,
                                SmallVectorImpl<HostTensor> &results) {
@@ -19,8 +26,9 @@ LogicalResult TopKOp::evaluate(ArrayRef<HostTensor> operands,
   for (int64_t row = 0, rows = x.size() / width; row != rows; ++row) {
     const double *from = &x.data[row * width];
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](int64_t a, int64_t b) { return from[a] > from[b]; });
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return keyOf(from[a]) > keyOf(from[b]);
+    });
     for (int64_t j = 0; j != k; ++j) {
       values.data[row * k + j] = from[order[j]];
       indices.data[row * k + j] = double(order[j]);

@@ -17,7 +17,8 @@ def TopKOp : Tarn_InferredOp<"top_k", !listconcat(Opaque, Gradient)> {
   let summary = "find the largest elements of each row";
   let description = [{
     `values[i.., j] = x[i.., indices[i.., j]]` is the j-th largest element of
-    the row; of equal ones the one at the smaller index comes first.
+    the row; of equal ones the one at the smaller index comes first. NaN counts
+    as infinity.
 
     Shapes: x's with the last dim replaced by `k`; indices are i32.
 

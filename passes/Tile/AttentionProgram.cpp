@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/Tile/ProgramMath.h"
 #include "passes/Tile/Programs.h"
 #include "passes/Tile/TileSizes.h"
 
@@ -290,15 +291,6 @@ static bool isCausal(Region &mask) {
           compare.getLhs() == key && compare.getRhs() == query) ||
          (compare.getPredicate() == graph::Predicate::ge &&
           compare.getLhs() == query && compare.getRhs() == key);
-}
-
-/// Stores a tile of `result` in all outputs that hold it.
-static LogicalResult storeThrough(TileDeriver &deriver, Value result,
-                                  Value tile, const TileSlice &slice) {
-  return forEachStore(deriver.b, result, slice,
-                      [&](Value output, const TileSlice &place) {
-                        return deriver.store(output, tile, place);
-                      });
 }
 
 /// Of a forward or a backward pass whose heads have `columns` columns.

@@ -34,6 +34,8 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
     return createScatterAdd(op);
   if (auto op = dyn_cast<graph::UpdateSliceOp>(anchor))
     return createUpdate(op, sizes);
+  if (auto op = dyn_cast<graph::TopKOp>(anchor))
+    return createTopK(op, sizes);
   if (cast<graph::IndexedOp>(anchor).getTileKind() == graph::TileKind::opaque)
     return createOpaque(anchor);
   anchor->emitOpError("has no tile program");

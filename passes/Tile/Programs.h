@@ -62,6 +62,8 @@ createAttentionBackward(graph::AttentionBackwardOp op, const TileSizes &sizes);
 std::unique_ptr<TileProgram> createScatterAdd(graph::ScatterAddOp op);
 std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op,
                                           const TileSizes &sizes);
+std::unique_ptr<TileProgram> createTopK(graph::TopKOp op,
+                                        const TileSizes &sizes);
 /// For an op that says it is opaque: figures and no code.
 std::unique_ptr<TileProgram> createOpaque(mlir::Operation *op);
 

@@ -84,8 +84,9 @@ FailureOr<SmallVector<char>> tarn::cpu::emitObject(ModuleOp module,
   passes.crossRegisterProxies(loops, functions, components, modules);
   llvm::ModulePassManager pipeline;
   if (llvm::Error error = passes.parsePassPipeline(
-          pipeline, "function(sroa,early-cse,instcombine,simplifycfg,"
-                    "loop-mssa(licm),early-cse,instcombine,simplifycfg)")) {
+          pipeline, "function(sroa,early-cse,instcombine<no-verify-fixpoint>,"
+                    "simplifycfg,loop-mssa(licm),early-cse,"
+                    "instcombine<no-verify-fixpoint>,simplifycfg)")) {
     llvm::consumeError(std::move(error));
     return module.emitError("the list of LLVM passes is wrong"), failure();
   }
