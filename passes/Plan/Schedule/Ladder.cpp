@@ -264,7 +264,9 @@ void Climb::stepDown() {
       std::vector<Rung> found;
       for (const Plan &plan : distinct(
                {&bases.front(), &plain, &leanest, &*above, &parked, &shrunk}))
-        found.push_back(parking.measure(parking.parkFor(plan, target)));
+        for (bool isAll : {false, true})
+          found.push_back(
+              parking.measure(parking.parkFor(plan, target, isAll)));
       parked = next(std::move(found), parked);
     }
     // Where one price for all moments is cheap, it will do.
@@ -295,7 +297,8 @@ void Climb::parkSmallest() {
        {givenOrder(graph), eagerOrder(graph), leanOrder(graph)})
     for (double price : {0.0, 1e300}) {
       Plan plan = withPrologues(graph, {order, {}, {}, {}}, price);
-      rungs.push_back(search.measure(search.parkFor(plan, least)));
+      for (bool isAll : {false, true})
+        rungs.push_back(search.measure(search.parkFor(plan, least, isAll)));
       for (bool isAlone : {true, false})
         rungs.push_back(search.measure(search.park(plan, always, isAlone)));
     }

@@ -254,7 +254,20 @@ Plan Search::park(const Plan &base, double speed, bool isAlone) {
   return plan;
 }
 
-Plan Search::parkFor(const Plan &base, int64_t target) {
+/// Whether a value is made again from what is always there in less time than
+/// the link takes.
+static bool isCheaplyMade(const Graph &graph, int value) {
+  if (!graph.mayDrop(value))
+    return false;
+  const Task &maker = graph.tasks[size_t(graph.values[size_t(value)].maker)];
+  return maker.seconds <= copySeconds(graph, value, true, 1) +
+                              copySeconds(graph, value, false, 1) &&
+         std::all_of(maker.reads.begin(), maker.reads.end(), [&](int read) {
+           return graph.values[size_t(read)].bytes == 0;
+         });
+}
+
+Plan Search::parkFor(const Plan &base, int64_t target, bool isAll) {
   Plan plan = base;
   if (!graph.link.exists())
     return plan;
@@ -290,9 +303,13 @@ Plan Search::parkFor(const Plan &base, int64_t target) {
       break;
     for (int i = idle->from + 1; i != idle->to; ++i)
       bytes[size_t(i)] -= graph.values[size_t(idle->value)].bytes;
-    isParked[size_t(idle->value)] = 1;
     int from = plan.order[size_t(idle->from)];
-    plan.parks.push_back({idle->value, from, from});
+    if (!isAll && isCheaplyMade(graph, idle->value)) {
+      plan.cuts.insert({from, idle->value});
+    } else {
+      isParked[size_t(idle->value)] = 1;
+      plan.parks.push_back({idle->value, from, from});
+    }
     found.erase(idle);
   }
   plan.cuts.eraseIf(
@@ -401,15 +418,22 @@ void Search::settleFor(Plan &plan, int64_t target) {
   std::vector<int> away(plan.parks.size(), -1);
   std::sort(trips.begin(), trips.end(),
             [](const Trip &x, const Trip &y) { return x.out < y.out; });
-  // The value stays until the link has taken it, where that may be.
+  // Each direction is a queue: a wait for one copy is a wait for all before it.
+  // Where there is no room for all that is still to move, it goes to those that
+  // move last on the way out, and first on the way back.
+  std::vector<double> moved(trips.size());
   double queue = 0;
-  for (const Trip &trip : trips) {
+  for (size_t i = 0; i != trips.size(); ++i)
+    moved[i] = queue =
+        std::max(queue, clock.end[size_t(trips[i].from)]) +
+        copySeconds(graph, plan.parks[trips[i].park].value, true, 1);
+  // The value stays until the link has taken it, where that may be.
+  for (size_t i = trips.size(); i-- > 0;) {
+    const Trip &trip = trips[i];
     Park &park = plan.parks[trip.park];
     int64_t size = graph.values[size_t(park.value)].bytes;
-    queue = std::max(queue, clock.end[size_t(trip.from)]) +
-            copySeconds(graph, park.value, true, 1);
     int step = trip.from;
-    while (step + 1 != trip.to && clock.end[size_t(step)] < queue &&
+    while (step + 1 != trip.to && clock.end[size_t(step)] < moved[i] &&
            bytes[size_t(step) + 1] + size <= target)
       bytes[size_t(++step)] += size;
     away[trip.park] = step;
@@ -421,13 +445,16 @@ void Search::settleFor(Plan &plan, int64_t target) {
     return std::pair(-x.to, x.out) < std::pair(-y.to, y.out);
   });
   queue = std::numeric_limits<double>::infinity();
-  for (const Trip &trip : trips) {
+  for (size_t i = 0; i != trips.size(); ++i)
+    moved[i] = queue =
+        std::min(queue, clock.start[size_t(trips[i].to)]) -
+        copySeconds(graph, plan.parks[trips[i].park].value, false, 1);
+  for (size_t i = trips.size(); i-- > 0;) {
+    const Trip &trip = trips[i];
     Park &park = plan.parks[trip.park];
     int64_t size = graph.values[size_t(park.value)].bytes;
-    queue = std::min(queue, clock.start[size_t(trip.to)]) -
-            copySeconds(graph, park.value, false, 1);
     int step = trip.to;
-    while (step - 1 > away[trip.park] && clock.start[size_t(step)] > queue &&
+    while (step - 1 > away[trip.park] && clock.start[size_t(step)] > moved[i] &&
            bytes[size_t(step) - 1] + size <= target)
       bytes[size_t(--step)] += size;
     if (step != trip.to)

@@ -51,8 +51,10 @@ public:
   /// bytes are free the sooner; infinite: nothing stays beside its readers.
   Plan park(const Plan &base, double speed, bool isAlone);
   /// No more than brings the fullest moments down to `target` bytes, as far as
-  /// that goes: what is idle longest first, be the link in time or not.
-  Plan parkFor(const Plan &base, int64_t target);
+  /// that goes: what is idle longest first, be the link in time or not. What is
+  /// made again from what is always there in less time than the link takes is
+  /// dropped instead, unless `isAll`.
+  Plan parkFor(const Plan &base, int64_t target, bool isAll);
   /// Copies go out and come back just in time for a link that is `speed` times
   /// as fast; parks that leave no bytes free go.
   void settle(Plan &plan, double speed);

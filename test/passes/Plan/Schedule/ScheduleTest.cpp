@@ -280,6 +280,77 @@ TEST(Schedule, GradientsThatWaitAreMadeAgain) {
   }
 }
 
+/// The link is behind where the room is short: what went first is waited for,
+/// and not what goes last, which is a wait for everything.
+TEST(Schedule, NoLongerWaitsThanTheRoomAsksFor) {
+  constexpr int count = 12, room = 3;
+  Graph graph;
+  graph.link.outSeconds = graph.link.backSeconds = 0.15; // 1.5 a value
+  std::vector<int> values;
+  int order = graph.addValue(0);
+  auto add = [&](double seconds, int64_t workspace, int reads, int makes) {
+    Task task{seconds, workspace, false, {order}, {}, {}, {}};
+    if (reads >= 0)
+      task.reads.push_back(reads);
+    if (makes >= 0)
+      task.makes.push_back(makes);
+    order = graph.addValue(0);
+    task.makes.push_back(order);
+    graph.addTask(task);
+  };
+  for (int i = 0; i != count; ++i) {
+    values.push_back(graph.addValue(10));
+    add(1, 0, -1, values.back());
+  }
+  add(1, 100, -1, -1);
+  add(40, 0, -1, -1);
+  for (int i = count; i-- > 0;)
+    add(2, 0, values[size_t(i)], -1);
+  ASSERT_EQ(graph.check(), "");
+  std::vector<Rung> rungs = climb(graph);
+  const Rung *rung = fit(rungs, 100 + 10 * room);
+  ASSERT_NE(rung, nullptr);
+  // All but three have moved by 1 + 9 * 1.5 seconds, at 12 it is asked for.
+  EXPECT_NEAR(rung->stall, 1 + (count - room) * 1.5 - count, 1e-9);
+}
+
+/// What is made from weights, which are always there, goes: the link has no
+/// time for all of it.
+TEST(Schedule, CastsOfWeightsAreNotParked) {
+  constexpr int layers = 24;
+  Graph graph;
+  graph.link.outSeconds = graph.link.backSeconds = 10;
+  std::vector<int> casts, acts{graph.addValue(1)};
+  graph.addTask({1, 0, true, {}, {acts[0]}, {}, {}});
+  for (int i = 0; i != layers; ++i) {
+    int weight = graph.addValue(0);
+    casts.push_back(graph.addValue(100));
+    graph.addTask({0.5, 0, true, {weight}, {casts.back()}, {}, {}});
+    acts.push_back(graph.addValue(1));
+    graph.addTask(
+        {10, 0, true, {casts.back(), acts[size_t(i)]}, {acts.back()}, {}, {}});
+  }
+  int above = acts.back();
+  for (int i = layers; i-- > 0;) {
+    int below = graph.addValue(1);
+    graph.addTask({10,
+                   0,
+                   true,
+                   {casts[size_t(i)], acts[size_t(i)], above},
+                   {below},
+                   {},
+                   {}});
+    above = below;
+  }
+  ASSERT_EQ(graph.check(), "");
+  std::vector<Rung> rungs = climb(graph);
+  const Rung *rung = fit(rungs, 100 + layers + 5);
+  ASSERT_NE(rung, nullptr);
+  for (const Park &park : rung->plan.parks)
+    EXPECT_EQ(graph.values[size_t(park.value)].bytes, 1);
+  EXPECT_LE(rung->seconds, graph.totalSeconds() + 0.5 * layers);
+}
+
 /// What a climb plays, in tasks: seconds that do not depend on the machine.
 /// Some 30 million a second are usual.
 TEST(Schedule, TheEffortIsBounded) {
