@@ -83,6 +83,8 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
           createTarnChunkRows(TarnChunkRowsOptions{options.chunks}));
       pm.addPass(createCSEPass());
     }
+    pm.addNestedPass<func::FuncOp>(
+        createTarnSplitAttention({isForGpu(options)}));
     pm.addNestedPass<func::FuncOp>(createTarnOutlineSalts());
     // Of the reductions that are left, in parts or not. A GPU has many
     // multiprocessors to fill.

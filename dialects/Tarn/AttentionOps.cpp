@@ -149,6 +149,21 @@ void AttentionOp::buildCausalMask(Region &region, TypeRange captures,
   YieldOp::create(builder, loc, keep);
 }
 
+bool AttentionOp::isCausalMask(Region &mask) {
+  if (mask.empty())
+    return false;
+  Block &block = mask.front();
+  auto compare =
+      block.getTerminator()->getOperand(0).getDefiningOp<CompareOp>();
+  if (!compare)
+    return false;
+  Value query = block.getArgument(2), key = block.getArgument(3);
+  return (compare.getPredicate() == Predicate::le && compare.getLhs() == key &&
+          compare.getRhs() == query) ||
+         (compare.getPredicate() == Predicate::ge &&
+          compare.getLhs() == query && compare.getRhs() == key);
+}
+
 //===----------------------------------------------------------------------===//
 // attention_backward
 //===----------------------------------------------------------------------===//
@@ -156,7 +171,9 @@ void AttentionOp::buildCausalMask(Region &region, TypeRange captures,
 SmallVector<unsigned> AttentionOp::getFactors() { return {0, 1, 2}; }
 
 SmallVector<unsigned> AttentionBackwardOp::getFactors() {
-  return {0, 1, 2, 3, 5}; // all but lse
+  // All but lse, and sums in place of out.
+  return hasSums() ? SmallVector<unsigned>{0, 1, 2, 5}
+                   : SmallVector<unsigned>{0, 1, 2, 3, 5};
 }
 
 LogicalResult AttentionBackwardOp::verify() {
@@ -165,12 +182,18 @@ LogicalResult AttentionBackwardOp::verify() {
     return failure();
   // attention_backward.C7
   SmallVector<Type> expected = heads.resultTypes();
-  if (getOut().getType() != expected[0] || getLse().getType() != expected[1])
+  if ((getOut().getType() != expected[0] &&
+       getOut().getType() != expected[1]) ||
+      getLse().getType() != expected[1])
     return (Complaint(*this) << "has out " << getOut().getType() << " and lse "
                              << getLse().getType() << ", expected "
                              << expected[0] << " and " << expected[1])
         .note(getOut(), "out")
         .note(getLse(), "lse");
+  if (getGrad().getType() != expected[0])
+    return (Complaint(*this) << "has grad " << getGrad().getType()
+                             << ", expected " << expected[0])
+        .note(getGrad(), "grad");
   // attention_backward.C9
   Type given = tensorType(getQ()).getElementType();
   Type made = tensorType(getDq()).getElementType();

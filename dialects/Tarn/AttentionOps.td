@@ -63,6 +63,9 @@ def AttentionOp : Tarn_InferredOp<"attention", !listconcat(
     static void buildCausalMask(
         ::mlir::Region &region, ::mlir::TypeRange captures = {},
         ::std::optional<unsigned> offset = ::std::nullopt);
+    /// Whether a mask is `j <= i`: then blocks of keys behind a block of
+    /// queries are never visited.
+    static bool isCausalMask(::mlir::Region &mask);
   }];
   let hasRegionVerifier = 1;
 }
@@ -70,7 +73,7 @@ def AttentionOp : Tarn_InferredOp<"attention", !listconcat(
 def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
     [IsolatedFromAbove, AllShapesMatch<["q", "dq"]>,
      AllShapesMatch<["k", "dk"]>, AllShapesMatch<["v", "dv"]>,
-     AllElementTypesMatch<["dq", "dk", "dv"]>, AllTypesMatch<["out", "grad"]>,
+     AllElementTypesMatch<["dq", "dk", "dv"]>,
      DeclareOpInterfaceMethods<ProductOp, ["getFactors"]>],
     Decomposed, NoGradient)> {
   let summary = "compute the gradients of attention's q, k and v";
@@ -80,15 +83,25 @@ def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
     `score_gradient` to the product and times `scale`: `dq_i = sum_j ds_ij *
     k_j`, `dk_j = sum_i ds_ij * q_i`. Key heads sum over their query heads.
 
+    In place of out there may be what is made of it: the sums `g_i . out_i`, in
+    f32, shaped as lse. Two ops of which one makes dq and the other dk and dv
+    (tarn-split-attention) read them, and out only once.
+
+    A kernel of the op makes what is used of its results. All three: a block
+    for each key head, which adds to dq in memory, in the order of keys. dk and
+    dv: a block for each part of the keys, with its sums over queries and the
+    heads that share the keys. dq: a block for each part of the queries.
+
     The region `score_gradient` has the arguments (g, s: tensor<f32>, b, h, i,
     j: tensor<i32>, captures) and returns g * d score / d s; it is empty when
     `score` is.
 
-    Shapes: as `tarn.attention`; each gradient has its operand's shape, in f32
-    or the operands' element type.
+    Shapes: as `tarn.attention`, grad as its out; each gradient has its
+    operand's shape, in f32 or the operands' element type.
 
     Constraints: those of `tarn.attention`, and
-    - C7: out and lse have the types of its results.
+    - C7: out and lse have the types of its results, or both that of lse; grad
+      has that of out.
     - C8: `score_gradient` is there exactly when `score` is.
     - C9: the gradients are f32 or have the operands' element type.
 
@@ -101,7 +114,7 @@ def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
     ^bb0(%b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>):
       %0 = tarn.compare le %j, %i : tensor<i32>
       tarn.yield %0 : tensor<i1>
-    } : tensor<2x4x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32> -> tensor<2x4x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>
+    } : tensor<2x4x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>
     ```
   }];
   let arguments = (ins Tarn_Float:$q, Tarn_Float:$k, Tarn_Float:$v,
@@ -116,7 +129,11 @@ def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
     `scale` `=` $scale (`mask` $mask^)? (`score` $score^)?
     (`score_gradient` $score_gradient^)?
     attr-dict `:` type($q) `,` type($k) `,` type($v) `,` type($out) `,`
-    type($lse) `->` type($dq) `,` type($dk) `,` type($dv)
+    type($lse) `,` type($grad) `->` type($dq) `,` type($dk) `,` type($dv)
+  }];
+  let extraClassDeclaration = [{
+    /// Whether the sums of grad * out are given in place of out.
+    bool hasSums() { return getOut().getType().getRank() == 3; }
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

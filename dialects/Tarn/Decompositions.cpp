@@ -314,7 +314,9 @@ FailureOr<Values> AttentionBackwardOp::decompose(OpBuilder &builder) {
   }
   Value dp = f.dot(getGrad(), g.perQueryHead(getV()), false, true, wide);
   Value delta =
-      f.sum(f.mul(f.cast(getGrad(), wide), f.cast(getOut(), wide)), 3);
+      hasSums()
+          ? f.cast(getOut(), wide)
+          : f.sum(f.mul(f.cast(getGrad(), wide), f.cast(getOut(), wide)), 3);
   Value ds = f.mul(p, f.sub(dp, f.along(delta, dp, 3)));
   if (!getScoreGradient().empty())
     ds = f.cast(

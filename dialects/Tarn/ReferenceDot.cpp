@@ -260,7 +260,6 @@ AttentionBackwardOp::evaluate(ArrayRef<HostTensor> operands,
     for (int64_t h = 0; h != head.heads; ++h) {
       int64_t atQ = head.query(b, h), atK = head.key(b, h);
       const double *g = &grad.data[atQ * head.values];
-      const double *o = &out.data[atQ * head.values];
       std::vector<double> s = products(head, q, k, b, h, getScale()), p = s;
       if (score) {
         auto changed = score.run(b, h, {s}, captures);
@@ -280,9 +279,10 @@ AttentionBackwardOp::evaluate(ArrayRef<HostTensor> operands,
       multiplyMatrices(g, swapped.data(), ds.data(), queries, keys,
                        head.values);
       for (int64_t i = 0; i != queries; ++i) {
-        double delta = 0;
-        for (int64_t d = 0; d != head.values; ++d)
-          delta += g[i * head.values + d] * o[i * head.values + d];
+        double delta = hasSums() ? out.data[atQ + i] : 0;
+        for (int64_t d = 0; d != head.values && !hasSums(); ++d)
+          delta +=
+              g[i * head.values + d] * out.data[(atQ + i) * head.values + d];
         for (int64_t j = 0; j != keys; ++j) {
           int64_t at = i * keys + j;
           bool kept = !mask || (*keep)[at] != 0;

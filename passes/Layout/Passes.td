@@ -137,4 +137,42 @@ def TarnSplitReductions : Pass<"tarn-split-reductions", "::mlir::func::FuncOp"> 
   ];
 }
 
+def TarnSplitAttention : Pass<"tarn-split-attention", "::mlir::func::FuncOp"> {
+  let summary = "Compute attention's gradients in two kernels";
+  let description = [{
+    What: an `attention_backward` of which dq and dk or dv are used becomes two,
+    one of which makes dk and dv, the other dq, where the model of blocks
+    (passes/Tile/TileSizes.h) says that it saves three tenths of the time. As one op
+    it is a block for each key head, which adds to dq in memory; a device with
+    many multiprocessors idles. As two it has a block for each part of the
+    queries, and of the keys: seven products in place of five, and no additions
+    in memory. Both read the sums of grad * out, which are made once before.
+    Gradients in f32 of which all readers are on the way to products of shorter
+    floats are written in these, once, as what products make is
+    (tarn-mixed-precision); views and what is put together of them follow.
+
+    When: phase layout, once reshapes are out of the way.
+
+    ```mlir
+    %dq, %dk, %dv = tarn.attention_backward %q, %k, %v, %out, %lse, %g ...
+    // becomes
+    %m = tarn.mul %g, %out : tensor<2x4x8x16xf32>
+    %s = tarn.reduce_sum %m dims = [3] : tensor<2x4x8x16xf32>
+    %0, %dk, %dv = tarn.attention_backward %q, %k, %v, %s, %lse, %g ...
+    %dq, %1, %2 = tarn.attention_backward %q, %k, %v, %s, %lse, %g ...
+    ```
+
+    Limits: none of f64, whose sums would be rounded. On a CPU a block is worth
+    a core for long enough, and fewer products win: it stays one op.
+
+    Numerics: rounding (sums over queries and keys are added up in other blocks;
+    with mixed precision gradients are rounded where they are kept).
+  }];
+  let dependentDialects = ["::tarn::graph::TarnDialect"];
+  let options = [
+    Option<"forGpu", "for-gpu", "bool", /*default=*/"false",
+           "blocks are those of a GPU">
+  ];
+}
+
 #endif // PASSES_LAYOUT_PASSES_TD

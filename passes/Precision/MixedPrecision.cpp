@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/Precision/Factors.h"
 #include "passes/Precision/Passes.h"
 
 #include "dialects/Tarn/TarnOps.h"
@@ -60,13 +61,12 @@ private:
   Value narrow(Value value);
   void roundFactors(ProductOp op);
   void roundResult(Value result);
-  bool feedsProduct(Value value);
   bool isSmall(Value operand, Value beside);
 
   func::FuncOp function;
   OpBuilder b;
   llvm::DenseMap<Value, Value> narrowed;
-  llvm::DenseMap<Value, bool> feeding;
+  Factors factors;
 };
 
 /// `value` in bf16: what it was widened from, through views, or rounded right
@@ -108,27 +108,6 @@ void Rounder::roundFactors(ProductOp op) {
     op->setOperand(i, narrow(op->getOperand(i)));
 }
 
-/// Whether a product reads the value, through elementwise ops and views: then
-/// it is an activation or its gradient. Gradients of weights are none.
-bool Rounder::feedsProduct(Value value) {
-  auto [found, isNew] = feeding.try_emplace(value, false);
-  if (!isNew)
-    return found->second;
-  for (OpOperand &use : value.getUses()) {
-    Operation *user = use.getOwner();
-    auto product = dyn_cast<ProductOp>(user);
-    bool feeds = product && llvm::is_contained(product.getFactors(),
-                                               use.getOperandNumber());
-    if (!product &&
-        (hasKind(user, TileKind::elementwise) || hasKind(user, TileKind::view)))
-      for (Value result : user->getResults())
-        feeds |= feedsProduct(result);
-    if (feeds)
-      return feeding[value] = true;
-  }
-  return false;
-}
-
 /// A bias or a number beside a value: repeated into its shape.
 bool Rounder::isSmall(Value operand, Value beside) {
   while (isView(operand.getDefiningOp()))
@@ -154,7 +133,7 @@ void Rounder::roundResult(Value value) {
       return; // its one reader takes it as it is, or rounds it
     value = user->getResult(0);
   }
-  if (value.use_empty() || !isF32(value) || !feedsProduct(value))
+  if (value.use_empty() || !isF32(value) || !factors.feedsProduct(value))
     return;
   SmallVector<OpOperand *> uses;
   for (OpOperand &use : value.getUses())

@@ -217,10 +217,20 @@ public:
     // Accumulators of 128 rows stay in registers up to 128 columns; the
     // backward pass has two of them, and products of f32 keep operands in
     // shared memory.
-    int64_t most = shape.elementBytes > 2 || shape.columns > 128 ? 32
-                   : shape.isBackward                            ? 64
-                                                                 : 128;
+    bool isLarge = std::max(shape.columns, shape.features) > 128;
+    int64_t most = shape.elementBytes > 2 || isLarge      ? 32
+                   : shape.pass != AttentionPass::forward ? 64
+                                                          : 128;
     return {std::min(shape.queries, most), std::min(shape.keys, most)};
+  }
+
+  bool splitsBackward(const AttentionShape &shape) const override {
+    double split = backwardCost(shape, AttentionPass::keyGradients) +
+                   backwardCost(shape, AttentionPass::queryGradients) +
+                   sumsCost(shape);
+    // Gradients that are put together have to be copied then.
+    constexpr double worthIt = 0.7;
+    return split < worthIt * backwardCost(shape, AttentionPass::backward);
   }
 
 private:
@@ -247,21 +257,80 @@ private:
     return best;
   }
 
+  /// How many times as fast as memory the second cache level is, and what a
+  /// multiprocessor loads from it while a kernel is launched (2.5 us).
+  static constexpr double memoryCost = 3.3, launchBytes = 190000;
+
   /// What it costs to add up the parts of a product, in multiply-adds of one
-  /// multiprocessor: a launch (2.5 us), and each part written and read, at
-  /// memory's speed. The second cache level is about 3.3 times as fast.
+  /// multiprocessor: a launch, and each part written and read, at memory's
+  /// speed.
   static double sumCost(const DotShape &shape, int64_t parts) {
-    double byte = loadCost(shape) / double(shape.elementBytes);
     double bytes = 2.0 * sizeof(float) * double(parts * shape.batch) *
                    double(shape.rows) * double(shape.columns);
-    return byte * (3.3 * bytes / multiprocessors + 190000);
+    return byteCost(shape.elementBytes) *
+           (memoryCost * bytes / multiprocessors + launchBytes);
   }
 
   /// Multiply-adds in the time that a term of one row or column takes from the
   /// second cache level: with tensor cores, blocks of 128 x 128 wait for it
   /// about a third of the time; threads that multiply f32 hardly do.
   static double loadCost(const DotShape &shape) {
-    return shape.elementBytes <= 2 ? 100 : 12;
+    return byteCost(shape.elementBytes) * double(shape.elementBytes);
+  }
+  /// The same of a byte.
+  static double byteCost(int64_t elementBytes) {
+    return elementBytes <= 2 ? 100.0 / double(elementBytes)
+                             : 12.0 / double(elementBytes);
+  }
+
+  /// What a kernel of the backward pass costs, in multiply-adds of one
+  /// multiprocessor.
+  double backwardCost(const AttentionShape &shape, AttentionPass pass) const {
+    AttentionShape kernel = shape;
+    kernel.pass = pass;
+    AttentionBlock block = attention(kernel);
+    double queries = double(block.queries), keys = double(block.keys);
+    double features = double(shape.features), columns = double(shape.columns);
+    int64_t ofQueries = llvm::divideCeil(shape.queries, block.queries),
+            ofKeys = llvm::divideCeil(shape.keys, block.keys);
+    double tiles = double(shape.heads / shape.keyHeads) * double(ofQueries) *
+                   double(ofKeys) * (shape.isCausal ? 0.5 : 1);
+    int64_t blocks = shape.batch * shape.keyHeads;
+    // Scores twice, as products of q and k and of grad and v; what they are
+    // multiplied by; and the bytes that a tile of them needs.
+    double products = features + columns, bytes = 0;
+    double ofHead = (features + columns) * double(shape.elementBytes);
+    if (pass == AttentionPass::queryGradients) {
+      products += features;
+      bytes = keys * ofHead;
+      blocks = shape.batch * shape.heads * ofQueries;
+      tiles = double(ofKeys) * (shape.isCausal ? 0.5 : 1);
+    } else {
+      products += features + columns;
+      bytes = queries * ofHead;
+      if (pass == AttentionPass::keyGradients) {
+        blocks *= ofKeys;
+        tiles /= double(ofKeys);
+      } else {
+        // out for its sums, and dq, read and written.
+        products += features;
+        bytes += queries * (columns * double(shape.elementBytes) +
+                            2 * sizeof(float) * features);
+      }
+    }
+    double multiplied = queries * keys * products,
+           loaded = byteCost(shape.elementBytes) * bytes;
+    return double(llvm::divideCeil(blocks, multiprocessors)) * tiles *
+           (std::max(multiplied, loaded) + 0.1 * std::min(multiplied, loaded));
+  }
+
+  /// What the sums of grad * out cost, read from memory, and two launches more.
+  static double sumsCost(const AttentionShape &shape) {
+    double bytes = 2.0 * double(shape.elementBytes) * double(shape.batch) *
+                   double(shape.heads) * double(shape.queries) *
+                   double(shape.columns);
+    return byteCost(shape.elementBytes) *
+           (memoryCost * bytes / multiprocessors + 2 * launchBytes);
   }
 
   static DotChoice judge(const DotShape &shape, const DotBlock &block) {

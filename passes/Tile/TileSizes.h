@@ -45,10 +45,17 @@ struct AttentionBlock {
   int64_t queries, keys;
 };
 
-/// Attention of one head, forward or backward; `columns` of a head.
+/// What a kernel of attention makes: the result, all gradients, those of keys
+/// and values, or that of queries.
+enum class AttentionPass { forward, backward, keyGradients, queryGradients };
+
+/// Attention; a head has `features` of queries and keys, and `columns` of
+/// values.
 struct AttentionShape {
-  int64_t queries, keys, columns, elementBytes;
-  bool isCausal, isBackward;
+  int64_t batch, heads, keyHeads, queries, keys, features, columns,
+      elementBytes;
+  bool isCausal;
+  AttentionPass pass;
 };
 
 /// Block sizes for one kind of machine.
@@ -69,6 +76,9 @@ public:
   /// Blocks worth measuring: that of `dot` first, then the cheapest first.
   virtual llvm::SmallVector<DotChoice> dotChoices(const DotShape &shape) const;
   virtual AttentionBlock attention(const AttentionShape &shape) const = 0;
+  /// Whether the backward pass is two kernels, that of queries and that of keys
+  /// and values, and not one with fewer products and blocks.
+  virtual bool splitsBackward(const AttentionShape &) const { return false; }
 };
 
 /// Those of another machine, but for products, which have one block.
@@ -84,6 +94,9 @@ public:
   DotBlock dot(const DotShape &) const override { return fixed; }
   AttentionBlock attention(const AttentionShape &shape) const override {
     return other.attention(shape);
+  }
+  bool splitsBackward(const AttentionShape &shape) const override {
+    return other.splitsBackward(shape);
   }
 
 private:

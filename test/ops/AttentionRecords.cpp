@@ -142,8 +142,18 @@ OpCase forward(const Setting &setting) {
           }};
 }
 
+// What is used of the backward op.
+enum class Used { all, queries, keys };
+
+// The sums of grad * out, which kernels of a part of the gradients read.
+Value sumsOf(OpBuilder &b, Location loc, Value grad, Value out) {
+  Formula f(b, loc);
+  Type wide = b.getF32Type();
+  return f.sum(f.mul(f.cast(grad, wide), f.cast(out, wide)), 3);
+}
+
 // The backward op on what the forward op returns.
-OpCase backward(const Setting &setting) {
+OpCase backward(const Setting &setting, Used used) {
   std::vector<OperandSpec> operands = {{setting.q}, {setting.k}, {setting.v}};
   // The gradient of out has its type: q's with the features of v.
   std::string gradient = setting.q, values = setting.v;
@@ -156,18 +166,28 @@ OpCase backward(const Setting &setting) {
   gradient.replace(to, toLength, values.substr(from, fromLength));
   operands.push_back({gradient});
   llvm::append_range(operands, setting.captures);
-  return {setting.name, operands, [=](auto &b, auto loc, auto v) {
+  std::string name = setting.name;
+  if (used != Used::all)
+    name += used == Used::keys ? ", dk and dv" : ", dq";
+  return {name, operands, [=](auto &b, auto loc, auto v) {
             ValueRange captures = v.drop_front(4);
             auto attention =
                 createAttention(b, loc, setting, v.take_front(3), captures);
+            Value out = attention.getOut();
+            if (used != Used::all)
+              out = sumsOf(b, loc, v[3], out);
             auto op = AttentionBackwardOp::create(
                 b, loc, v[0].getType(), v[1].getType(), v[2].getType(), v[0],
-                v[1], v[2], attention.getOut(), attention.getLse(), v[3],
-                captures, attention.getScaleAttr());
+                v[1], v[2], out, attention.getLse(), v[3], captures,
+                attention.getScaleAttr());
             TypeRange types = captures.getTypes();
             buildMask(b, op.getMask(), setting.mask, types);
             buildScore(b, op.getScore(), setting.score, types, false);
             buildScore(b, op.getScoreGradient(), setting.score, types, true);
+            if (used == Used::queries)
+              return Results{op.getDq()};
+            if (used == Used::keys)
+              return Results{op.getDk(), op.getDv()};
             return Results(op->getResults());
           }};
 }
@@ -227,8 +247,8 @@ std::vector<OpError> backwardErrors() {
            regions +
            " : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, "
            "tensor<2x4x8x16xf32>, tensor<" +
-           out + ">, tensor<" + lse + "> -> tensor<" + made + ">, tensor<" +
-           made + ">, tensor<" + made + "> return }";
+           out + ">, tensor<" + lse + ">, tensor<" + out + "> -> tensor<" +
+           made + ">, tensor<" + made + ">, tensor<" + made + "> return }";
   };
   return {{"C9", backward("2x4x8x16xf32", "2x4x8xf32", "", "2x4x8x16xbf16"),
            "makes gradients of 'bf16' from 'f32'"},
@@ -237,6 +257,8 @@ std::vector<OpError> backwardErrors() {
            "expected 'tensor<2x4x8x16xf32>'"},
           {"C7", backward("2x4x8x16xf32", "2x4x9xf32", ""),
            "and lse 'tensor<2x4x9xf32>'"},
+          {"C7", backward("2x4x8xf32", "2x4x8xf32", ""),
+           "has grad 'tensor<2x4x8xf32>', expected 'tensor<2x4x8x16xf32>'"},
           {"C8",
            backward("2x4x8x16xf32", "2x4x8xf32",
                     "score { ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: "
@@ -251,7 +273,11 @@ std::vector<OpRecord> test::attentionRecords() {
   OpRecord gradient{"tarn.attention_backward", {}, backwardErrors()};
   for (const Setting &setting : settings()) {
     attention.cases.push_back(forward(setting));
-    gradient.cases.push_back(backward(setting));
+    gradient.cases.push_back(backward(setting, Used::all));
+    // Sums are f32.
+    if (setting.name != "f64")
+      for (Used used : {Used::queries, Used::keys})
+        gradient.cases.push_back(backward(setting, used));
   }
   attention.toleranceF32 = gradient.toleranceF32 = 2e-5;
   attention.toleranceBF16 = gradient.toleranceBF16 = 5e-2;

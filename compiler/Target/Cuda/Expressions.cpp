@@ -182,6 +182,12 @@ TensorCoreEmitter::apply(Operation *op, ArrayRef<std::string> operands) {
                .Case<arith::DivFOp, arith::DivSIOp>(
                    [&](auto) { return infix(" / "); })
                .Case<arith::RemSIOp>([&](auto) { return infix(" % "); })
+               .Case<arith::DivUIOp, arith::RemUIOp>([&](Operation *) -> R {
+                 // Positions are not negative.
+                 if (!op->getResult(0).getType().isIndex())
+                   return "";
+                 return infix(isa<arith::DivUIOp>(op) ? " / " : " % ");
+               })
                .Case<arith::AndIOp>([&](auto) { return infix(" & "); })
                .Case<arith::OrIOp>([&](auto) { return infix(" | "); })
                .Case<arith::XOrIOp>([&](auto) { return infix(" ^ "); })
@@ -316,32 +322,61 @@ bool TensorCoreEmitter::provenNonNegative(OpFoldResult position) {
   Value value = cast<Value>(position);
   if (kernel.getGridDim(value))
     return true;
-  auto argument = dyn_cast<BlockArgument>(value);
-  if (!argument)
-    return false;
+  if (Operation *op = value.getDefiningOp())
+    return isa<arith::AddIOp, arith::MulIOp, arith::DivUIOp, arith::RemUIOp,
+               arith::MinSIOp>(op) &&
+           llvm::all_of(op->getOperands(), [&](Value operand) {
+             return provenNonNegative(OpFoldResult(operand));
+           });
+  auto argument = cast<BlockArgument>(value);
   auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
   return loop && value == loop.getInductionVar() &&
          provenNonNegative(OpFoldResult(loop.getLowerBound()));
+}
+
+/// The largest number that a position which is not negative may be, if that is
+/// known.
+std::optional<int64_t> TensorCoreEmitter::largest(OpFoldResult position) {
+  if (std::optional<int64_t> constant = getConstantIntValue(position))
+    return constant;
+  Value value = cast<Value>(position);
+  if (std::optional<unsigned> dim = kernel.getGridDim(value))
+    return (kernel.getGridBlocks(*dim) - 1) * kernel.getGridTiles()[*dim];
+  if (Operation *op = value.getDefiningOp()) {
+    std::optional<int64_t> x = largest(op->getOperand(0));
+    std::optional<int64_t> by = getConstantIntValue(op->getOperand(1));
+    if (isa<arith::RemUIOp>(op))
+      return by ? std::optional(*by - 1) : std::nullopt;
+    if (!x)
+      return std::nullopt;
+    if (isa<arith::DivUIOp>(op))
+      return by ? std::optional(*x / *by) : std::nullopt;
+    std::optional<int64_t> y = largest(op->getOperand(1));
+    if (y && isa<arith::AddIOp>(op))
+      return *x + *y;
+    if (y && isa<arith::MulIOp>(op))
+      return *x * *y;
+    return std::nullopt;
+  }
+  auto loop =
+      cast<scf::ForOp>(cast<BlockArgument>(value).getOwner()->getParentOp());
+  std::optional<int64_t> from = getConstantIntValue(loop.getLowerBound());
+  std::optional<int64_t> to = getConstantIntValue(loop.getUpperBound());
+  std::optional<int64_t> step = getConstantIntValue(loop.getStep());
+  if (!to || !step)
+    return std::nullopt;
+  if (!from)
+    return *to - 1;
+  return *to > *from ? std::optional(*from + (*to - *from - 1) / *step * *step)
+                     : std::nullopt;
 }
 
 bool TensorCoreEmitter::provenInside(OpFoldResult position, int64_t extent,
                                      int64_t size) {
   if (!provenNonNegative(position))
     return false;
-  if (std::optional<int64_t> constant = getConstantIntValue(position))
-    return *constant + extent <= size;
-  if (std::optional<unsigned> dim = kernel.getGridDim(cast<Value>(position)))
-    return (kernel.getGridBlocks(*dim) - 1) * kernel.getGridTiles()[*dim] +
-               extent <=
-           size;
-  auto loop = cast<scf::ForOp>(
-      cast<BlockArgument>(cast<Value>(position)).getOwner()->getParentOp());
-  std::optional<int64_t> from = getConstantIntValue(loop.getLowerBound());
-  std::optional<int64_t> to = getConstantIntValue(loop.getUpperBound());
-  std::optional<int64_t> step = getConstantIntValue(loop.getStep());
-  if (!from || !to || !step || *to <= *from)
-    return false;
-  return *from + (*to - *from - 1) / *step * *step + extent <= size;
+  std::optional<int64_t> most = largest(position);
+  return most && *most + extent <= size;
 }
 
 bool TensorCoreEmitter::provenEven(OpFoldResult position) {

@@ -131,6 +131,7 @@ private:
                                        mlir::Attribute value);
   mlir::FailureOr<std::string> cType(mlir::Operation *op, mlir::Type type);
   bool provenNonNegative(mlir::OpFoldResult position);
+  std::optional<int64_t> largest(mlir::OpFoldResult position);
   bool provenInside(mlir::OpFoldResult position, int64_t extent, int64_t size);
   bool provenEven(mlir::OpFoldResult position);
   mlir::FailureOr<ElementAccess>

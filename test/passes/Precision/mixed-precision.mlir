@@ -80,7 +80,7 @@ func.func @attention(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>, %g: tensor<1x2x4x
   %y = tarn.dot %x, %w : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
   %q = tarn.reshape %y : tensor<8x8xf32> -> tensor<1x2x4x8xf32>
   %o, %l = tarn.attention %q, %q, %q scale = 0.125 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
-  %dq, %dk, %dv = tarn.attention_backward %q, %q, %q, %o, %l, %g scale = 0.125 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4xf32> -> tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
+  %dq, %dk, %dv = tarn.attention_backward %q, %q, %q, %o, %l, %g scale = 0.125 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4xf32>, tensor<1x2x4x8xf32> -> tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
   return %o, %dq, %y : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<8x8xf32>
 }
 

@@ -26,7 +26,7 @@ func.func @heads(%x: tensor<2x8x192xf32>, %g: tensor<2x4x8x16xf32>) -> (tensor<2
   %o, %l = tarn.attention %q, %k, %v scale = 0.25 : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>
   %t = tarn.transpose %o permutation = [0, 2, 1, 3] : tensor<2x4x8x16xf32>
   %y = tarn.reshape %t : tensor<2x8x4x16xf32> -> tensor<2x8x64xf32>
-  %dq, %dk, %dv = tarn.attention_backward %q, %k, %v, %o, %l, %g scale = 0.25 : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32> -> tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>
+  %dq, %dk, %dv = tarn.attention_backward %q, %k, %v, %o, %l, %g scale = 0.25 : tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32>, tensor<2x4x8x16xf32> -> tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>
   %a = tarn.reshape %dq : tensor<2x4x8x16xf32> -> tensor<1x2x4x8x16xf32>
   %b = tarn.reshape %dk : tensor<2x4x8x16xf32> -> tensor<1x2x4x8x16xf32>
   %c = tarn.reshape %dv : tensor<2x4x8x16xf32> -> tensor<1x2x4x8x16xf32>
