@@ -1,4 +1,4 @@
-//===- ShardModels.cpp - splits of ops that have no indexing maps ---------===//
+//===- ShardModels.cpp - splits that indexing maps do not tell ---------===//
 
 #include "dialects/Tarn/ShardLoops.h"
 
@@ -55,6 +55,34 @@ struct GroupedOuterLoops
   }
 };
 
+/// x [rows, C], w [T, 1, C, F]; the result [rows, F]. Rows are split between
+/// images only; the channels of several groups can't be.
+struct ConvLoops : ShardLoops::ExternalModel<ConvLoops, ConvOp> {
+  SmallVector<ShardLoop> getShardLoops(Operation *op) const {
+    SmallVector<ShardLoop> loops = {{ShardLoop::parallel, {{0, 0}, {2, 0}}}};
+    if (tensorType(op->getOperand(1)).getDimSize(1) != 1)
+      return loops;
+    bool transposed = cast<ConvOp>(op).getTransposeW();
+    unsigned c = transposed ? 3 : 2, f = transposed ? 2 : 3;
+    loops.push_back({ShardLoop::sum, {{0, 1}, {1, c}}});
+    loops.push_back({ShardLoop::parallel, {{1, f}, {2, 1}}});
+    return loops;
+  }
+};
+
+/// x [rows, C], y [rows, F]; the result [T, 1, C, F].
+struct ConvWeightsLoops
+    : ShardLoops::ExternalModel<ConvWeightsLoops, ConvWeightsOp> {
+  SmallVector<ShardLoop> getShardLoops(Operation *op) const {
+    SmallVector<ShardLoop> loops = {{ShardLoop::sum, {{0, 0}, {1, 0}}}};
+    if (tensorType(op->getResult(0)).getDimSize(1) != 1)
+      return loops;
+    loops.push_back({ShardLoop::parallel, {{0, 1}, {2, 2}}});
+    loops.push_back({ShardLoop::parallel, {{1, 1}, {2, 3}}});
+    return loops;
+  }
+};
+
 } // namespace
 
 void tarn::graph::attachShardLoops(MLIRContext &context) {
@@ -62,4 +90,6 @@ void tarn::graph::attachShardLoops(MLIRContext &context) {
   GroupRowsOp::attachInterface<GroupRowsLoops>(context);
   GroupedDotOp::attachInterface<GroupedDotLoops>(context);
   GroupedOuterOp::attachInterface<GroupedOuterLoops>(context);
+  ConvOp::attachInterface<ConvLoops>(context);
+  ConvWeightsOp::attachInterface<ConvWeightsLoops>(context);
 }

@@ -20,6 +20,8 @@ def IndexedOp : OpInterface<"IndexedOp"> {
     concatenations) or loop dims plus a symbol. A symbol stands for a position
     that is read at run time (gather, scatter, update_slice). An element of an
     operand that the map puts outside of it is not read: loads give 0 there.
+    A null map is that of an operand which is not read element by element: a key,
+    or what a convolution reads through windows.
     Ops without maps (reshape, composites, constants with many values) return an
     empty list.
   }];

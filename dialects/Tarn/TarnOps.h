@@ -5,6 +5,7 @@
 
 #include "dialects/Tarn/TarnDialect.h"
 #include "dialects/Tarn/TarnInterfaces.h"
+#include "dialects/Tarn/Windows.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinAttributes.h"

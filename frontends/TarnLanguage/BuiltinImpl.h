@@ -133,6 +133,12 @@ public:
   Datum mean(bool divide);
   Datum round(double (*function)(double));
   Datum extreme(bool larger);
+  // BuiltinsConv.cpp.
+  Datum conv();
+  std::optional<llvm::SmallVector<int64_t, 3>>
+  perDim(const std::string &name, unsigned rank, int64_t fallback);
+  bool padding(unsigned rank, llvm::SmallVectorImpl<int64_t> &before,
+               llvm::SmallVectorImpl<int64_t> &behind);
   // BuiltinsRouting.cpp.
   Datum topK();
   Datum oneHot();

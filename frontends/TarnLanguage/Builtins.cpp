@@ -306,6 +306,7 @@ static const llvm::StringMap<Handler> &table() {
            return i.e.error(i.range, "rows are named by i32 numbers");
          return i.of(i.make<graph::GatherOp>(table, index));
        }},
+      {"conv", [](I &i) { return i.conv(); }},
       {"attention", [](I &i) { return i.attention(); }},
       {"cross_entropy", [](I &i) { return i.crossEntropy(); }},
       {"rearrange", [](I &i) { return i.rearrange(); }},

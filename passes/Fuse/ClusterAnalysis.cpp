@@ -152,7 +152,9 @@ bool Analyzer::checkPositions() {
       if (isFree(source) && (!maps[i] || maps[i].getNumSymbols() == 0))
         continue; // views and constants are seen through
       if (!maps[i])
-        return fail("a key must lie in memory");
+        return fail(indexed.getTileKind() == TileKind::dot
+                        ? "what is read through windows must lie in memory"
+                        : "a key must lie in memory");
       if (!moves)
         continue;
       if (maps[i].getNumSymbols() != 0) {

@@ -185,7 +185,8 @@ std::optional<RowTies> tarn::remakeTies(Value value, unsigned dim) {
 static SmallVector<unsigned> rowDims(IndexedOp product) {
   SmallVector<AffineMap> maps = product.getIndexingMaps();
   if (product.getTileKind() != TileKind::dot || product->getNumResults() != 1 ||
-      maps.size() != product->getNumOperands() + 1)
+      maps.size() != product->getNumOperands() + 1 ||
+      !llvm::all_of(maps, [](AffineMap map) { return bool(map); }))
     return {};
   auto type = tensorType(product->getResult(0));
   SmallVector<std::pair<int64_t, unsigned>> found;

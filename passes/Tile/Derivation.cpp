@@ -377,6 +377,79 @@ FailureOr<Value> TileDeriver::buildIndexed(IndexedOp op,
   return result;
 }
 
+/// What lies behind the views of a table: places, dims of tiles and the dim of
+/// its rows become those there.
+Value TileDeriver::findTable(Value source,
+                             SmallVectorImpl<OpFoldResult> &positions,
+                             MutableArrayRef<int64_t> dims, int64_t &rowDim) {
+  while (!bufferOf(source) && source.getDefiningOp()) {
+    SmallVector<OpFoldResult> below;
+    SmallVector<int64_t> dimOf;
+    if (!seeThrough(source.getDefiningOp(), positions, below, &dimOf))
+      break;
+    for (int64_t &dim : dims)
+      dim = dimOf[dim];
+    if (llvm::is_contained(dims, -1) || dimOf[rowDim] < 0)
+      break;
+    rowDim = dimOf[rowDim];
+    positions = below;
+    source = source.getDefiningOp()->getOperand(0);
+  }
+  return source;
+}
+
+bool TileDeriver::isSameAlong(Value value, int64_t dim) {
+  Operation *op = value.getDefiningOp();
+  auto indexed = dyn_cast_or_null<IndexedOp>(op);
+  if (!indexed)
+    return false;
+  if (auto constant = dyn_cast<graph::ConstantOp>(op))
+    return constant.getValue().isSplat();
+  if (indexed.getTileKind() != TileKind::view || op->getNumOperands() != 1)
+    return false;
+  SmallVector<AffineMap> maps = mapsOf(indexed);
+  if (maps.size() != 2 || !maps[1].isIdentity())
+    return false;
+  for (auto [d, expr] : llvm::enumerate(maps[0].getResults()))
+    if (expr.isFunctionOfDim(dim))
+      return isa<AffineDimExpr>(expr) && isSameAlong(op->getOperand(0), d);
+  return true;
+}
+
+FailureOr<Value> TileDeriver::gather(Operation *op, Value value, Value rows,
+                                     const TileSlice &slice) {
+  RankedTensorType type = tileTypeOf(value, slice);
+  int64_t rowDim = slice.order[0];
+  if (!isSameAlong(value, rowDim)) {
+    SmallVector<OpFoldResult> positions(slice.offsets);
+    SmallVector<int64_t> dims(slice.order);
+    Value buffer = bufferOf(findTable(value, positions, dims, rowDim));
+    if (!buffer)
+      return op->emitOpError("gathers from a value that is not in memory"),
+             failure();
+    return Value(
+        tile::GatherOp::create(b, loc, type, buffer, positions, rows, dims));
+  }
+  FailureOr<Value> all = tile(value, slice);
+  if (failed(all))
+    return failure();
+  auto numbers = cast<RankedTensorType>(rows.getType());
+  Value count = arith::ConstantOp::create(
+      b, loc,
+      DenseElementsAttr::get(
+          numbers, int32_t(graph::tensorType(value).getDimSize(rowDim))));
+  Value inside =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, rows, count);
+  for (int64_t axis = 1; axis != type.getRank(); ++axis)
+    inside = tile::BroadcastOp::create(
+        b, loc,
+        RankedTensorType::get(type.getShape().take_front(axis + 1),
+                              b.getI1Type()),
+        inside, axis);
+  Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  return Value(arith::SelectOp::create(b, loc, inside, *all, none));
+}
+
 /// Rows of a table by an index, or one element of each row.
 FailureOr<Value> TileDeriver::buildGather(IndexedOp op,
                                           const TileSlice &slice) {
@@ -451,20 +524,7 @@ FailureOr<Value> TileDeriver::buildGather(IndexedOp op,
     return op->emitOpError("gathers along two dims of its tile"), failure();
   RankedTensorType type = tileTypeOf(op->getResult(0), slice);
   // The table's own place behind views of it.
-  Value source = gather.getTable();
-  while (!bufferOf(source) && source.getDefiningOp()) {
-    SmallVector<OpFoldResult> below;
-    SmallVector<int64_t> dimOf;
-    if (!seeThrough(source.getDefiningOp(), positions, below, &dimOf))
-      break;
-    for (int64_t &dim : dims)
-      dim = dimOf[dim];
-    if (llvm::is_contained(dims, -1) || dimOf[rowDim] < 0)
-      break;
-    rowDim = dimOf[rowDim];
-    positions = below;
-    source = source.getDefiningOp()->getOperand(0);
-  }
+  Value source = findTable(gather.getTable(), positions, dims, rowDim);
   Value table = bufferOf(source);
   if (!table)
     return op->emitOpError("gathers from a value that is not in memory"),

@@ -60,6 +60,13 @@ public:
   mlir::FailureOr<mlir::Value> scalar(mlir::Value input,
                                       llvm::ArrayRef<mlir::OpFoldResult> at);
 
+  /// Rows of a value, by their numbers: `slice` is of the value, as if its rows
+  /// (the dim that the tile spans first) began at its offset. Zeros for rows
+  /// that are negative or that the value has not. Views are seen through; the
+  /// value lies in memory, or is the same in all rows.
+  mlir::FailureOr<mlir::Value> gather(mlir::Operation *op, mlir::Value value,
+                                      mlir::Value rows, const TileSlice &slice);
+
   /// `offset + constant`.
   mlir::OpFoldResult add(mlir::OpFoldResult offset, int64_t constant);
   mlir::OpFoldResult add(mlir::OpFoldResult x, mlir::OpFoldResult y);
@@ -81,6 +88,11 @@ private:
   bool seeThrough(mlir::Operation *op, llvm::ArrayRef<mlir::OpFoldResult> at,
                   llvm::SmallVectorImpl<mlir::OpFoldResult> &below,
                   llvm::SmallVectorImpl<int64_t> *dimOf = nullptr);
+  /// Whether a value is the same everywhere along a dim, as its views say.
+  static bool isSameAlong(mlir::Value value, int64_t dim);
+  mlir::Value findTable(mlir::Value source,
+                        llvm::SmallVectorImpl<mlir::OpFoldResult> &positions,
+                        llvm::MutableArrayRef<int64_t> dims, int64_t &rowDim);
   static Key keyOf(mlir::Value value, const TileSlice &slice);
   mlir::FailureOr<mlir::Value> build(mlir::Value value, const TileSlice &slice);
   mlir::FailureOr<mlir::Value> buildIndexed(graph::IndexedOp op,

@@ -42,7 +42,7 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
   return nullptr;
 }
 
-DotShape tarn::shapeOf(graph::DotOp dot) {
+static DotShape dotShape(graph::DotOp dot) {
   ArrayRef<int64_t> shape = graph::tensorType(dot.getResult()).getShape();
   ArrayRef<int64_t> a = graph::tensorType(dot.getA()).getShape();
   size_t rank = shape.size();
@@ -53,6 +53,14 @@ DotShape tarn::shapeOf(graph::DotOp dot) {
   return {batch, shape[rank - 2], shape[rank - 1],
           dot.getTransposeA() ? a[rank - 2] : a[rank - 1],
           int64_t(llvm::divideCeil(bits, 8))};
+}
+
+std::optional<DotShape> tarn::shapeOf(Operation *product) {
+  if (auto conv = dyn_cast<graph::ConvOp>(product))
+    return shapeOf(conv);
+  if (auto weights = dyn_cast<graph::ConvWeightsOp>(product))
+    return shapeOf(weights);
+  return dotShape(cast<graph::DotOp>(product));
 }
 
 namespace {
@@ -131,7 +139,7 @@ public:
       : cluster(cluster), dot(cast<graph::DotOp>(info.anchor)) {
     shape = llvm::to_vector(graph::tensorType(dot.getResult()).getShape());
     rank = shape.size();
-    DotShape whole = shapeOf(dot);
+    DotShape whole = dotShape(dot);
     depth = whole.depth;
     block = sizes.dot(whole);
   }
@@ -429,6 +437,10 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
   case ClusterKind::serial:
     return std::make_unique<SerialProgram>(cluster, info);
   case ClusterKind::dot:
+    if (auto conv = dyn_cast<graph::ConvOp>(info.anchor))
+      return createConv(cluster, conv, sizes);
+    if (auto weights = dyn_cast<graph::ConvWeightsOp>(info.anchor))
+      return createConvWeights(cluster, weights, sizes);
     return std::make_unique<DotProgram>(cluster, info, sizes);
   case ClusterKind::program:
     return createProgram(cluster, info.anchor, sizes);

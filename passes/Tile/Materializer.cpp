@@ -134,8 +134,7 @@ static std::string textOf(tile::KernelOp kernel) {
 DotBlock Materializer::findWideBlock(graph::ClusterOp cluster,
                                      const ClusterInfo &info,
                                      tile::KernelOp kernel) {
-  SmallVector<DotChoice> choices =
-      sizes.dotChoices(shapeOf(cast<graph::DotOp>(info.anchor)));
+  SmallVector<DotChoice> choices = sizes.dotChoices(*shapeOf(info.anchor));
   const DotChoice &standard = choices.front();
   constexpr double worthIt = 0.9;
   if (!hasWgmma || choices.size() < 2 ||
@@ -166,7 +165,7 @@ FailureOr<tile::KernelOp> Materializer::rewrite(graph::ClusterOp cluster,
                                                 tile::KernelOp kernel,
                                                 const DotBlock &own,
                                                 const DotBlock &block) {
-  DotShape shape = shapeOf(cast<graph::DotOp>(info.anchor));
+  DotShape shape = *shapeOf(info.anchor);
   if (block == own)
     return kernel;
   kernel.erase();
@@ -197,8 +196,11 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
   std::string key;
   DictionaryAttr entry;
   DotBlock own{};
-  if (info->kind == ClusterKind::dot) {
-    DotBlock standard = sizes.dot(shapeOf(cast<graph::DotOp>(info->anchor)));
+  std::optional<DotShape> product;
+  if (info->kind == ClusterKind::dot)
+    product = shapeOf(info->anchor);
+  if (product) {
+    DotBlock standard = sizes.dot(*product);
     own = findWideBlock(cluster, *info, kernel);
     if (own != standard) {
       kernel.erase();
@@ -207,7 +209,7 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
         return failure();
     }
   }
-  if (products && info->kind == ClusterKind::dot) {
+  if (products && product) {
     key = programHash(kernel);
     entry = products.lookup(key);
     if (std::optional<DotBlock> block = blockOf(entry)) {
@@ -227,8 +229,7 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
     kernel->remove();
     symbols.insert(kernel, module.getBody()->end());
     symbol = FlatSymbolRefAttr::get(kernel);
-    if (info->kind == ClusterKind::dot &&
-        failed(products.choose(kernel, key, entry)))
+    if (product && failed(products.choose(kernel, key, entry)))
       return failure();
   }
   cluster->setAttr("kernel", symbol);
@@ -240,8 +241,10 @@ SmallVector<DotChoice> Materializer::choicesOf(graph::ClusterOp cluster) {
   std::optional<ClusterInfo> info = analyze(cluster, reason);
   if (!info || info->kind != ClusterKind::dot)
     return {};
-  SmallVector<DotChoice> choices =
-      sizes.dotChoices(shapeOf(cast<graph::DotOp>(info->anchor)));
+  std::optional<DotShape> product = shapeOf(info->anchor);
+  if (!product)
+    return {};
+  SmallVector<DotChoice> choices = sizes.dotChoices(*product);
   // Its own first.
   ArrayRef<int64_t> tiles = kernelOf(cluster).getGridTiles().take_back(2);
   auto own = llvm::find_if(choices, [&](const DotChoice &choice) {

@@ -52,13 +52,21 @@ mlir::LogicalResult forEachStore(
     mlir::OpBuilder &b, mlir::Value result, const TileSlice &slice,
     llvm::function_ref<mlir::LogicalResult(mlir::Value, const TileSlice &)> f);
 
-/// What sizes of blocks depend on.
-DotShape shapeOf(graph::DotOp dot);
+/// What sizes of blocks depend on; nothing for a product of no matrices.
+std::optional<DotShape> shapeOf(mlir::Operation *product);
+std::optional<DotShape> shapeOf(graph::ConvOp op);
+std::optional<DotShape> shapeOf(graph::ConvWeightsOp op);
 
 std::unique_ptr<TileProgram> createAttention(graph::AttentionOp op,
                                              const TileSizes &sizes);
 std::unique_ptr<TileProgram>
 createAttentionBackward(graph::AttentionBackwardOp op, const TileSizes &sizes);
+/// Products through windows, and the elementwise ops behind them.
+std::unique_ptr<TileProgram>
+createConv(graph::ClusterOp cluster, graph::ConvOp op, const TileSizes &sizes);
+std::unique_ptr<TileProgram> createConvWeights(graph::ClusterOp cluster,
+                                               graph::ConvWeightsOp op,
+                                               const TileSizes &sizes);
 std::unique_ptr<TileProgram> createScatterAdd(graph::ScatterAddOp op);
 std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op,
                                           const TileSizes &sizes);

@@ -79,6 +79,7 @@ std::vector<HostTensor> makeInputs(mlir::MLIRContext &context,
 std::vector<OpRecord> elementwiseRecords();
 std::vector<OpRecord> shapeRecords();
 std::vector<OpRecord> dotRecords();
+std::vector<OpRecord> convRecords();
 std::vector<OpRecord> normRecords();
 std::vector<OpRecord> attentionRecords();
 std::vector<OpRecord> dataRecords();

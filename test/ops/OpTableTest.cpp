@@ -203,6 +203,11 @@ TEST_P(OpTable, LoopsEqualReference) {
     ASSERT_EQ(indexed.getIndexingMaps().size(),
               indexed->getNumOperands() + indexed->getNumResults());
     ASSERT_EQ(indexed.getLoopBounds().size(), indexed.getLoopKinds().size());
+    // What a product reads through windows is at no place that a map tells.
+    if (indexed.getTileKind() == TileKind::dot &&
+        !llvm::all_of(indexed.getIndexingMaps(),
+                      [](AffineMap map) { return bool(map); }))
+      continue;
     std::vector<HostTensor> inputs = makeInputs(context, opCase);
     auto got = evaluateLoops(indexed, inputs);
     ASSERT_TRUE(succeeded(got));

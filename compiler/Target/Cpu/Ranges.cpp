@@ -77,6 +77,11 @@ static IndexRange rangeOfValue(tile::KernelOp kernel, Value value) {
       return {a.low / b.low, a.high / b.low,
               a.multiple % b.low == 0 ? a.multiple / b.low : 1};
   }
+  if (isa<arith::RemUIOp>(op)) {
+    IndexRange a = operand(0), b = operand(1);
+    if (b.low == b.high && b.low > 0 && a.low >= 0)
+      return {0, std::min(a.high, b.low - 1), 1};
+  }
   return anything();
 }
 

@@ -448,6 +448,10 @@ std::optional<int64_t> SimtEmitter::largest(OpFoldResult position) {
     if (std::optional<int64_t> by = getConstantIntValue(op->getOperand(1)))
       if (std::optional<int64_t> a = largest(op->getOperand(0)))
         return *a / *by;
+  if (isa<arith::RemUIOp>(op))
+    if (std::optional<int64_t> by = getConstantIntValue(op->getOperand(1)))
+      if (std::optional<int64_t> a = largest(op->getOperand(0)))
+        return std::min(*a, *by - 1);
   if (isa<arith::MinSIOp>(op)) {
     std::optional<int64_t> a = largest(op->getOperand(0));
     std::optional<int64_t> b = largest(op->getOperand(1));

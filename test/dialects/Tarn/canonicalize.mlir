@@ -183,3 +183,16 @@ func.func @gather_rows_stays(%t: tensor<5x4xf32>, %i: tensor<2x3xi32>) -> tensor
   %0 = tarn.gather %t, %i : tensor<5x4xf32>, tensor<2x3xi32>
   return %0 : tensor<2x3x4xf32>
 }
+
+// One tap that reads where it stands is a product.
+// CHECK-LABEL: @conv_of_one_tap
+// CHECK-SAME: (%[[X:.*]]: tensor<24x4xf32>, %[[W:.*]]: tensor<1x1x8x4xf32>)
+// CHECK: %[[M:.*]] = tarn.reshape %[[W]] : tensor<1x1x8x4xf32> -> tensor<8x4xf32>
+// CHECK: tarn.dot %[[X]], %[[M]] transpose_b : tensor<24x4xf32>, tensor<8x4xf32> -> tensor<24x8xf32>
+// One that jumps is not.
+// CHECK: tarn.conv
+func.func @conv_of_one_tap(%x: tensor<24x4xf32>, %w: tensor<1x1x8x4xf32>) -> (tensor<24x8xf32>, tensor<6x8xf32>) {
+  %0 = tarn.conv %x, %w in = [3, 4] out = [3, 4] taps = [1, 1] strides = [1, 1] dilations = [1, 1] spacing = [1, 1] offsets = [0, 0] transpose_w : tensor<24x4xf32>, tensor<1x1x8x4xf32> -> tensor<24x8xf32>
+  %1 = tarn.conv %x, %w in = [3, 4] out = [3, 1] taps = [1, 1] strides = [1, 4] dilations = [1, 1] spacing = [1, 1] offsets = [0, 0] transpose_w : tensor<24x4xf32>, tensor<1x1x8x4xf32> -> tensor<6x8xf32>
+  return %0, %1 : tensor<24x8xf32>, tensor<6x8xf32>
+}

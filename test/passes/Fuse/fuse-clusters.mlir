@@ -221,3 +221,20 @@ func.func @saved(%x: tensor<64x64xf32>, %w: tensor<64x64xf32>) -> (tensor<64x64x
   %e = tarn.exp %v : tensor<64x64xf32>
   return %z, %e : tensor<64x64xf32>, tensor<64x64xf32>
 }
+
+// What comes behind a convolution is its kernel's work, what it reads through
+// windows is not: other rows read it again.
+// CHECK-LABEL: func.func @conv
+// CHECK: tarn.cluster
+// CHECK: tarn.exp
+// CHECK: tarn.cluster
+// CHECK: tarn.conv
+// CHECK-NEXT: tarn.relu
+// CHECK-NOT: tarn.cluster
+func.func @conv(%x: tensor<128x4xf32>, %w: tensor<9x1x4x8xf32>) -> tensor<128x8xf32> {
+  // expected-remark @below {{border before tarn.relu: what is read through windows must lie in memory}}
+  %e = tarn.exp %x : tensor<128x4xf32>
+  %c = tarn.conv %e, %w in = [8, 8] out = [8, 8] taps = [3, 3] strides = [1, 1] dilations = [1, 1] spacing = [1, 1] offsets = [-1, -1] : tensor<128x4xf32>, tensor<9x1x4x8xf32> -> tensor<128x8xf32>
+  %r = tarn.relu %c : tensor<128x8xf32>
+  return %r : tensor<128x8xf32>
+}
