@@ -24,10 +24,16 @@ static constexpr int64_t outside = -(1 << 30);
 /// Terms of one step: rows of an operand stay in the first two cache levels.
 static constexpr int64_t mostDepth = 256;
 
-static int64_t depthOf(int64_t extent, int64_t chosen) {
+/// The depth of a step, of `extent` in all. `other` is the operand that is not
+/// gathered: if it is loaded, both have zeros outside.
+static int64_t depthOf(int64_t extent, int64_t chosen, Value other,
+                       const TileSizes &sizes) {
   int64_t depth = std::min(chosen, mostDepth);
   if (chosen > mostDepth && chooseChunk(extent, mostDepth) >= mostDepth / 4)
     depth = chooseChunk(extent, mostDepth);
+  bool isHalf = graph::tensorType(other).getElementTypeBitWidth() == 16;
+  if (isHalf && isa<BlockArgument>(other))
+    depth = llvm::alignTo(depth, sizes.termsAtOnce());
   return depth;
 }
 
@@ -280,7 +286,7 @@ public:
     features = shape->columns;
     channels = shape->depth;
     block = sizes.dot(*shape);
-    block.depth = depthOf(channels, block.depth);
+    block.depth = depthOf(channels, block.depth, conv.getW(), sizes);
     // The channels of the next group lie behind those of this one.
     if (groups > 1) {
       block.columns = chooseChunk(features, block.columns);
@@ -397,10 +403,11 @@ public:
         rows(graph::tensorType(weights.getY()).getDimSize(0)) {
     if (std::optional<DotShape> shape = shapeOf(weights)) {
       block = sizes.dot(*shape);
-      block.depth = depthOf(rows, block.depth);
+      block.depth = depthOf(rows, block.depth, weights.getY(), sizes);
     } else {
       // Neighbours in memory, as many as vectors are worth.
-      block = {0, std::min<int64_t>(result[1], 64), depthOf(rows, rows)};
+      block = {0, std::min<int64_t>(result[1], 64),
+               chooseChunk(rows, mostDepth)};
     }
   }
   Grid grid() override {

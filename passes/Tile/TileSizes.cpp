@@ -169,6 +169,8 @@ public:
     return bestOf(shape).block;
   }
 
+  int64_t termsAtOnce() const override { return 16; }
+
   int64_t dotParts(const DotShape &shape) const override {
     // Not worth another kernel unless a good part of the time is saved.
     double least = 0.9 * bestOf(shape).cost;

@@ -73,6 +73,9 @@ public:
   /// Into how many parts of equal depth a product is cut, whose results, in f32
   /// at least, are added up by another kernel (split-K); 1 = it stays whole.
   virtual int64_t dotParts(const DotShape &) const { return 1; }
+  /// Terms that matrix units take at a time. A step of a product is a divisor
+  /// of the depth; where terms outside are zero it may be a multiple of this.
+  virtual int64_t termsAtOnce() const { return 1; }
   /// Blocks worth measuring: that of `dot` first, then the cheapest first.
   virtual llvm::SmallVector<DotChoice> dotChoices(const DotShape &shape) const;
   virtual AttentionBlock attention(const AttentionShape &shape) const = 0;
@@ -92,6 +95,7 @@ public:
     return other.block(domain, whole, held);
   }
   DotBlock dot(const DotShape &) const override { return fixed; }
+  int64_t termsAtOnce() const override { return other.termsAtOnce(); }
   AttentionBlock attention(const AttentionShape &shape) const override {
     return other.attention(shape);
   }

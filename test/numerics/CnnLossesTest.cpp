@@ -9,6 +9,7 @@
 #include "compiler/Target/Cpu/Isa.h"
 #include "runtime/Session.h"
 #include "test/checker/CheckPlan.h"
+#include "test/compiler/Target/Cuda/HostCompiler.h"
 
 #include "gtest/gtest.h"
 
@@ -43,7 +44,7 @@ void fill(float *numbers, size_t count, const std::string &name, double scale) {
     numbers[i] = float((double(mix(seed + i) >> 40) / (1 << 24) - 0.5) * scale);
 }
 
-std::unique_ptr<rt::Session> open(const std::string &isa, unsigned threads,
+std::unique_ptr<rt::Session> open(const std::string &target, unsigned threads,
                                   const std::string &precision) {
   CompileRequest request;
   request.model = TARN_EXAMPLES "/cnn/cnn.tarn";
@@ -52,23 +53,31 @@ std::unique_ptr<rt::Session> open(const std::string &isa, unsigned threads,
                  {"rate", "0.01"},
                  {"mode", precision}};
   request.shape = {{"B", batch}, {"H", side}, {"W", side}};
-  request.targets = {"cpu:" + isa};
+  request.targets = {target};
+  test::HostCompiler compiler;
+  request.cudaCompiler = &compiler;
   CompileResult result;
   EXPECT_EQ(compile(request, result), CompileStatus::success);
   auto model = rt::Model::parse(result.artifact.data(), result.artifact.size());
   EXPECT_TRUE(model.ok()) << model.status().message();
   EXPECT_EQ(test::checkPlan((*model)->manifestText()), "");
   rt::SessionOptions options;
-  options.isa = isa;
+  // Code of the host driver has no other name.
+  llvm::StringRef isa = llvm::StringRef(target);
+  options.isa = isa.consume_front("cpu:") ? isa.str() : "host";
   options.threads = threads;
   options.poison = true;
   auto session = rt::Session::create(*model, options);
   EXPECT_TRUE(session.ok()) << session.status().message();
   EXPECT_TRUE((*session)->initialize(0).ok());
-  for (const rt::TensorDesc &tensor : (*session)->manifest().state)
-    if (tensor.role == "parameter")
-      fill(reinterpret_cast<float *>((*session)->stateData(tensor)),
-           tensor.bytes / 4, tensor.name.substr(std::strlen("net.")), 0.6);
+  for (const rt::TensorDesc &tensor : (*session)->manifest().state) {
+    if (tensor.role != "parameter")
+      continue;
+    std::vector<float> numbers(tensor.bytes / 4);
+    fill(numbers.data(), numbers.size(),
+         tensor.name.substr(std::strlen("net.")), 0.6);
+    EXPECT_TRUE((*session)->writeState(tensor, numbers.data()).ok());
+  }
   return session.take();
 }
 
@@ -110,7 +119,7 @@ TEST(CnnLosses, EqualTheReferenceOnEveryLevel) {
         cpu::hostIsa().name != "x86-64-v4+bf16")
       continue;
     SCOPED_TRACE(isa);
-    auto session = open(isa, 2, "fp32");
+    auto session = open("cpu:" + isa, 2, "fp32");
     for (int step = 0; step != 10; ++step)
       EXPECT_NEAR(runStep(*session, step), recorded[step], 1e-5)
           << "step " << step;
@@ -119,15 +128,37 @@ TEST(CnnLosses, EqualTheReferenceOnEveryLevel) {
 
 // Factors of 8 bits instead of 24: each loss within a hundredth.
 TEST(CnnLosses, MixedPrecisionStaysNear) {
-  auto session = open("x86-64-v3", 2, "bf16");
+  auto session = open("cpu:x86-64-v3", 2, "bf16");
   for (int step = 0; step != 10; ++step)
     EXPECT_NEAR(runStep(*session, step), recorded[step], 1e-2 * recorded[step])
         << "step " << step;
 }
 
+#ifdef TARN_TEST_HOST_DRIVER
+// The text of the kernels, on the model of a GPU.
+TEST(CnnLosses, EqualTheReferenceOnTheHostDriver) {
+  ::setenv("TARN_CUDA_DRIVER", TARN_TEST_HOST_DRIVER, 1);
+  for (auto [target, capability, precision] :
+       {std::tuple("cuda:sm_80", "8.0", "fp32"),
+        {"cuda:sm_90a", "9.0", "bf16"}}) {
+    SCOPED_TRACE(target);
+    ::setenv("TARN_HOST_DRIVER_DEVICE",
+             (std::string("capability=") + capability).c_str(), 1);
+    auto session = open(target, 1, precision);
+    double bound = precision == std::string("fp32") ? 1e-5 : 1e-2;
+    for (int step = 0; step != 10; ++step)
+      EXPECT_NEAR(runStep(*session, step), recorded[step],
+                  bound * recorded[step])
+          << "step " << step;
+  }
+  ::unsetenv("TARN_HOST_DRIVER_DEVICE");
+  ::unsetenv("TARN_CUDA_DRIVER");
+}
+#endif
+
 TEST(CnnLosses, BitsDoNotDependOnThreads) {
   auto hashAfter = [](unsigned threads) {
-    auto session = open("x86-64-v3", threads, "fp32");
+    auto session = open("cpu:x86-64-v3", threads, "fp32");
     for (int step = 0; step != 4; ++step)
       runStep(*session, step);
     return session->weightHash();

@@ -26,6 +26,7 @@ models = [
     ("gpt2-bf16", ["gpt2/gpt2.tarn", "--set", SMALL + ",mode=bf16", "--shape", "B=2,T=128"]),
     ("llama-bf16", ["llama/llama.tarn", "--set", SMALL + ",kv=1,hidden=256",
                     "--shape", "B=2,T=128", "--precision", "bf16"]),
+    ("cnn-bf16", ["cnn/cnn.tarn", "--set", "width=64", "--shape", "B=16", "--precision", "bf16"]),
 ]
 problems = []
 
