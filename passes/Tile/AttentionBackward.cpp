@@ -79,8 +79,10 @@ private:
                               SmallVectorImpl<Value> &sums);
   LogicalResult loadQueries(AttentionBuilder &a, Value at, Value head,
                             Value row, Operands &operands);
-  FailureOr<Scores> buildScores(AttentionBuilder &a, const Operands &operands,
-                                const AttentionBuilder::Place &place);
+  FailureOr<Scores> buildScores(
+      AttentionBuilder &a, const Operands &operands,
+      const AttentionBuilder::Place &place,
+      llvm::function_ref<void(Value)> takeP = [](Value) {});
   LogicalResult storeRows(AttentionBuilder &a, Value result, Value tile,
                           Value at, Value head, Value row);
   LogicalResult addToMemory(AttentionBuilder &a, Value dq, Value at, Value head,
@@ -248,10 +250,11 @@ LogicalResult AttentionBackward::loadQueries(AttentionBuilder &a, Value at,
 }
 
 /// Probabilities and the gradient of the product, of one block of keys by one
-/// of queries.
+/// of queries. `takeP` gets the first as soon as they are there.
 FailureOr<AttentionBackward::Scores>
 AttentionBackward::buildScores(AttentionBuilder &a, const Operands &operands,
-                               const AttentionBuilder::Place &place) {
+                               const AttentionBuilder::Place &place,
+                               llvm::function_ref<void(Value)> takeP) {
   auto multiply = [&](Value ofQueries, Value ofKeys) {
     Value zero = a.number(place.type, 0);
     return place.queryAxis == 0 ? a.dot(ofQueries, ofKeys, zero, false, true)
@@ -277,6 +280,9 @@ AttentionBackward::buildScores(AttentionBuilder &a, const Operands &operands,
   Value p = a.exp(a.sub(s, perQuery(operands.lse)));
   if (*keep)
     p = a.select(*keep, p, a.number(place.type, 0));
+  Type element = graph::tensorType(op.getQ()).getElementType();
+  Value factor = a.narrow(p, element);
+  takeP(factor);
   Value ds = a.mul(p, a.sub(dp, perQuery(operands.sums)));
   if (!op.getScoreGradient().empty()) {
     FailureOr<Value> changed =
@@ -285,8 +291,7 @@ AttentionBackward::buildScores(AttentionBuilder &a, const Operands &operands,
       return failure();
     ds = *changed;
   }
-  Type element = graph::tensorType(op.getQ()).getElementType();
-  return Scores{a.narrow(p, element), a.narrow(a.mul(ds, scale), element)};
+  return Scores{factor, a.narrow(a.mul(ds, scale), element)};
 }
 
 /// One block of keys by one block of queries; scores lie keys by queries.
@@ -298,10 +303,20 @@ LogicalResult AttentionBackward::addQueryBlock(AttentionBuilder &a, Value at,
     return failure();
   AttentionBuilder::Place place{
       at, head, row, key, a.f32({block.keys, block.queries}), 1};
-  FailureOr<Scores> scores = buildScores(a, operands, place);
+  auto addToV = [&](Value p) {
+    sums[1] = a.dot(p, operands.grad, sums[1], false, false);
+  };
+  // Of dk and dv alone, the product is on its way while ds is computed; all in
+  // one kernel, both go over a tile together.
+  bool early = form != AttentionPass::backward;
+  FailureOr<Scores> scores = buildScores(a, operands, place, [&](Value p) {
+    if (early)
+      addToV(p);
+  });
   if (failed(scores))
     return failure();
-  sums[1] = a.dot(scores->p, operands.grad, sums[1], false, false);
+  if (!early)
+    addToV(scores->p);
   sums[0] = a.dot(scores->ds, operands.q, sums[0], false, false);
   if (form != AttentionPass::backward)
     return success();

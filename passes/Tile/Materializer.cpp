@@ -61,6 +61,17 @@ static bool usesWgmma(tile::KernelOp kernel) {
   return succeeded(launch) && launch->family == cuda::Family::wgmma;
 }
 
+/// Whether a kernel has products of bf16.
+static bool multiplies(tile::KernelOp kernel) {
+  return kernel
+      .walk([](tile::DotOp dot) {
+        return dot.getA().getType().getElementType().isBF16()
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 Materializer::Materializer(ModuleOp module)
     : module(module), symbols(module),
       sizes(tileSizesOf(module->hasAttr(machineAttr) ? Machine::gpu
@@ -208,6 +219,16 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
       if (!kernel)
         return failure();
     }
+  }
+  // Attention that needs more registers than there are has shorter blocks.
+  if (hasWgmma && info->kind == ClusterKind::program && multiplies(kernel) &&
+      !usesWgmma(kernel)) {
+    tile::KernelOp shorter =
+        write(module, cluster, *info, ShortAttention(sizes));
+    if (shorter && usesWgmma(shorter))
+      std::swap(kernel, shorter);
+    if (shorter)
+      shorter.erase();
   }
   if (products && product) {
     key = programHash(kernel);

@@ -217,13 +217,18 @@ public:
 
   AttentionBlock attention(const AttentionShape &shape) const override {
     // Accumulators of 128 rows stay in registers up to 128 columns; the
-    // backward pass has two of them, and products of f32 keep operands in
-    // shared memory.
-    bool isLarge = std::max(shape.columns, shape.features) > 128;
-    int64_t most = shape.elementBytes > 2 || isLarge      ? 32
-                   : shape.pass != AttentionPass::forward ? 64
-                                                          : 128;
-    return {std::min(shape.queries, most), std::min(shape.keys, most)};
+    // backward pass has two of them, and as many tiles of scores. Products of
+    // f32 keep operands in shared memory.
+    int64_t queries = 128, keys = 128;
+    if (shape.elementBytes > 2 || std::max(shape.columns, shape.features) > 128)
+      queries = keys = 32;
+    else if (shape.pass == AttentionPass::backward)
+      queries = keys = 64;
+    else if (shape.pass == AttentionPass::keyGradients)
+      queries = 64;
+    else if (shape.pass == AttentionPass::queryGradients)
+      keys = 64;
+    return {std::min(shape.queries, queries), std::min(shape.keys, keys)};
   }
 
   bool splitsBackward(const AttentionShape &shape) const override {

@@ -108,6 +108,32 @@ private:
   DotBlock fixed;
 };
 
+/// Those of another machine, but for attention, whose inner blocks, of what a
+/// loop goes over, are half as long.
+class ShortAttention : public TileSizes {
+public:
+  explicit ShortAttention(const TileSizes &other) : other(other) {}
+  llvm::SmallVector<int64_t> block(llvm::ArrayRef<int64_t> domain,
+                                   llvm::ArrayRef<bool> whole,
+                                   int64_t held) const override {
+    return other.block(domain, whole, held);
+  }
+  DotBlock dot(const DotShape &shape) const override {
+    return other.dot(shape);
+  }
+  AttentionBlock attention(const AttentionShape &shape) const override {
+    AttentionBlock block = other.attention(shape);
+    int64_t &inner =
+        shape.pass == AttentionPass::keyGradients ? block.queries : block.keys;
+    if (inner % 32 == 0)
+      inner /= 2;
+    return block;
+  }
+
+private:
+  const TileSizes &other;
+};
+
 /// What a block is one task of: a core with its caches, or the threads and the
 /// shared memory of a multiprocessor.
 enum class Machine { cpu, gpu };

@@ -87,6 +87,16 @@ LogicalResult TensorCoreEmitter::prepareDot(tile::DotOp dot) {
   return success();
 }
 
+/// Whether nobody needs a left operand's own registers after it is packed, and
+/// no product is on its way into them: then the packed ones are among them.
+bool TensorCoreEmitter::packsInPlace(tile::DotOp dot) {
+  Operation *rounded = dot.getA().getDefiningOp();
+  return waitsForTurns && rounded && rounded->hasOneUse() &&
+         llvm::all_of(resolve(dot.getA()).getUsers(), [&](Operation *user) {
+           return user == rounded || emitted.contains(user);
+         });
+}
+
 /// Packs a left operand that is in registers.
 LogicalResult TensorCoreEmitter::packLeft(tile::DotOp dot) {
   if (operands.find(dot.getA()))
@@ -95,7 +105,7 @@ LogicalResult TensorCoreEmitter::packLeft(tile::DotOp dot) {
   std::string &name = packed[dot];
   if (name.empty()) {
     name = names.unique(wishedName(source) + "_packed");
-    tileRegisters += dot.getK() / 4;
+    tileRegisters += packsInPlace(dot) ? 0 : dot.getK() / 4;
     declarations.line("u32 " + name + "[" + Twine(dot.getK() / 16) + "][4];");
   }
   waitForArray(name);
@@ -391,8 +401,10 @@ LogicalResult TensorCoreEmitter::emitPlainLoop(scf::ForOp loop) {
   SmallVector<Operation *> ops;
   for (Operation &op : *loop.getBody())
     ops.push_back(&op);
+  waitsForTurns = true;
   if (failed(emitOps(ops)))
     return failure();
+  waitsForTurns = false;
   waitForDots(0);
   if (failed(emitYield(loop)))
     return failure();

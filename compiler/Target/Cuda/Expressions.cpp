@@ -365,8 +365,15 @@ std::optional<int64_t> TensorCoreEmitter::largest(OpFoldResult position) {
   std::optional<int64_t> step = getConstantIntValue(loop.getStep());
   if (!to || !step)
     return std::nullopt;
-  if (!from)
-    return *to - 1;
+  if (!from) {
+    // Turns that begin at a multiple of the step stay at multiples.
+    auto begin = loop.getLowerBound().getDefiningOp<arith::MulIOp>();
+    bool isMultiple =
+        begin && llvm::any_of(begin->getOperands(), [&](Value factor) {
+          return getConstantIntValue(factor).value_or(1) % *step == 0;
+        });
+    return isMultiple ? (*to - 1) / *step * *step : *to - 1;
+  }
   return *to > *from ? std::optional(*from + (*to - *from - 1) / *step * *step)
                      : std::nullopt;
 }

@@ -23,7 +23,7 @@ struct RegisterSplit {
 constexpr RegisterSplit registerSplits[] = {
     {0, 0, 0}, {255, 0, 0}, {168, 240, 24}, {128, 160, 32}};
 /// What a kernel needs beside its tiles: addresses, counters, temporaries.
-constexpr unsigned otherRegisters = 40;
+constexpr unsigned otherRegisters = 32;
 /// What one product needs beside its accumulator.
 constexpr unsigned productRegisters = 26;
 

@@ -95,6 +95,7 @@ private:
   mlir::LogicalResult emitYield(mlir::scf::ForOp loop);
   void openTurn(mlir::scf::ForOp loop, llvm::StringRef turn);
   mlir::LogicalResult prepareDot(tile::DotOp dot);
+  bool packsInPlace(tile::DotOp dot);
   mlir::LogicalResult packLeft(tile::DotOp dot);
   mlir::LogicalResult issueDot(tile::DotOp dot, llvm::StringRef turn);
   void waitForDots(size_t stillInFlight);
@@ -155,6 +156,8 @@ private:
   Text text, declarations;
   /// Registers that the arrays of a computing thread take.
   unsigned tileRegisters = 0;
+  /// Whether what is written is a loop that waits for its dots in every turn.
+  bool waitsForTurns = false;
   Names names;
   /// Names of buffers, grid positions, loop positions and trip counts.
   llvm::DenseMap<mlir::Value, std::string> scalars, buffers;

@@ -42,7 +42,7 @@
 // TILE-LABEL: tile.kernel @k_attention_backward_0(
 // TILE-SAME: %[[Q:[a-z0-9]*]]: memref<1x32x1024x64xbf16>, %[[K:[a-z0-9]*]]: memref<1x8x1024x64xbf16>,
 // TILE-NEXT: access ["read", "read", "read", "read", "read", "write"]
-// TILE: arith.addi %[[ROW:[a-z0-9]*]], %c64
+// TILE: arith.addi %[[ROW:[a-z0-9]*]], %c128
 // TILE: scf.for
 // TILE-COUNT-3: tile.dot
 // TILE-NOT: tile.dot

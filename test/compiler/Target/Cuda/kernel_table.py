@@ -27,6 +27,11 @@ models = [
     ("llama-bf16", ["llama/llama.tarn", "--set", SMALL + ",kv=1,hidden=256",
                     "--shape", "B=2,T=128", "--precision", "bf16"]),
     ("cnn-bf16", ["cnn/cnn.tarn", "--set", "width=64", "--shape", "B=16", "--precision", "bf16"]),
+    # Long enough that attention's gradients are two kernels; heads of 64 and of 128.
+    ("gpt2-long", ["gpt2/gpt2.tarn", "--set", "layers=1,heads=2,width=128,context=1024,vocab=512,mode=bf16",
+                   "--shape", "B=1,T=1024"]),
+    ("llama-long", ["llama/llama.tarn", "--set", "layers=1,heads=4,kv=1,width=512,hidden=256,context=1024,vocab=512",
+                    "--shape", "B=1,T=1024", "--precision", "bf16"]),
 ]
 problems = []
 

@@ -15,6 +15,7 @@ import concurrent.futures
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -40,6 +41,7 @@ class Mutation:
 
 
 G, P, F, A, S, C = "gemm", "persistent_gemm", "attention_forward", "ampere_gemm", "store_tile", "column_sums"
+K, Q = "attention_keys", "attention_queries"
 WRONG = "WRONG"
 MUTATIONS = [
     # The rows of the table that the model was designed by: found without checks.
@@ -85,6 +87,19 @@ MUTATIONS = [
     Mutation(F, "values released before their product is over",
              (r"( *wgmma_wait<0>\(\);\n)( *if \(thread == 0\) mbarrier_arrive\(&buffer2_2_empty\[\(turn - 1\).*\n)", r"\2\1"), "race: a write of shared memory"),
     Mutation(F, "keys and values on each other's barrier", (r"&buffer2_map, &buffer2_2_full", "&buffer2_map, &buffer1_2_full"), WRONG, plain=True),
+    # Its gradients: tiles that two products read, sums on their way while others are made.
+    Mutation(K, "scores read before they are there", (r"wgmma_wait<1>\(\);\n(#pragma unroll\n.*\n.*mul_i = dot)", r"\1"), WRONG, plain=True),
+    Mutation(K, "products of values read before they are there", (r"wgmma_wait<1>\(\);\n(#pragma unroll\n.*\n.*= dot_2)", r"\1"), WRONG, plain=True),
+    Mutation(K, "queries released before their last product is over",
+             (r"( *wgmma_wait<0>\(\);\n.*buffer5_2_empty.*\n)( *if \(thread == 0\) mbarrier_arrive\(&buffer0_2_empty.*\n)", r"\2\1"), "race: a write of shared memory"),
+    Mutation(K, "a turn's tiles released while its products are on their way",
+             (r"(wgmma_wait<1>\(\);\n)((?:(?!.*wgmma_wait).*\n)*)( *wgmma_wait<0>\(\);\n)(.*buffer5_2_empty.*\n.*buffer0_2_empty.*\n)", r"\1\4\2\3"), "race: a write of shared memory"),
+    Mutation(K, "sums that change on their way", (r"( *wgmma_wait<0>\(\);\n *if)", r"acc_2[0] += 1.f;\n\1"), WRONG, plain=True),
+    Mutation(K, "a tile's other half of the columns", (r"(buffer5_tile \+ turn % STAGES \* 16384\)), 8192", r"\1, 4096"), WRONG, plain=True),
+    Mutation(K, "queries of another head", (r"position % 2", "position % 1"), WRONG, plain=True),
+    Mutation(Q, "keys released with the scores", (r"(wgmma_wait<1>\(\);\n)((?:.*\n)*)( *if \(thread == 0\) mbarrier_arrive\(&buffer1_2_empty.*\n)", r"\1\3\2"), "race: a write of shared memory"),
+    Mutation(Q, "the queries are not waited for", (r".*mbarrier_wait\(once_full.*\n", ""), "race: a read of shared memory at line"),
+    Mutation(Q, "keys of which one half is there", (r"(buffer1_2_full\[stage\]), 16384", r"\1, 8192"), WRONG, plain=True),
     # Copies beside the threads of a warp.
     Mutation(A, "no wait for cp.async", (r"copy_async_wait<STAGES - 2>\(\);", ""), "race: a read of shared memory"),
     Mutation(A, "one stage too few waited for", (r"copy_async_wait<STAGES - 2>", "copy_async_wait<STAGES - 1>"), WRONG, plain=True),
@@ -149,6 +164,17 @@ def make_cases(work, programs):
     record(G, "gemm_bf16.mlir", [], M=128, N=128, K=640, BM=128, BN=128, BK=64)
     record(P, "gemm_bf16.mlir", ["--multiprocessors=3"], M=256, N=256, K=320, BM=128, BN=128, BK=64)
     record(F, "attention_forward_bf16.mlir", ["--absolute=0.004"], H=1, T=384, D=64, BR=128, BC=64, SCALE=0.125)
+
+    with open(f"{HERE}/Inputs/attention_backward.mlir") as file:
+        text = file.read()
+    for key, value in {"H": 2, "K": 1, "T": 328, "S": 328, "D": 128, "V": 128}.items():
+        text = text.replace(f"@{key}@", str(value))
+    passes = "builtin.module(func.func(tarn-fuse-clusters),tarn-materialize-tiles{gpu architecture=sm_90a},cse)"
+    tiles = subprocess.run(["tarn-opt", f"--pass-pipeline={passes}"], input=text, text=True, check=True, capture_output=True).stdout
+    subprocess.run(["cuda-case", "--lines=false", "--all", "--typed", "--absolute=0.04", "-o", f"{work}/gradients"], input=tiles, text=True, check=True)
+    for name, kernel in ((K, "k_attention_backward"), (Q, "k_attention_backward_0")):
+        shutil.rmtree(f"{work}/{name}", ignore_errors=True)
+        shutil.move(f"{work}/gradients/{kernel}", f"{work}/{name}")
 
     a, b = bf16(random.standard_normal((64, 160))), bf16(random.standard_normal((160, 64)))
     write_case(f"{work}/{A}", f"kernel {A}\nblocks 1\nthreads 128\nshared 29184\n"
@@ -218,7 +244,7 @@ def main():
     runner = Runner(arguments)
 
     texts = {}
-    for kernel in (G, P, F, A, S, C):
+    for kernel in (G, P, F, K, Q, A, S, C):
         with open(f"{arguments.work}/{kernel}/kernel.cu") as file:
             texts[kernel] = file.read()
 

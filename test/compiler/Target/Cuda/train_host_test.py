@@ -1,7 +1,7 @@
 """Trains a small GPT-2 on the host driver and compares with the processors.
 
 usage: train_host_test.py FOLDER MODEL DRIVER TARGET PRECISION TOLERANCE [STEPS [BUDGET]]
-                          [--cublaslt LIBRARY] [--wide]
+                          [--cublaslt LIBRARY] [--wide | --long]
 
 One artifact holds both targets. The kernels' text, compiled for the host, runs
 on the model of a GPU, through the runtime's graphs, streams and copies, in five
@@ -9,7 +9,8 @@ random orders: every loss is that of the processors within the tolerance, and
 all orders give the same bits. Within a budget the step is one of micro-batches.
 With a library, products that cuBLASLt can run are its, on the stand-in for it.
 A wide model has gradients of weights that are sums of parts (split-K); it runs
-in one order.
+in one order, and so does a long one, of which attention's gradients are two
+kernels.
 """
 
 import json
@@ -25,8 +26,9 @@ if "--cublaslt" in sys.argv:
     library = sys.argv[at + 1]
     del sys.argv[at:at + 2]
 wide = "--wide" in sys.argv
-if wide:
-    sys.argv.remove("--wide")
+long = "--long" in sys.argv
+if wide or long:
+    sys.argv.remove("--wide" if wide else "--long")
 folder, model, driver, target, precision, tolerance = sys.argv[1:7]
 steps = sys.argv[7] if len(sys.argv) > 7 else "20"
 budget = ["--budget", sys.argv[8]] if len(sys.argv) > 8 else []
@@ -37,13 +39,14 @@ os.makedirs(folder)
 os.chdir(folder)
 
 with open("text", "w") as file:
-    file.write("In the beginning there was a lake below the mountains. " * 60)
+    file.write("In the beginning there was a lake below the mountains. " * (600 if long else 60))
 subprocess.run(
     ["host-artifact", model, "-o", "model.art", "--target", "cpu," + target,
      "--precision", precision,
      "--set", "layers=1,width=128,heads=2,context=128,vocab=512,total=20,warmup=4" if wide else
+     "layers=1,width=128,heads=2,context=512,vocab=128,total=20,warmup=4" if long else
      "layers=2,width=32,heads=2,context=16,vocab=128,total=20,warmup=4",
-     "--shape", "B=16,T=128" if wide else f"B={16 if budget else 2},T=16", *budget,
+     "--shape", "B=16,T=128" if wide else "B=1,T=512" if long else f"B={16 if budget else 2},T=16", *budget,
      *(["--gemm", "cublaslt"] if library else [])], check=True)
 if library:
     checker = os.path.join(os.path.dirname(__file__), "../../../checker/plan_checker.py")
@@ -64,6 +67,12 @@ if wide:
     written = {bytes for kernel in entry["kernels"] if kernel["name"].startswith("dot")
                for bytes, access in zip(kernel["arg_bytes"], kernel["access"]) if access == "w"}
     assert 4 * 128 * 512 * 4 in written, written
+if long:
+    said = subprocess.run(["tarn", "inspect", "model.art", "--json"], capture_output=True, text=True,
+                          check=True).stdout
+    entry = next(t for t in json.loads(said)["targets"] if t.get("kind") == "cuda")
+    gradients = [kernel for kernel in entry["kernels"] if "attention_backward" in kernel["name"]]
+    assert len(gradients) == 2, gradients
 
 
 norms = {}
@@ -91,7 +100,7 @@ def train(name, isa, seed):
 want, _ = train("cpu", "cpu", 1)
 first = None
 worst = 0.0
-for seed in range(1, 2 if wide else 6):
+for seed in range(1, 2 if wide or long else 6):
     losses, weights = train("gpu%d" % seed, "host", seed)
     for step, (got, expected) in enumerate(zip(losses, want)):
         error = abs(got - expected) / abs(expected)
@@ -104,4 +113,4 @@ for seed in range(1, 2 if wide else 6):
     assert (losses, weights) == first, "order %d gives other bits" % seed
 print("%s %s: %s steps, losses %.4f to %.4f, error at most %.1e; "
       "%s" % (target, precision, steps, want[0], want[-1], worst,
-             "one order" if wide else "five orders agree"))
+             "one order" if wide or long else "five orders agree"))
