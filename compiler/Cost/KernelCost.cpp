@@ -190,6 +190,8 @@ double Counter::findExtent(Value tile, unsigned dim) {
   }
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
     return extent(reduce.getOperand(), dim + (dim >= reduce.getAxis()));
+  if (auto scan = dyn_cast<tile::ScanOp>(op))
+    return extent(scan.getOperand(), dim);
   if (auto broadcast = dyn_cast<tile::BroadcastOp>(op)) {
     uint64_t axis = broadcast.getAxis();
     return dim == axis ? whole
@@ -306,6 +308,10 @@ void Counter::visit(Operation *op) {
   }
   if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
     vector += loops.executions(op) * elements(reduce.getOperand());
+    return;
+  }
+  if (auto scan = dyn_cast<tile::ScanOp>(op)) {
+    vector += loops.executions(op) * elements(scan.getResult());
     return;
   }
   if (op->getNumResults() != 1 || op->hasTrait<OpTrait::ConstantLike>() ||

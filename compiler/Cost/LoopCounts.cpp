@@ -75,6 +75,13 @@ std::optional<int64_t> LoopCounts::evaluate(Value value) const {
       .Default([](Operation *) -> Result { return std::nullopt; });
 }
 
+/// What the program says of a loop whose bounds only memory knows.
+static std::optional<double> averageTurns(scf::ForOp loop) {
+  if (auto turns = loop->getAttrOfType<FloatAttr>("tile.turns"))
+    return turns.getValueAsDouble();
+  return std::nullopt;
+}
+
 std::optional<int64_t> LoopCounts::trips(scf::ForOp loop) const {
   std::optional<int64_t> from = evaluate(loop.getLowerBound());
   std::optional<int64_t> to = evaluate(loop.getUpperBound());
@@ -137,6 +144,8 @@ double LoopCounts::countChain(const Chain &chain, unsigned at, Block *inner) {
     return countChain(chain, at + 1, inner);
   }
   auto loop = cast<scf::ForOp>(op);
+  if (std::optional<double> turns = averageTurns(loop))
+    return *turns * countChain(chain, at + 1, inner);
   std::optional<int64_t> count = trips(loop);
   if (!count)
     return countChain(chain, at + 1, inner);
@@ -204,6 +213,8 @@ double LoopCounts::executions(Operation *op) {
 }
 
 double LoopCounts::longest(scf::ForOp loop) {
+  if (std::optional<double> turns = averageTurns(loop))
+    return *turns;
   // Bounds are monotone in positions: the corners decide.
   llvm::SmallSetVector<Value, 4> leaves = leavesOf(loop);
   double most = 0;

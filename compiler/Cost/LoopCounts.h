@@ -14,7 +14,8 @@ namespace tarn {
 /// Evaluates block-uniform index arithmetic and counts with it how often blocks
 /// of ops run over the whole grid. What only memory knows (a number from
 /// load_scalar) counts at the bound that the program clamps it to, else a loop
-/// runs once and a condition holds.
+/// runs once and a condition holds; a loop that says how many turns it makes on
+/// the average (`tile.turns`, a number) makes as many.
 class LoopCounts {
 public:
   explicit LoopCounts(tile::KernelOp kernel) : kernel(kernel) {}

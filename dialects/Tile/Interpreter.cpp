@@ -98,6 +98,7 @@ private:
   LogicalResult runDot(DotOp op);
   LogicalResult runDotScaled(DotScaledOp op);
   LogicalResult runReduce(ReduceOp op);
+  LogicalResult runScan(ScanOp op);
   LogicalResult runBroadcast(BroadcastOp op);
 
   const HostTile &get(Value value) { return *values.find(value)->second; }
@@ -171,6 +172,7 @@ LogicalResult BlockRunner::run(Operation &op) {
       .Case([&](DotOp op) { return runDot(op); })
       .Case([&](DotScaledOp op) { return runDotScaled(op); })
       .Case([&](ReduceOp op) { return runReduce(op); })
+      .Case([&](ScanOp op) { return runScan(op); })
       .Case([&](BroadcastOp op) { return runBroadcast(op); })
       .Case([&](SplatOp op) {
         HostTile tile(op.getType());
@@ -450,6 +452,26 @@ LogicalResult BlockRunner::runReduce(ReduceOp op) {
     if (isFloat)
       value.f = finish(type, value.f);
     result.cells[i] = value;
+  }
+  set(op, std::move(result));
+  return success();
+}
+
+LogicalResult BlockRunner::runScan(ScanOp op) {
+  HostTile result = get(op.getOperand());
+  int64_t axis = op.getAxis(), extent = result.shape[axis], inner = 1;
+  for (int64_t size : ArrayRef(result.shape).drop_front(axis + 1))
+    inner *= size;
+  Type type = op.getType().getElementType();
+  for (size_t i = 0; i < result.cells.size(); ++i) {
+    if (int64_t(i) / inner % extent == 0)
+      continue;
+    const Cell &before = result.cells[i - inner];
+    Cell &sum = result.cells[i];
+    if (isa<FloatType>(type))
+      sum.f = finish(type, before.f + sum.f);
+    else
+      sum.i = wrapTo(type, before.i + sum.i);
   }
   set(op, std::move(result));
   return success();

@@ -31,6 +31,8 @@ def Tile_IotaTile : Tile_TileOf<[I32], [1, 2, 3], "tile of i32">;
 def Tile_Matrix : Tile_TileOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2], [2],
                               "matrix tile">;
 def Tile_Accumulator : Tile_TileOf<[F64, F32], [2], "accumulator tile">;
+def Tile_Summed : Tile_TileOf<[F64, F32, I32, I64], [1, 2, 3],
+                              "tile of numbers that are added up">;
 def Tile_Scales : Tile_TileOf<[F32], [2], "tile of scales">;
 
 def Tile_Buffer
@@ -571,6 +573,27 @@ def ReduceOp : Tile_Op<"reduce", [Pure, InferTypeOpAdaptor]> {
   let assemblyFormat = [{
     $kind $operand `axis` $axis attr-dict `:` type($operand)
   }];
+}
+
+def ScanOp : Tile_Op<"scan", [Pure, SameOperandsAndResultType]> {
+  let summary = "Add up a tile along one axis, element after element";
+  let description = [{
+    `result[.., n, ..] = sum over i <= n of operand[.., i, ..]`: each element
+    and all before it. The order of the sums inside a tile is the target's, and
+    fixed; integers wrap. Over several tiles, the last sums (or a `reduce`) are
+    carried by a loop and added.
+
+    C1: the axis is a dim of the tile
+
+    Example:
+    ```mlir
+    %c = tile.scan %hits axis 0 : tensor<256x8xi32>
+    ```
+  }];
+  let arguments = (ins Tile_Summed:$operand, I64Attr:$axis);
+  let results = (outs Tile_Summed:$result);
+  let assemblyFormat = "$operand `axis` $axis attr-dict `:` type($operand)";
+  let hasVerifier = 1;
 }
 
 def BroadcastOp : Tile_Op<"broadcast", [Pure]> {

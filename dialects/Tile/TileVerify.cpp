@@ -179,6 +179,15 @@ LogicalResult BroadcastOp::verify() {
   return success();
 }
 
+LogicalResult ScanOp::verify() {
+  // scan.C1
+  int64_t axis = getAxis();
+  if (axis < 0 || axis >= getOperand().getType().getRank())
+    return emitOpError("axis ")
+           << axis << " is not a dim of " << getOperand().getType();
+  return success();
+}
+
 LogicalResult IotaOp::verify() {
   // iota.C1
   int64_t axis = getAxis();

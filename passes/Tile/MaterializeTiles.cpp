@@ -36,6 +36,12 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
     return createUpdate(op, sizes);
   if (auto op = dyn_cast<graph::TopKOp>(anchor))
     return createTopK(op, sizes);
+  if (auto op = dyn_cast<graph::GroupRowsOp>(anchor))
+    return createGroupRows(op);
+  if (auto op = dyn_cast<graph::GroupedDotOp>(anchor))
+    return createGroupedDot(op, sizes);
+  if (auto op = dyn_cast<graph::GroupedOuterOp>(anchor))
+    return createGroupedOuter(op, sizes);
   if (cast<graph::IndexedOp>(anchor).getTileKind() == graph::TileKind::opaque)
     return createOpaque(anchor);
   anchor->emitOpError("has no tile program");

@@ -72,6 +72,11 @@ std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op,
                                           const TileSizes &sizes);
 std::unique_ptr<TileProgram> createTopK(graph::TopKOp op,
                                         const TileSizes &sizes);
+std::unique_ptr<TileProgram> createGroupRows(graph::GroupRowsOp op);
+std::unique_ptr<TileProgram> createGroupedDot(graph::GroupedDotOp op,
+                                              const TileSizes &sizes);
+std::unique_ptr<TileProgram> createGroupedOuter(graph::GroupedOuterOp op,
+                                                const TileSizes &sizes);
 /// For an op that says it is opaque: figures and no code.
 std::unique_ptr<TileProgram> createOpaque(mlir::Operation *op);
 

@@ -143,7 +143,8 @@ bool Emitter::crossesSweeps(Operation *op) {
   // Different shapes or blocks, or a reduction among several roots: the later
   // ones may wait for it.
   for (Operation *root : roots)
-    if (root->getBlock() != op->getBlock() || isa<tile::ReduceOp>(root) ||
+    if (root->getBlock() != op->getBlock() ||
+        isa<tile::ReduceOp, tile::ScanOp>(root) ||
         tileType(root->getOperand(0)).getShape() !=
             tileType(op->getResult(0)).getShape())
       return true;
@@ -294,6 +295,8 @@ LogicalResult Emitter::emitOp(Operation *op) {
     return emitIf(branch);
   if (auto dot = dyn_cast<tile::DotOp>(op))
     return emitDot(dot);
+  if (auto scan = dyn_cast<tile::ScanOp>(op))
+    return emitScan(scan);
   if (isa<tile::StoreOp, tile::StorePartialOp, tile::ScatterOp,
           tile::AccumulateOp, tile::ReduceOp>(op))
     return addRoot(op);

@@ -106,6 +106,13 @@ private:
   Value neutral(tile::ReduceOp reduce, int64_t lanes);
   int64_t mainLanes(int64_t extent);
 
+  // Scan.cpp: running sums.
+  LogicalResult emitScan(tile::ScanOp scan);
+  LogicalResult scanRow(tile::ScanOp scan, Point point, const Storage &into);
+  LogicalResult scanColumns(tile::ScanOp scan, Point point,
+                            const Storage &into);
+  mlir::FailureOr<Value> evaluateAfresh(Value tile, const Point &point);
+
   // Convert.cpp: float types.
   Value convertFloat(Value value, Type elementType);
   /// The value whose bits were read from memory, and back.

@@ -239,7 +239,7 @@ LogicalResult TensorCoreEmitter::emitOps(ArrayRef<Operation *> ops) {
     }
     if (isInline(op) || resolve(result) != result)
       continue;
-    if (isa<tile::GatherOp, tile::DotScaledOp>(op))
+    if (isa<tile::GatherOp, tile::ScanOp, tile::DotScaledOp>(op))
       return unsupported(op) << "'" << op->getName() << "'";
     if (failed(addToSweep(op)))
       return failure();

@@ -157,7 +157,12 @@ private:
   mlir::LogicalResult reduceRoot(Sweep &sweep, const Root &root);
   mlir::LogicalResult reduceColumns(Sweep &sweep, const Root &root);
   mlir::LogicalResult emitGenericReduce(tile::ReduceOp reduce);
-  mlir::LogicalResult emitByRows(mlir::Operation *op);
+  // Stores to rows that an index tile names (SimtByRows.cpp).
+  mlir::LogicalResult emitScatter(tile::ScatterOp op);
+  mlir::LogicalResult emitByRows(tile::AccumulateOp op);
+  void nameRow(Sweep &sweep, Expression &row);
+  // Running sums (SimtScan.cpp).
+  mlir::LogicalResult emitScan(tile::ScanOp scan);
   /// Sees to it that `value` can be evaluated at `at` in a sweep of `layout`:
   /// copies what other threads hold to shared memory.
   mlir::LogicalResult prepare(mlir::Value value, llvm::ArrayRef<Expression> at,

@@ -171,9 +171,9 @@ LogicalResult SimtEmitter::emitRegion(Block &block) {
     } else if (auto add = dyn_cast<tile::AccumulateOp>(op)) {
       root.value = add.getValue();
       root.layout = home(root.value);
-      written = add.getRows() ? emitByRows(&op) : addRoot(root);
-    } else if (isa<tile::ScatterOp>(op)) {
-      written = emitByRows(&op);
+      written = add.getRows() ? emitByRows(add) : addRoot(root);
+    } else if (auto scatter = dyn_cast<tile::ScatterOp>(op)) {
+      written = emitScatter(scatter);
     } else if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
       RankedTensorType type = reduce.getOperand().getType();
       int64_t rank = type.getRank(), axis = reduce.getAxis();
@@ -185,6 +185,8 @@ LogicalResult SimtEmitter::emitRegion(Block &block) {
         root.layout = flatLayout(type.getDimSize(0));
       written = axis == rank - 1 || rank == 2 ? addRoot(root)
                                               : emitGenericReduce(reduce);
+    } else if (auto scan = dyn_cast<tile::ScanOp>(op)) {
+      written = emitScan(scan);
     } else if (isa<tile::DotScaledOp>(op)) {
       return unsupported(&op) << "'" << op.getName() << "'";
     } else if (op.getNumResults() > 0 &&

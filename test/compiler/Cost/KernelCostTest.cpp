@@ -51,6 +51,32 @@ TEST(KernelCost, OpaqueKernelsHaveTheirFigures) {
   EXPECT_EQ(other.vectorOps, 96);
 }
 
+// How many rows a group has is in memory; the program knows the average.
+TEST(KernelCost, LoopsThatMemoryBoundsMakeTheTurnsThatTheySay) {
+  KernelCost cost = count(R"(
+tile.kernel @k(%x: memref<96x16xf32>, %o: memref<5xi32>, %r: memref<4x16x16xf32>)
+    access ["read", "read", "write"] grid (%g = 4 by 1) {
+  %c16 = arith.constant 16 : index
+  %c1 = arith.constant 1 : index
+  %h = arith.addi %g, %c1 : index
+  %a = tile.load_scalar %o[%g] : memref<5xi32>
+  %b = tile.load_scalar %o[%h] : memref<5xi32>
+  %from = arith.index_cast %a : i32 to index
+  %to = arith.index_cast %b : i32 to index
+  %zero = arith.constant dense<0.0> : tensor<16x16xf32>
+  %all = scf.for %p = %from to %to step %c16 iter_args(%acc = %zero) -> (tensor<16x16xf32>) {
+    %t = tile.load %x[%p, 0] : memref<96x16xf32> -> tensor<16x16xf32>
+    %d = tile.dot %t, %t, %acc {transpose_a} : tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
+    scf.yield %d : tensor<16x16xf32>
+  } {tile.turns = 1.5 : f64}
+  tile.store %all, %r[%g, 0, 0] {dims = [1, 2]} : tensor<16x16xf32>, memref<4x16x16xf32>
+  tile.return
+})");
+  // All rows, whatever group they are of.
+  EXPECT_EQ(cost.flops(), 2 * 96 * 16 * 16);
+  EXPECT_EQ(cost.bytesLoaded, 4 * 96 * 16);
+}
+
 TEST(KernelCost, RaggedGemmCountsOnlyWhatIsThere) {
   // 100 = 64 + 36 rows, 70 = 32 + 32 + 6 columns.
   KernelCost cost = count(gemm(100, 70, 50, 64, 32));

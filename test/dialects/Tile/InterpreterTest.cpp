@@ -229,6 +229,26 @@ tile.kernel @k(%x: memref<2x4xf32>, %y: memref<2xi32>)
   EXPECT_EQ(y, (Numbers{1, 1}));
 }
 
+TEST_F(InterpreterTest, ScansAlongEachAxis) {
+  for (int axis : {0, 1, 2}) {
+    Numbers x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, y(12);
+    ASSERT_TRUE(run(R"(
+tile.kernel @k(%x: memref<2x2x3xi32>, %y: memref<2x2x3xi32>)
+    access ["read", "write"] grid () {
+  %t = tile.load %x[0, 0, 0] : memref<2x2x3xi32> -> tensor<2x2x3xi32>
+  %s = tile.scan %t axis )" +
+                        std::to_string(axis) + R"( : tensor<2x2x3xi32>
+  tile.store %s, %y[0, 0, 0] : tensor<2x2x3xi32>, memref<2x2x3xi32>
+  tile.return
+})",
+                    {&x, &y}));
+    Numbers wanted[] = {{1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18},
+                        {1, 2, 3, 5, 7, 9, 7, 8, 9, 17, 19, 21},
+                        {1, 3, 6, 4, 9, 15, 7, 15, 24, 10, 21, 33}};
+    EXPECT_EQ(y, wanted[axis]);
+  }
+}
+
 TEST_F(InterpreterTest, MaxKeepsNan) {
   for (size_t at : {0, 1, 2}) {
     Numbers x = {1, 2, 3}, y(1);

@@ -341,6 +341,24 @@ tile.kernel @reduce_C1(%x: memref<8xf32>) access ["read"] grid () {
 
 // -----
 
+tile.kernel @scan_C1(%x: memref<8xf32>) access ["read"] grid () {
+  %a = tile.load %x[0] : memref<8xf32> -> tensor<8xf32>
+  // expected-error@+1 {{axis 1 is not a dim of 'tensor<8xf32>'}}
+  %d = tile.scan %a axis 1 : tensor<8xf32>
+  tile.return
+}
+
+// -----
+
+tile.kernel @scan_type(%x: memref<8xbf16>) access ["read"] grid () {
+  %a = tile.load %x[0] : memref<8xbf16> -> tensor<8xbf16>
+  // expected-error@+1 {{tile of numbers that are added up}}
+  %d = tile.scan %a axis 0 : tensor<8xbf16>
+  tile.return
+}
+
+// -----
+
 tile.kernel @broadcast_C1(%x: memref<8xf32>) access ["read"] grid () {
   %a = tile.load %x[0] : memref<8xf32> -> tensor<8xf32>
   // expected-error@+1 {{'tile.broadcast' op makes 'tensor<8x4xf32>' of 'tensor<8xf32>' along axis 0}}

@@ -131,6 +131,11 @@ DEVICE T __shfl_xor_sync(u32 mask, T value, int lanes, TARN_LINE) {
   return host_shuffle(mask, value, host_thread->number % 32 ^ lanes, line);
 }
 template <class T>
+DEVICE T __shfl_up_sync(u32 mask, T value, u32 lanes, TARN_LINE) {
+  u32 lane = host_thread->number % 32;
+  return host_shuffle(mask, value, lane < lanes ? lane : lane - lanes, line);
+}
+template <class T>
 DEVICE T __shfl_sync(u32 mask, T value, int lane, TARN_LINE) {
   return host_shuffle(mask, value, lane, line);
 }

@@ -243,7 +243,8 @@ def barriers(cases):
 def warps(cases):
     t = np.arange(32)
     v = t * t + 1
-    wanted = np.concatenate([v[t ^ 2], v[t * 7 % 32], np.full(32, 5)])
+    wanted = np.concatenate([v[t ^ 2], v[t * 7 % 32], np.full(32, 5),
+                             np.where(t < 3, v, v[t - 3])])
     cases.write("shuffles", """KERNEL(32) micro(int *out) {
   SHARED_ARENA(arena);
   const int t = threadIdx.x;
@@ -254,8 +255,32 @@ def warps(cases):
     *(int *)arena = 5;
   __syncwarp();
   out[64 + t] = *(const int *)arena;
+  out[96 + t] = __shfl_up_sync(0xffffffffu, v, 3);
 }
 """, 32, [("i32", None, wanted)], [0], shared=16)
+    x = np.arange(3 * 70) % 11 - 4
+    lanes = np.concatenate([np.cumsum(v[at:at + 8]) for at in range(0, 32, 8)])
+    cases.write("running_sums", """KERNEL(128) micro(const int *in, int *out, int *by_lanes) {
+  SHARED_ARENA(arena);
+  int *tile = (int *)arena;
+  const int t = threadIdx.x;
+  for (int i = t; i < 210; i += 128)
+    tile[i] = tile[256 + i] = in[i];
+  __syncthreads();
+  scan_lines<128, 4, 1>(tile, 3, 1, 70, 70, 1, (int *)nullptr);
+  scan_lines<128, 32, 4>(tile + 256, 1, 1, 0, 105, 2, tile + 512);
+  __syncthreads();
+  for (int i = t; i < 210; i += 128) {
+    out[i] = tile[i];
+    out[210 + i] = tile[256 + i];
+  }
+  if (t < 32)
+    by_lanes[t] = lanes_scan<8>(t * t + 1);
+}
+""", 128, [("i32", x.astype(np.int32)),
+           ("i32", None, np.concatenate([np.cumsum(x.reshape(3, 70), axis=1).ravel(),
+                                         np.where(np.arange(210) % 2, x, np.repeat(np.cumsum(x[::2]), 2))])),
+           ("i32", None, lanes)], [0, 1, 2], shared=2304)
     bits, values = numbers(32, 8)
     matrices = values.reshape(4, 8, 8)
     plain = np.stack([[[m[l // 4, l % 4 * 2 + h] for h in range(2)] for l in range(32)] for m in matrices])

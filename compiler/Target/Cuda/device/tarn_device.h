@@ -675,4 +675,61 @@ template <int From, class T> DEVICE T warp_max_from(T x) {
   return combine_lanes<Max, From, 32>(x);
 }
 
+//===----------------------------------------------------------------------===//
+// Running sums, in one order
+//===----------------------------------------------------------------------===//
+
+/// Of a lane and those before it among `Lanes` neighbours of a warp.
+template <int Lanes, class T> DEVICE T lanes_scan(T x) {
+  for (int distance = 1; distance < Lanes; distance *= 2) {
+    const T before = __shfl_up_sync(0xffffffffu, x, distance);
+    if ((int)threadIdx.x % Lanes >= distance)
+      x = before + x;
+  }
+  return x;
+}
+/// Sums up lines of a tile in shared memory, in place: line l starts at
+/// l / inner * outer + l % inner, and has `count` elements, `step` apart.
+/// `Lanes` threads have a line, or 32 have one of its `Parts` parts; then
+/// `totals` has an element per warp.
+template <int Threads, int Lanes, int Parts, class T>
+DEVICE void scan_lines(T *tile, int lines, int inner, int outer, int count,
+                       int step, T *totals) {
+  constexpr int groups = Threads / Lanes / Parts;
+  const int lane = threadIdx.x % Lanes, group = threadIdx.x / Lanes / Parts;
+  const int part = threadIdx.x / Lanes % Parts;
+  const int length = (count + Parts - 1) / Parts;
+  const int from = part * length;
+  const int to = from + length < count ? from + length : count;
+  // All threads of a warp make the same turns.
+  for (int first = 0; first < lines; first += groups) {
+    const int line = first + group;
+    T *start = tile + line / inner * outer + line % inner;
+    T before = 0;
+    for (int at = from; at < to; at += Lanes) {
+      const bool inside = line < lines && at + lane < to;
+      T x = inside ? start[(at + lane) * step] : (T)0;
+      x = before + lanes_scan<Lanes>(x);
+      if (inside)
+        start[(at + lane) * step] = x;
+      before = __shfl_sync(0xffffffffu, x,
+                           threadIdx.x % 32 / Lanes * Lanes + Lanes - 1);
+    }
+    if (Parts > 1 && lane == 0)
+      totals[threadIdx.x / 32] = before;
+  }
+  if (Parts == 1)
+    return;
+  __syncthreads();
+  if (part == 0 || group >= lines)
+    return;
+  const T *parts = totals + group * Parts;
+  T before = parts[0];
+  for (int i = 1; i < part; ++i)
+    before = before + parts[i];
+  T *start = tile + group / inner * outer + group % inner;
+  for (int at = from + lane; at < to; at += Lanes)
+    start[at * step] = before + start[at * step];
+}
+
 #endif // TARN_DEVICE_H

@@ -40,6 +40,38 @@ tile.kernel @k(%x: memref<Nxf32>, %y: memref<Nxf32>, %z: memref<Nxf32>)
   }
 }
 
+// Along each axis, of floats and whole numbers, with rows of every size.
+TEST_F(SmallKernels, RunningSums) {
+  for (const char *shape : {"1", "13", "70", "5x9", "33x40", "3x4x37"})
+    for (const char *element : {"f32", "i32"})
+      for (int axis = 0, rank = 1 + int(llvm::StringRef(shape).count('x'));
+           axis != rank; ++axis) {
+        std::string type = std::string(shape) + "x" + element;
+        std::string at = rank == 1 ? "0" : rank == 2 ? "0, 0" : "0, 0, 0";
+        std::string text =
+            "tile.kernel @k(%x: memref<" + type + ">, %y: memref<" + type +
+            ">) access [\"read\", \"write\"] grid () {\n"
+            "  %a = tile.load %x[" +
+            at + "] : memref<" + type + "> -> tensor<" + type +
+            ">\n  %b = arith.add" + element[0] + " %a, %a : tensor<" + type +
+            ">\n  %c = tile.scan %b axis " + std::to_string(axis) +
+            " : tensor<" + type + ">\n  %d = arith.sub" + element[0] +
+            " %c, %a : tensor<" + type + ">\n  tile.store %d, %y[" + at +
+            "] : tensor<" + type + ">, memref<" + type + ">\n  tile.return\n}";
+        SCOPED_TRACE(text);
+        Numbers whole(4000);
+        for (int i = 0; i != 4000; ++i)
+          whole[i] = i % 7 - 3;
+        int64_t count = 1;
+        llvm::SmallVector<llvm::StringRef> extents;
+        llvm::StringRef(shape).split(extents, 'x');
+        for (llvm::StringRef extent : extents)
+          count *= std::stoll(extent.str());
+        whole.resize(count);
+        compare(text, 2e-5, {{0, whole}});
+      }
+}
+
 // Every transcendental function, also at special values.
 TEST_F(SmallKernels, Math) {
   Numbers x = {0.0, -0.0, 1,    -1,  0.5,  3,   -3,    20,   -20, 88,

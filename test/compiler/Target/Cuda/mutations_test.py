@@ -42,6 +42,7 @@ class Mutation:
 
 G, P, F, A, S, C = "gemm", "persistent_gemm", "attention_forward", "ampere_gemm", "store_tile", "column_sums"
 K, Q = "attention_keys", "attention_queries"
+R = "running_sum"
 WRONG = "WRONG"
 MUTATIONS = [
     # The rows of the table that the model was designed by: found without checks.
@@ -126,6 +127,11 @@ MUTATIONS = [
     Mutation(C, "columns that two blocks write", (r"sums\[first", "sums[first / 2"), "blocks conflict: a write of buffer 1"),
     Mutation(C, "a column outside of the matrix", (r"r < 256;", "r < 264;"), "a read outside of every buffer"),
     Mutation(C, "an element outside of a thread's four", (r"for \(int i = 0; i < 4; \+\+i\)\n    partial\[row \* 32 \+ column \+ i\] = sum\[i\]", "for (int i = 0; i < 4; ++i)\n    partial[row * 32 + column + i] = sum[i + (int)blockIdx.x]"), "outside of a thread's array"),
+    # Running sums in shared memory.
+    Mutation(R, "no barrier between the copy and the sums", (r"    __syncthreads\(\);\n(    scan_lines)", r"\1"), "race: a"),
+    Mutation(R, "no barrier behind the sums", (r"(    scan_lines.*\n(?:.*\n)*?)    __syncthreads\(\);\n", r"\1"), "race: a"),
+    Mutation(R, "sums of parts over the elements", (r"(scan_lines<.*?>\()(\w+)(, .*, \(float \*\))\w+\)", r"\1\2\3\2)"), "race: a"),
+    Mutation(R, "elements that nobody adds up", (r"(scan_lines<.*), 2048, 1,", r"\1, 2000, 1,"), WRONG, plain=True),
     Mutation(C, "a barrier in a branch", (r"  __syncthreads\(\);", "  if (threadIdx.x < 40) __syncthreads();"), "deadlock: .* threads in bar.sync", plain=True),
 ]
 
@@ -176,6 +182,7 @@ def make_cases(work, programs):
         shutil.rmtree(f"{work}/{name}", ignore_errors=True)
         shutil.move(f"{work}/gradients/{kernel}", f"{work}/{name}")
 
+    record(R, "running_sum.mlir", ["--absolute=0.001"], N=5000, B=2048)
     a, b = bf16(random.standard_normal((64, 160))), bf16(random.standard_normal((160, 64)))
     write_case(f"{work}/{A}", f"kernel {A}\nblocks 1\nthreads 128\nshared 29184\n"
                "buffer read bf16 64 160\nbuffer read bf16 160 64\nbuffer write f32 64 64\n"
@@ -244,7 +251,7 @@ def main():
     runner = Runner(arguments)
 
     texts = {}
-    for kernel in (G, P, F, K, Q, A, S, C):
+    for kernel in (G, P, F, K, Q, A, S, C, R):
         with open(f"{arguments.work}/{kernel}/kernel.cu") as file:
             texts[kernel] = file.read()
 
