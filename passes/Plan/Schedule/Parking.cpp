@@ -123,6 +123,55 @@ private:
   std::vector<std::vector<int>> levels;
 };
 
+/// The bytes of steps, of which ranges shrink, and the first fullest one.
+class Levels {
+public:
+  explicit Levels(const std::vector<int64_t> &bytes) {
+    while (width < bytes.size())
+      width *= 2;
+    most.assign(2 * width, std::numeric_limits<int64_t>::min() / 2);
+    change.assign(width, 0);
+    std::copy(bytes.begin(), bytes.end(), most.begin() + ptrdiff_t(width));
+    for (size_t node = width; node-- > 1;)
+      most[node] = std::max(most[2 * node], most[2 * node + 1]);
+  }
+  int64_t highest() const { return most[1]; }
+  int fullest() const {
+    size_t node = 1;
+    while (node < width) {
+      bool isLeft = most[2 * node] >= most[2 * node + 1];
+      node = 2 * node + !isLeft;
+    }
+    return int(node - width);
+  }
+  /// The steps from `low` to `high`, without `high`.
+  void add(int low, int high, int64_t bytes) {
+    add(1, 0, width, size_t(low), size_t(high), bytes);
+  }
+
+private:
+  /// Of a node for the steps from `begin` to `end`.
+  void add(size_t node, size_t begin, size_t end, size_t low, size_t high,
+           int64_t bytes) {
+    if (high <= begin || end <= low)
+      return;
+    if (low <= begin && end <= high) {
+      most[node] += bytes;
+      if (node < width)
+        change[node] += bytes;
+      return;
+    }
+    size_t middle = (begin + end) / 2;
+    add(2 * node, begin, middle, low, high, bytes);
+    add(2 * node + 1, middle, end, low, high, bytes);
+    most[node] = std::max(most[2 * node], most[2 * node + 1]) + change[node];
+  }
+
+  size_t width = 1;
+  std::vector<int64_t> most; ///< of a subtree, without changes above it
+  std::vector<int64_t> change;
+};
+
 } // namespace
 
 /// Seconds of a copy over a link that is `speed` times as fast.
@@ -291,26 +340,27 @@ Plan Search::parkFor(const Plan &base, int64_t target, bool isAll) {
   std::sort(found.begin(), found.end(), [](const Idle &x, const Idle &y) {
     return std::pair(-x.seconds, x.value) < std::pair(-y.seconds, y.value);
   });
-  std::vector<int64_t> &bytes = clock.bytes;
-  while (true) {
-    int step =
-        int(std::max_element(bytes.begin(), bytes.end()) - bytes.begin());
-    auto idle = std::find_if(found.begin(), found.end(), [&](const Idle &each) {
-      return each.from < step && step < each.to;
-    });
+  Levels levels(clock.bytes);
+  std::vector<char> isTaken(found.size(), 0);
+  while (levels.highest() > target) {
+    int step = levels.fullest();
+    size_t i = 0;
+    while (i != found.size() &&
+           (isTaken[i] || step <= found[i].from || found[i].to <= step))
+      ++i;
     // Where nothing helps the fullest step, other steps need no help.
-    if (bytes[size_t(step)] <= target || idle == found.end())
+    if (i == found.size())
       break;
-    for (int i = idle->from + 1; i != idle->to; ++i)
-      bytes[size_t(i)] -= graph.values[size_t(idle->value)].bytes;
-    int from = plan.order[size_t(idle->from)];
-    if (!isAll && isCheaplyMade(graph, idle->value)) {
-      plan.cuts.insert({from, idle->value});
+    const Idle &idle = found[i];
+    isTaken[i] = 1;
+    levels.add(idle.from + 1, idle.to, -graph.values[size_t(idle.value)].bytes);
+    int from = plan.order[size_t(idle.from)];
+    if (!isAll && isCheaplyMade(graph, idle.value)) {
+      plan.cuts.insert({from, idle.value});
     } else {
-      isParked[size_t(idle->value)] = 1;
-      plan.parks.push_back({idle->value, from, from});
+      isParked[size_t(idle.value)] = 1;
+      plan.parks.push_back({idle.value, from, from});
     }
-    found.erase(idle);
   }
   plan.cuts.eraseIf(
       [&](const Cut &cut) { return isParked[size_t(cut.value)]; });
