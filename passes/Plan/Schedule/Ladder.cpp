@@ -27,10 +27,11 @@ constexpr Effort forPrices{4000, 12'000'000}, forMoments{5000, 4'000'000},
 static bool isTiny(const Graph &graph) { return graph.tasks.size() <= 64; }
 
 /// No rung that is both slower and larger than another, the fastest first; none
-/// that takes too much of the host.
+/// that takes too much of the host, and none that cannot run.
 static std::vector<Rung> frontier(std::vector<Rung> rungs, int64_t hostBytes) {
-  std::erase_if(rungs,
-                [&](const Rung &rung) { return rung.hostPeak > hostBytes; });
+  std::erase_if(rungs, [&](const Rung &rung) {
+    return rung.hostPeak > hostBytes || rung.peak == INT64_MAX;
+  });
   std::sort(rungs.begin(), rungs.end(), [](const Rung &x, const Rung &y) {
     return std::pair(x.seconds, x.peak) < std::pair(y.seconds, y.peak);
   });

@@ -303,13 +303,26 @@ Plan Search::park(const Plan &base, double speed, bool isAlone) {
   return plan;
 }
 
-/// Whether a value is made again from what is always there in less time than
-/// the link takes.
-static bool isCheaplyMade(const Graph &graph, int value) {
+/// Of each task the step from whose end on it may not run; what is written over
+/// is no longer there.
+static std::vector<int> lastSteps(const Graph &graph, const Plan &plan) {
+  std::vector<int> last(graph.tasks.size(), int(plan.order.size()));
+  for (size_t step = plan.order.size(); step-- > 0;)
+    for (int task : graph.tasks[size_t(plan.order[step])].retires)
+      last[size_t(task)] = int(step);
+  return last;
+}
+
+/// Whether a value is made again at a step, from what is always there, in less
+/// time than the link takes.
+static bool isCheaplyMade(const Graph &graph, int value, int step,
+                          const std::vector<int> &lastStep) {
   if (!graph.mayDrop(value))
     return false;
-  const Task &maker = graph.tasks[size_t(graph.values[size_t(value)].maker)];
-  return maker.seconds <= copySeconds(graph, value, true, 1) +
+  int task = graph.values[size_t(value)].maker;
+  const Task &maker = graph.tasks[size_t(task)];
+  return step <= lastStep[size_t(task)] &&
+         maker.seconds <= copySeconds(graph, value, true, 1) +
                               copySeconds(graph, value, false, 1) &&
          std::all_of(maker.reads.begin(), maker.reads.end(), [&](int read) {
            return graph.values[size_t(read)].bytes == 0;
@@ -340,6 +353,7 @@ Plan Search::parkFor(const Plan &base, int64_t target, bool isAll) {
   std::sort(found.begin(), found.end(), [](const Idle &x, const Idle &y) {
     return std::pair(-x.seconds, x.value) < std::pair(-y.seconds, y.value);
   });
+  std::vector<int> lastStep = lastSteps(graph, plan);
   Levels levels(clock.bytes);
   std::vector<char> isTaken(found.size(), 0);
   while (levels.highest() > target) {
@@ -355,7 +369,7 @@ Plan Search::parkFor(const Plan &base, int64_t target, bool isAll) {
     isTaken[i] = 1;
     levels.add(idle.from + 1, idle.to, -graph.values[size_t(idle.value)].bytes);
     int from = plan.order[size_t(idle.from)];
-    if (!isAll && isCheaplyMade(graph, idle.value)) {
+    if (!isAll && isCheaplyMade(graph, idle.value, idle.to, lastStep)) {
       plan.cuts.insert({from, idle.value});
     } else {
       isParked[size_t(idle.value)] = 1;

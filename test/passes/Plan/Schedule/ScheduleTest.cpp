@@ -351,6 +351,35 @@ TEST(Schedule, CastsOfWeightsAreNotParked) {
   EXPECT_LE(rung->seconds, graph.totalSeconds() + 0.5 * layers);
 }
 
+/// The weight is written over before the cast is read for the last time: it
+/// cannot be made again then, and waits in host memory or in its place.
+TEST(Schedule, WhatIsWrittenOverIsNotMadeAgain) {
+  constexpr int layers = 24;
+  Graph graph;
+  graph.link.outSeconds = graph.link.backSeconds = 0.1;
+  std::vector<int> casts;
+  int act = graph.addValue(1), done = graph.addValue(0);
+  graph.addTask({1, 0, true, {}, {act}, {}, {}});
+  Task update{1, 0, false, {}, {done}, {}, {}};
+  for (int i = 0; i != layers; ++i) {
+    casts.push_back(graph.addValue(100));
+    int next = graph.addValue(1), weight = graph.addValue(0);
+    update.retires.push_back(
+        graph.addTask({0.5, 0, true, {weight}, {casts.back()}, {}, {}}));
+    graph.addTask({10, 0, true, {casts.back(), act}, {next}, {}, {}});
+    act = next;
+  }
+  update.reads = {act};
+  graph.addTask(update);
+  for (int cast : casts)
+    graph.addTask({10, 0, false, {cast, done}, {}, {}, {}});
+  ASSERT_EQ(graph.check(), "");
+  for (const Rung &rung : climb(graph)) {
+    Player player(graph);
+    EXPECT_TRUE(player.play(rung.plan).ended);
+  }
+}
+
 /// What a climb plays, in tasks: seconds that do not depend on the machine.
 /// Some 30 million a second are usual.
 TEST(Schedule, TheEffortIsBounded) {
