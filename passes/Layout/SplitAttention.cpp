@@ -2,7 +2,7 @@
 
 #include "passes/Layout/Passes.h"
 #include "passes/Precision/Factors.h"
-#include "passes/Tile/TileSizes.h"
+#include "passes/Tile/AttentionShape.h"
 
 #include "dialects/Tarn/TarnOps.h"
 
@@ -18,22 +18,10 @@ using namespace tarn::graph;
 /// Whether two kernels are faster than one that makes all gradients.
 static bool isWorthIt(AttentionBackwardOp op, const TileSizes &sizes) {
   bool wantsKeys = !op.getDk().use_empty() || !op.getDv().use_empty();
-  auto q = tensorType(op.getQ()), k = tensorType(op.getK());
   if (op.getDq().use_empty() || !wantsKeys || op.hasSums() ||
-      q.getElementType().isF64())
+      tensorType(op.getQ()).getElementType().isF64())
     return false;
-  AttentionShape shape;
-  shape.batch = q.getDimSize(0);
-  shape.heads = q.getDimSize(1);
-  shape.keyHeads = k.getDimSize(1);
-  shape.queries = q.getDimSize(2);
-  shape.keys = k.getDimSize(2);
-  shape.features = q.getDimSize(3);
-  shape.columns = tensorType(op.getV()).getDimSize(3);
-  shape.elementBytes = llvm::divideCeil(q.getElementTypeBitWidth(), 8);
-  shape.isCausal = AttentionOp::isCausalMask(op.getMask());
-  shape.pass = AttentionPass::backward;
-  return sizes.splitsBackward(shape);
+  return sizes.splitsBackward(attentionShapeOf(op, AttentionPass::backward));
 }
 
 /// `value` in `type`, which it may have.

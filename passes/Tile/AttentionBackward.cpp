@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Tile/AttentionBuilder.h"
+#include "passes/Tile/AttentionShape.h"
 
 using namespace mlir;
 using namespace tarn;

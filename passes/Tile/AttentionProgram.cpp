@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Tile/AttentionBuilder.h"
+#include "passes/Tile/AttentionShape.h"
 
 using namespace mlir;
 using namespace tarn;

@@ -170,9 +170,8 @@ private:
 /// What both programs share: an accumulator over steps, and the end.
 class WindowProgram : public TileProgram {
 public:
-  WindowProgram(graph::ClusterOp cluster, graph::IndexedOp op, Value x,
-                const Windows &windows)
-      : cluster(cluster), op(op), x(x), windows(windows) {}
+  WindowProgram(graph::IndexedOp op, Value x, const Windows &windows)
+      : op(op), x(x), windows(windows) {}
 
 protected:
   /// Sums what `step` adds to an accumulator, for index 0, size, .. < steps.
@@ -245,26 +244,6 @@ protected:
     return arith::AddFOp::create(b, loc, acc, product);
   }
 
-  /// Stores what the cluster makes of the sum at a slice of the result.
-  LogicalResult finish(TileDeriver &deriver, Value value,
-                       const TileSlice &slice) {
-    Type element = graph::tensorType(op->getResult(0)).getElementType();
-    auto type = cast<RankedTensorType>(value.getType());
-    if (type.getElementType() != element)
-      value = arith::TruncFOp::create(deriver.b, op->getLoc(),
-                                      type.clone(element), value);
-    deriver.remember(op->getResult(0), slice, value);
-    auto yield =
-        cast<graph::YieldOp>(cluster.getBody().front().getTerminator());
-    for (Value output : yield.getOperands()) {
-      FailureOr<Value> tile = deriver.tile(output, slice);
-      if (failed(tile) || failed(deriver.store(output, *tile, slice)))
-        return failure();
-    }
-    return success();
-  }
-
-  graph::ClusterOp cluster;
   graph::IndexedOp op;
   Value x;
   Windows windows;
@@ -272,9 +251,9 @@ protected:
 
 class Conv : public WindowProgram {
 public:
-  Conv(graph::ClusterOp cluster, graph::ConvOp conv, const TileSizes &sizes)
-      : WindowProgram(cluster, conv, conv.getX(), conv.getWindows()),
-        conv(conv), result(graph::tensorType(conv.getResult()).getShape()) {
+  Conv(graph::ConvOp conv, const TileSizes &sizes)
+      : WindowProgram(conv, conv.getX(), conv.getWindows()), conv(conv),
+        result(graph::tensorType(conv.getResult()).getShape()) {
     std::optional<DotShape> shape = shapeOf(conv);
     if (!shape) {
       SmallVector<int64_t> tile =
@@ -323,7 +302,7 @@ public:
     slice.offsets = {row, channelOf(deriver, group, features, column)};
     slice.sizes = {block.rows, block.columns};
     slice.order = {0, 1};
-    return finish(deriver, *total, slice);
+    return deriver.finish(op->getResult(0), *total, slice);
   }
 
 private:
@@ -395,9 +374,8 @@ private:
 
 class ConvWeights : public WindowProgram {
 public:
-  ConvWeights(graph::ClusterOp cluster, graph::ConvWeightsOp weights,
-              const TileSizes &sizes)
-      : WindowProgram(cluster, weights, weights.getX(), weights.getWindows()),
+  ConvWeights(graph::ConvWeightsOp weights, const TileSizes &sizes)
+      : WindowProgram(weights, weights.getX(), weights.getWindows()),
         weights(weights),
         result(graph::tensorType(weights.getResult()).getShape()),
         rows(graph::tensorType(weights.getY()).getDimSize(0)) {
@@ -467,7 +445,7 @@ public:
       slice.sizes = {1, block.columns, 1, 1};
       slice.order = {1};
     }
-    return finish(deriver, *total, slice);
+    return deriver.finish(op->getResult(0), *total, slice);
   }
 
 private:
@@ -479,14 +457,12 @@ private:
 
 } // namespace
 
-std::unique_ptr<TileProgram> tarn::createConv(graph::ClusterOp cluster,
-                                              graph::ConvOp op,
+std::unique_ptr<TileProgram> tarn::createConv(graph::ConvOp op,
                                               const TileSizes &sizes) {
-  return std::make_unique<Conv>(cluster, op, sizes);
+  return std::make_unique<Conv>(op, sizes);
 }
 
-std::unique_ptr<TileProgram> tarn::createConvWeights(graph::ClusterOp cluster,
-                                                     graph::ConvWeightsOp op,
+std::unique_ptr<TileProgram> tarn::createConvWeights(graph::ConvWeightsOp op,
                                                      const TileSizes &sizes) {
-  return std::make_unique<ConvWeights>(cluster, op, sizes);
+  return std::make_unique<ConvWeights>(op, sizes);
 }

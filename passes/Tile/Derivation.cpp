@@ -609,3 +609,19 @@ LogicalResult TileDeriver::store(Value output, Value tile,
     return cluster.emitError("stores a value that is no output");
   return success();
 }
+
+LogicalResult TileDeriver::finish(Value result, Value sum,
+                                  const TileSlice &slice) {
+  Type element = graph::tensorType(result).getElementType();
+  auto type = cast<RankedTensorType>(sum.getType());
+  if (type.getElementType() != element)
+    sum = arith::TruncFOp::create(b, loc, type.clone(element), sum);
+  remember(result, slice, sum);
+  auto yield = cast<graph::YieldOp>(cluster.getBody().front().getTerminator());
+  for (Value output : yield.getOperands()) {
+    FailureOr<Value> stored = tile(output, slice);
+    if (failed(stored) || failed(store(output, *stored, slice)))
+      return failure();
+  }
+  return success();
+}

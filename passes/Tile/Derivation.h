@@ -45,6 +45,11 @@ public:
   mlir::LogicalResult store(mlir::Value output, mlir::Value tile,
                             const TileSlice &slice);
 
+  /// `sum` is the slice of `result`, before it is rounded to its type: stores
+  /// what the cluster makes of it.
+  mlir::LogicalResult finish(mlir::Value result, mlir::Value sum,
+                             const TileSlice &slice);
+
   /// Tiles asked for between these are forgotten again: they were built inside
   /// a loop.
   void enterLoop() { memo.emplace_back(); }

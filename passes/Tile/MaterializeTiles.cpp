@@ -206,19 +206,7 @@ public:
     slice.sizes.assign(rank - 2, 1);
     slice.sizes.append({block.rows, block.columns});
     slice.order = {rank - 2, rank - 1};
-    Value value = *product;
-    Type element = graph::tensorType(dot.getResult()).getElementType();
-    if (!element.isF32())
-      value = arith::TruncFOp::create(b, loc, accType.clone(element), value);
-    deriver.remember(dot.getResult(), slice, value);
-    auto yield =
-        cast<graph::YieldOp>(cluster.getBody().front().getTerminator());
-    for (Value output : yield.getOperands()) {
-      FailureOr<Value> tile = deriver.tile(output, slice);
-      if (failed(tile) || failed(deriver.store(output, *tile, slice)))
-        return failure();
-    }
-    return success();
+    return deriver.finish(dot.getResult(), *product, slice);
   }
 
 private:
@@ -444,9 +432,9 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
     return std::make_unique<SerialProgram>(cluster, info);
   case ClusterKind::dot:
     if (auto conv = dyn_cast<graph::ConvOp>(info.anchor))
-      return createConv(cluster, conv, sizes);
+      return createConv(conv, sizes);
     if (auto weights = dyn_cast<graph::ConvWeightsOp>(info.anchor))
-      return createConvWeights(cluster, weights, sizes);
+      return createConvWeights(weights, sizes);
     return std::make_unique<DotProgram>(cluster, info, sizes);
   case ClusterKind::program:
     return createProgram(cluster, info.anchor, sizes);

@@ -170,6 +170,25 @@ DotBlock Materializer::findWideBlock(graph::ClusterOp cluster,
   return known->second;
 }
 
+/// Whether the emitter can write a kernel with wgmma in shorter blocks alone:
+/// attention may need more registers than there are.
+bool Materializer::isBetterShort(graph::ClusterOp cluster,
+                                 const ClusterInfo &info,
+                                 tile::KernelOp kernel) {
+  if (!hasWgmma || !multiplies(kernel))
+    return false;
+  std::string text = textOf(kernel);
+  auto [known, isNew] = shortBlocks.try_emplace(text, false);
+  if (!isNew || usesWgmma(kernel))
+    return known->second;
+  tile::KernelOp shorter = write(module, cluster, info, ShortAttention(sizes));
+  if (!shorter)
+    return false;
+  known->second = textOf(shorter) != text && usesWgmma(shorter);
+  shorter.erase();
+  return known->second;
+}
+
 /// Writes the program again, in the block that the tuning file asks for.
 FailureOr<tile::KernelOp> Materializer::rewrite(graph::ClusterOp cluster,
                                                 const ClusterInfo &info,
@@ -220,15 +239,12 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
         return failure();
     }
   }
-  // Attention that needs more registers than there are has shorter blocks.
-  if (hasWgmma && info->kind == ClusterKind::program && multiplies(kernel) &&
-      !usesWgmma(kernel)) {
-    tile::KernelOp shorter =
-        write(module, cluster, *info, ShortAttention(sizes));
-    if (shorter && usesWgmma(shorter))
-      std::swap(kernel, shorter);
-    if (shorter)
-      shorter.erase();
+  if (info->kind == ClusterKind::program &&
+      isBetterShort(cluster, *info, kernel)) {
+    kernel.erase();
+    kernel = write(module, cluster, *info, ShortAttention(sizes));
+    if (!kernel)
+      return failure();
   }
   if (products && product) {
     key = programHash(kernel);

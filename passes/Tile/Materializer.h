@@ -49,6 +49,8 @@ private:
           tile::KernelOp kernel, const DotBlock &own, const DotBlock &block);
   DotBlock findWideBlock(graph::ClusterOp cluster, const ClusterInfo &info,
                          tile::KernelOp kernel);
+  bool isBetterShort(graph::ClusterOp cluster, const ClusterInfo &info,
+                     tile::KernelOp kernel);
 
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
@@ -59,6 +61,7 @@ private:
   /// have, by the text of the program in the standard block.
   bool hasWgmma;
   llvm::StringMap<DotBlock> wideBlocks;
+  llvm::StringMap<bool> shortBlocks;
 };
 
 } // namespace tarn

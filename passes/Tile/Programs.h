@@ -62,10 +62,9 @@ std::unique_ptr<TileProgram> createAttention(graph::AttentionOp op,
 std::unique_ptr<TileProgram>
 createAttentionBackward(graph::AttentionBackwardOp op, const TileSizes &sizes);
 /// Products through windows, and the elementwise ops behind them.
-std::unique_ptr<TileProgram>
-createConv(graph::ClusterOp cluster, graph::ConvOp op, const TileSizes &sizes);
-std::unique_ptr<TileProgram> createConvWeights(graph::ClusterOp cluster,
-                                               graph::ConvWeightsOp op,
+std::unique_ptr<TileProgram> createConv(graph::ConvOp op,
+                                        const TileSizes &sizes);
+std::unique_ptr<TileProgram> createConvWeights(graph::ConvWeightsOp op,
                                                const TileSizes &sizes);
 std::unique_ptr<TileProgram> createScatterAdd(graph::ScatterAddOp op);
 std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op,

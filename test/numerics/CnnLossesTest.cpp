@@ -10,12 +10,14 @@
 #include "runtime/Session.h"
 #include "test/checker/CheckPlan.h"
 #include "test/compiler/Target/Cuda/HostCompiler.h"
+#include "test/numerics/Generator.h"
 
 #include "gtest/gtest.h"
 
 #include <cstring>
 
 using namespace tarn;
+using test::fnv, test::mix, test::numberAt;
 
 namespace {
 
@@ -25,23 +27,9 @@ constexpr double recorded[] = {
 
 constexpr int64_t classes = 5, batch = 6, side = 11;
 
-uint64_t mix(uint64_t x) {
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
-
-uint64_t fnv(const std::string &name) {
-  uint64_t h = 1469598103934665603u;
-  for (unsigned char c : name)
-    h = (h ^ c) * 1099511628211u;
-  return h;
-}
-
 void fill(float *numbers, size_t count, const std::string &name, double scale) {
   for (uint64_t i = 0, seed = fnv(name); i != count; ++i)
-    numbers[i] = float((double(mix(seed + i) >> 40) / (1 << 24) - 0.5) * scale);
+    numbers[i] = numberAt(seed, i, scale);
 }
 
 std::unique_ptr<rt::Session> open(const std::string &target, unsigned threads,

@@ -9,6 +9,7 @@
 #include "compiler/Target/Cpu/Isa.h"
 #include "runtime/Session.h"
 #include "test/checker/CheckPlan.h"
+#include "test/numerics/Generator.h"
 
 #include "gtest/gtest.h"
 
@@ -16,26 +17,13 @@
 #include <set>
 
 using namespace tarn;
+using test::fnv, test::mix, test::numberAt;
 
 namespace {
 
 constexpr double recorded[] = {
     4.596038016, 4.585391166, 4.499031936, 4.489893111, 4.355219597,
     4.287264857, 4.141296855, 4.108257141, 4.022657777, 3.970196038};
-
-uint64_t mix(uint64_t x) {
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
-
-uint64_t fnv(const std::string &name) {
-  uint64_t h = 1469598103934665603u;
-  for (unsigned char c : name)
-    h = (h ^ c) * 1099511628211u;
-  return h;
-}
 
 /// examples/gpt2 as nano, compiled for every level that runs here.
 struct Variant {
@@ -101,8 +89,7 @@ std::unique_ptr<rt::Session> open(const std::string &isa, unsigned threads,
     bool norm = tensor.name.find(".ln_") != std::string::npos &&
                 tensor.name.ends_with("weight");
     for (uint64_t i = 0; i != tensor.bytes / 4; ++i) {
-      float value =
-          float((double(mix(seed + i) >> 40) / (1 << 24) - 0.5) * 0.1);
+      float value = numberAt(seed, i, 0.1);
       numbers[i] = norm ? float(double(value) + 1) : value;
     }
   }

@@ -10,29 +10,14 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-MASK = (1 << 64) - 1
+import generator
+
 WIDTH, CLASSES, BATCH, SIDE = 8, 5, 6, 11
 
 
-def mix(x):
-    x = (x + 0x9E3779B97F4A7C15) & MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
-    return x ^ (x >> 31)
-
-
-def fnv(name):
-    h = 1469598103934665603
-    for c in name.encode():
-        h = ((h ^ c) * 1099511628211) & MASK
-    return h
-
-
-def numbers(name, shape, scale):
+def tensor(name, shape, scale):
     """What both sides fill a tensor with."""
-    seed, count = fnv(name), int(np.prod(shape))
-    draws = [(mix((seed + i) & MASK) >> 40) / (1 << 24) - 0.5 for i in range(count)]
-    values = np.array(draws).astype(np.float64) * scale
+    values = np.array(generator.numbers(name, int(np.prod(shape)), scale))
     return torch.tensor(values.astype(np.float32).astype(np.float64)).reshape(shape)
 
 
@@ -45,7 +30,7 @@ def main():
         "fc.weight": (CLASSES, 2 * WIDTH),
         "fc.bias": (CLASSES,),
     }
-    p = {name: numbers(name, shape, 0.6).requires_grad_() for name, shape in shapes.items()}
+    p = {name: tensor(name, shape, 0.6).requires_grad_() for name, shape in shapes.items()}
     groups = [
         {"params": [p[n] for n in p if n.endswith("weight")], "weight_decay": 0.01},
         {"params": [p[n] for n in p if n.endswith("bias")], "weight_decay": 0.0},
@@ -53,8 +38,8 @@ def main():
     optimizer = torch.optim.AdamW(groups, lr=0.01, betas=(0.9, 0.999), eps=1e-8)
     losses = []
     for step in range(10):
-        image = numbers(f"image{step % 2}", (BATCH, SIDE, SIDE, 3), 4.0)
-        label = torch.tensor([mix((fnv(f"label{step % 2}") + i) & MASK) % CLASSES for i in range(BATCH)])
+        image = tensor(f"image{step % 2}", (BATCH, SIDE, SIDE, 3), 4.0)
+        label = torch.tensor([generator.mix(generator.fnv(f"label{step % 2}") + i) % CLASSES for i in range(BATCH)])
         h = F.relu(F.conv2d(image.permute(0, 3, 1, 2), p["conv1.weight"], p["conv1.bias"], padding=1))
         h = F.relu(F.conv2d(h, p["conv2.weight"], p["conv2.bias"], stride=2, padding=1))
         loss = F.cross_entropy(F.linear(h.mean((2, 3)), p["fc.weight"], p["fc.bias"]), label)

@@ -4,38 +4,22 @@ expects of compiled code. Needs torch, which the tests do not.
 
   gpt2_reference.py            prints one loss a line
 
-Weights and tokens come from a generator that the test has too: number i of
-tensor NAME is a hash of (FNV-1a(NAME), i), so nothing needs to be stored.
+Weights and tokens come from a generator that the test has too.
 """
 import math
 
 import torch
 import torch.nn.functional as F
 
+import generator
+
 LAYERS, HEADS, WIDTH, CONTEXT, BATCH, VOCAB = 4, 4, 128, 64, 12, 96
 RATE, BETAS, EPS, DECAY, CLIP, WARMUP = 1e-3, (0.9, 0.95), 1e-8, 0.1, 1.0, 5
-MASK = (1 << 64) - 1
-
-
-def mix(x):
-    """splitmix64's finalizer."""
-    x = (x + 0x9E3779B97F4A7C15) & MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
-    return x ^ (x >> 31)
-
-
-def fnv(name):
-    h = 1469598103934665603
-    for c in name.encode():
-        h = ((h ^ c) * 1099511628211) & MASK
-    return h
 
 
 def weights(name, shape):
     """Uniform in [-s, s) with s = 0.05; norms' weights around 1."""
-    n, seed = math.prod(shape), fnv(name)
-    values = [((mix(seed + i) >> 40) / (1 << 24) - 0.5) * 0.1 for i in range(n)]
+    values = generator.numbers(name, math.prod(shape), 0.1)
     t = torch.tensor(values, dtype=torch.float32).double().reshape(shape)
     if ".ln_" in name and name.endswith("weight"):
         t = (t + 1).float().double()
@@ -43,8 +27,8 @@ def weights(name, shape):
 
 
 def tokens(name, step):
-    seed = fnv(name + str(step))
-    values = [mix(seed + i) % VOCAB for i in range(BATCH * CONTEXT)]
+    seed = generator.fnv(name + str(step))
+    values = [generator.mix(seed + i) % VOCAB for i in range(BATCH * CONTEXT)]
     return torch.tensor(values).reshape(BATCH, CONTEXT)
 
 

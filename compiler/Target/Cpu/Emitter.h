@@ -101,6 +101,11 @@ private:
   LogicalResult emitPiece(const Point &point,
                           llvm::SmallVectorImpl<Value> &sums);
   LogicalResult emitColumnReduction(tile::ReduceOp reduce);
+  /// Enters loops over all dims but `axis` and the last one, which vectors
+  /// span.
+  Point loopOverOthers(RankedTensorType shape, int64_t axis);
+  /// A vector of a tile without what the loops around remember.
+  mlir::FailureOr<Value> evaluateAfresh(Value tile, const Point &point);
   LogicalResult emitRoot(Operation *op, const Point &point);
   Value combine(tile::ReduceOp reduce, Value a, Value b);
   Value neutral(tile::ReduceOp reduce, int64_t lanes);
@@ -111,7 +116,6 @@ private:
   LogicalResult scanRow(tile::ScanOp scan, Point point, const Storage &into);
   LogicalResult scanColumns(tile::ScanOp scan, Point point,
                             const Storage &into);
-  mlir::FailureOr<Value> evaluateAfresh(Value tile, const Point &point);
 
   // Convert.cpp: float types.
   Value convertFloat(Value value, Type elementType);

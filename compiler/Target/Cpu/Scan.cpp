@@ -46,30 +46,13 @@ LogicalResult Emitter::emitScan(tile::ScanOp scan) {
   {
     OpBuilder::InsertionGuard guard(b);
     int64_t rank = shape.getRank(), axis = scan.getAxis();
-    Point point;
-    point.index.resize(rank);
-    for (int64_t d = 0; d + 1 < rank; ++d) {
-      if (d == axis)
-        continue;
-      auto loop = scf::ForOp::create(b, loc, constantIndex(0),
-                                     constantIndex(shape.getDimSize(d)),
-                                     constantIndex(1));
-      b.setInsertionPointToStart(loop.getBody());
-      point.index[d] = loop.getInductionVar();
-    }
+    Point point = loopOverOthers(shape, axis);
     if (failed(axis + 1 == rank ? scanRow(scan, point, into)
                                 : scanColumns(scan, point, into)))
       return failure();
   }
   storages[scan.getResult()] = into;
   return success();
-}
-
-FailureOr<Value> Emitter::evaluateAfresh(Value tile, const Point &point) {
-  memo.clear();
-  FailureOr<Value> vector = evaluate(tile, point);
-  memo.clear();
-  return vector;
 }
 
 /// One row of the last axis; `point` has the others' indices.

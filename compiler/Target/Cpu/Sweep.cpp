@@ -358,6 +358,29 @@ LogicalResult Emitter::emitRowSweep(RankedTensorType shape) {
   return success();
 }
 
+Point Emitter::loopOverOthers(RankedTensorType shape, int64_t axis) {
+  int64_t rank = shape.getRank();
+  Point point;
+  point.index.resize(rank);
+  for (int64_t d = 0; d + 1 < rank; ++d) {
+    if (d == axis)
+      continue;
+    auto loop = scf::ForOp::create(b, loc, constantIndex(0),
+                                   constantIndex(shape.getDimSize(d)),
+                                   constantIndex(1));
+    b.setInsertionPointToStart(loop.getBody());
+    point.index[d] = loop.getInductionVar();
+  }
+  return point;
+}
+
+FailureOr<Value> Emitter::evaluateAfresh(Value tile, const Point &point) {
+  memo.clear();
+  FailureOr<Value> vector = evaluate(tile, point);
+  memo.clear();
+  return vector;
+}
+
 LogicalResult Emitter::emitColumnReduction(tile::ReduceOp reduce) {
   storages.erase(reduce.getResult());
   Storage into = allocate(tileType(reduce.getResult()));
@@ -365,18 +388,8 @@ LogicalResult Emitter::emitColumnReduction(tile::ReduceOp reduce) {
     OpBuilder::InsertionGuard guard(b);
     RankedTensorType shape = tileType(reduce.getOperand());
     Type element = shape.getElementType();
-    int64_t axis = reduce.getAxis(), rank = shape.getRank();
-    Point point;
-    point.index.resize(rank);
-    for (int64_t d = 0; d + 1 < rank; ++d) {
-      if (d == axis)
-        continue;
-      auto loop = scf::ForOp::create(b, loc, constantIndex(0),
-                                     constantIndex(shape.getDimSize(d)),
-                                     constantIndex(1));
-      b.setInsertionPointToStart(loop.getBody());
-      point.index[d] = loop.getInductionVar();
-    }
+    int64_t axis = reduce.getAxis();
+    Point point = loopOverOthers(shape, axis);
     auto column = [&](Value at, int64_t lanes) -> LogicalResult {
       point.index.back() = at;
       point.lanes = lanes;
@@ -387,9 +400,7 @@ LogicalResult Emitter::emitColumnReduction(tile::ReduceOp reduce) {
         OpBuilder::InsertionGuard inner(b);
         b.setInsertionPointToStart(loop.getBody());
         point.index[axis] = loop.getInductionVar();
-        memo.clear();
-        FailureOr<Value> vector = evaluate(reduce.getOperand(), point);
-        memo.clear();
+        FailureOr<Value> vector = evaluateAfresh(reduce.getOperand(), point);
         if (failed(vector))
           return failure();
         scf::YieldOp::create(
