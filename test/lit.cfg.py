@@ -32,8 +32,9 @@ if os.environ.get("TARN_ROUNDTRIP"):
 # a GPU in test/gpu/host_model, and to NVRTC where there is one.
 config.substitutions.append(("%tile-programs", os.path.join(
     config.test_source_root, "dialects/Tile/programs")))
-config.substitutions.append(("%gpu-run", "env CXX=" + config.cxx + " TARN_GPU_BUILD=%t.build " + os.path.join(
-    config.test_source_root, "gpu/run.sh")))
+config.substitutions.append(("%gpu-run", " ".join([
+    "env CXX=" + config.cxx, "TARN_GPU_BINARIES=" + config.tarn_tools_dir, "TARN_GPU_BUILD=%t.build",
+    os.path.join(config.test_source_root, "gpu/run.sh")])))
 config.substitutions.append(("%host-kernel", " ".join([
     config.cxx, "-std=c++20 -O2 -ffp-contract=off -w -fPIC -shared",
     "-I" + os.path.join(config.tarn_source_root, "compiler/Target/Cuda/device"),

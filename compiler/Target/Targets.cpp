@@ -32,7 +32,11 @@ static std::string help() {
 }
 
 static Target cpuTarget(llvm::StringRef level) {
-  return {Target::Kind::cpu, level.str(), "cpu", -1};
+  Target target{Target::Kind::cpu, level.str(), "cpu", -1};
+  // Most levels have figures of their own.
+  if (findDevice(target.name()).ok())
+    target.device = target.name();
+  return target;
 }
 
 /// The device whose figures stand for an architecture: the first by name, where

@@ -56,6 +56,8 @@ static bool readLine(const std::string &line, Case &c) {
     return static_cast<bool>(words >> c.sharedBytes);
   if (what == "flops")
     return static_cast<bool>(words >> c.flops);
+  if (what == "bytes")
+    return static_cast<bool>(words >> c.bytes);
   if (what == "time-only") {
     c.timeOnly = true;
     return true;

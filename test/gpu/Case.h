@@ -53,8 +53,9 @@ struct Case {
   int64_t blocks = 0, threads = 0, sharedBytes = 0;
   /// Allowed errors: absolute, and relative to the expected number.
   double absolute = 0, relative = 0;
-  /// Multiplications and additions of the whole launch; 0 if not recorded.
-  double flops = 0;
+  /// Multiplications and additions of the whole launch, and the bytes that it
+  /// has to move; 0 if not recorded.
+  double flops = 0, bytes = 0;
   /// Whether there are no recorded numbers: only its time is of interest.
   bool timeOnly = false;
   /// Whether blocks walk over `blocks` tiles: one for each multiprocessor is

@@ -33,11 +33,15 @@ std::string Driver::load() {
   find(cuModuleGetFunction, "cuModuleGetFunction");
   find(cuFuncSetAttribute, "cuFuncSetAttribute");
   find(cuMemAlloc, "cuMemAlloc_v2");
+  find(cuMemFree, "cuMemFree_v2");
+  find(cuModuleUnload, "cuModuleUnload");
+  find(cuMemcpyAsync, "cuMemcpyAsync");
   find(cuMemcpyHtoD, "cuMemcpyHtoD_v2");
   find(cuMemcpyDtoH, "cuMemcpyDtoH_v2");
   find(cuMemsetD8, "cuMemsetD8_v2");
   find(cuLaunchKernel, "cuLaunchKernel");
   find(cuEventCreate, "cuEventCreate");
+  find(cuEventDestroy, "cuEventDestroy_v2");
   find(cuEventRecord, "cuEventRecord");
   find(cuEventSynchronize, "cuEventSynchronize");
   find(cuEventElapsedTime, "cuEventElapsedTime");

@@ -27,6 +27,9 @@ struct Driver {
   int (*cuModuleGetFunction)(void **, void *, const char *) = nullptr;
   int (*cuFuncSetAttribute)(void *, int, int) = nullptr;
   int (*cuMemAlloc)(uint64_t *, size_t) = nullptr;
+  int (*cuMemFree)(uint64_t) = nullptr;
+  int (*cuModuleUnload)(void *) = nullptr;
+  int (*cuMemcpyAsync)(uint64_t, uint64_t, size_t, void *) = nullptr;
   int (*cuMemcpyHtoD)(uint64_t, const void *, size_t) = nullptr;
   int (*cuMemcpyDtoH)(void *, uint64_t, size_t) = nullptr;
   int (*cuMemsetD8)(uint64_t, unsigned char, size_t) = nullptr;
@@ -34,6 +37,7 @@ struct Driver {
                         unsigned, unsigned, unsigned, void *, void **,
                         void **) = nullptr;
   int (*cuEventCreate)(void **, unsigned) = nullptr;
+  int (*cuEventDestroy)(void *) = nullptr;
   int (*cuEventRecord)(void *, void *) = nullptr;
   int (*cuEventSynchronize)(void *) = nullptr;
   int (*cuEventElapsedTime)(float *, void *, void *) = nullptr;

@@ -33,16 +33,11 @@ static int setUpTarget(const Invocation &in, PlanSetup &setup, Device &device) {
     printError(error, help);
     return userError;
   }
-  setup.request.device = isLevel ? targets.front().name() : word;
+  setup.request.device = isLevel ? targets.front().device : word;
   // Devices that no code is made for are planned with the newest one's kernels.
   setup.request.targets = {known ? targets.front().name() : "cuda:sm_90a"};
   setup.request.deviceBudget = false;
   rt::Result<Device> found = findDevice(setup.request.device);
-  if (!found.ok() && isLevel) {
-    // A level without figures of its own.
-    setup.request.device = "cpu";
-    found = findDevice("cpu");
-  }
   if (!found.ok()) {
     printError(found.status().message(),
                "targets are auto, cpu, cpu:LEVEL, and devices: " +

@@ -18,6 +18,7 @@ extern "C" {
 int cuLibraryLoadData(void **, const void *, int *, void **, unsigned, int *,
                       void **, unsigned);
 int cuLibraryGetKernel(void **, void *, const char *);
+int cuLibraryUnload(void *);
 int cuKernelSetAttribute(int, int, void *, int);
 int cuMemcpyAsync(Address, Address, size_t, void *);
 int cuMemsetD8Async(Address, unsigned char, size_t, void *);
@@ -43,6 +44,9 @@ TARN_DRIVER_EXPORT cuModuleLoadData(void **module, const void *image) {
   d.libraries.insert(made);
   *module = made;
   return ok;
+}
+TARN_DRIVER_EXPORT cuModuleUnload(void *module) {
+  return cuLibraryUnload(module);
 }
 TARN_DRIVER_EXPORT cuModuleGetFunction(void **function, void *module,
                                        const char *name) {

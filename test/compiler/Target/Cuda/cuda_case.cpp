@@ -8,14 +8,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Cost/KernelCost.h"
 #include "compiler/Driver/Registry.h"
 #include "compiler/Target/Cuda/Group.h"
 #include "dialects/Tile/Interpreter.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/LineIterator.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 #include <cmath>
@@ -48,7 +52,12 @@ cl::opt<bool> positive("positive", cl::init(false),
                        cl::desc("numbers are drawn from 0 to 1"));
 cl::opt<bool> typed("typed", cl::init(false),
                     cl::desc("expect rounded results, not exact ones"));
-cl::opt<double> flops("flops", cl::init(0));
+cl::opt<std::string> only("only", cl::desc("kernels with this in their name"));
+cl::opt<std::string>
+    known("known", cl::desc("with --all: a file of programs that other calls "
+                            "have recorded, and that this one adds its to"));
+cl::opt<double> flops("flops", cl::init(0),
+                      cl::desc("of the launch, if not what is counted"));
 cl::opt<bool> timeOnly("time-only", cl::init(false),
                        cl::desc("no numbers: for large shapes"));
 
@@ -152,8 +161,9 @@ static LogicalResult record(ArrayRef<tile::KernelOp> kernels,
   source += text;
   cuda::writeLaunch(kernels, *launch, launchStream);
   launchStream << "bound " << absolute << " " << relative << "\n";
-  if (flops > 0)
-    launchStream << "flops " << flops << "\n";
+  KernelCost cost = costOf(kernels);
+  launchStream << "flops " << (flops > 0 ? flops : double(cost.flops()))
+               << "\nbytes " << cost.bytes() << "\n";
   if (timeOnly)
     launchStream << "time-only\n";
   if (std::error_code error = llvm::sys::fs::create_directories(inside)) {
@@ -199,13 +209,35 @@ int main(int argc, char **argv) {
   }
   options.architecture = *architecture;
   std::string source;
-  SmallVector<tile::KernelOp> members(kernels);
+  SmallVector<tile::KernelOp> members;
+  for (tile::KernelOp kernel : kernels)
+    if (kernel.getSymName().contains(only))
+      members.push_back(kernel);
+  if (members.empty()) {
+    llvm::errs() << "cuda-case: no kernel named `" << only << "`\n";
+    return 1;
+  }
   if (!all)
     return failed(record(grouped ? ArrayRef(members) : members.front(), options,
                          folder, source));
-  for (tile::KernelOp kernel : kernels)
-    if (failed(record(kernel, options, folder + "/" + kernel.getSymName().str(),
-                      source)))
+  llvm::StringSet<> done;
+  if (!known.empty()) {
+    if (auto file = llvm::MemoryBuffer::getFile(known))
+      for (llvm::line_iterator line(**file); !line.is_at_eof(); ++line)
+        done.insert(*line);
+  }
+  for (tile::KernelOp kernel : members)
+    if (!done.insert(programHash(kernel)).second)
+      continue;
+    else if (failed(record(kernel, options,
+                           folder + "/" + kernel.getSymName().str(), source)))
       return 1;
+  if (!known.empty()) {
+    std::string list;
+    for (const auto &entry : done)
+      list += (entry.first() + "\n").str();
+    if (failed(writeFile("", known, list)))
+      return 1;
+  }
   return failed(writeFile(folder, "kernels.cu", source));
 }
