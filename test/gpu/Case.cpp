@@ -156,6 +156,15 @@ double tarn::gpu::readElement(const CaseBuffer &buffer, const uint8_t *bytes,
     memcpy(&x, &wide, 4);
     return x;
   }
+  if (buffer.element == "f16") {
+    uint16_t half;
+    memcpy(&half, bytes + 2 * i, 2);
+    int exponent = half >> 10 & 31, fraction = half & 1023;
+    double size = exponent == 31  ? fraction ? NAN : INFINITY
+                  : exponent == 0 ? std::ldexp(fraction, -24)
+                                  : std::ldexp(1024 + fraction, exponent - 25);
+    return half & 0x8000 ? -size : size;
+  }
   if (buffer.element == "f32") {
     float x;
     memcpy(&x, bytes + 4 * i, 4);

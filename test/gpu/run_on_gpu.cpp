@@ -33,7 +33,7 @@ constexpr int secondsPerCase = 60, timedRuns = 20;
 constexpr int attributeProcessors = 16, attributeMajor = 75,
               attributeMinor = 76;
 constexpr int functionDynamicShared = 8;
-constexpr int mapBf16 = 9, mapSwizzle128 = 3, mapPromote128 = 2;
+constexpr int mapF16 = 6, mapBf16 = 9, mapSwizzle128 = 3, mapPromote128 = 2;
 
 [[noreturn]] void stop(const std::string &why) {
   printf("FAILED: %s\n", why.c_str());
@@ -99,7 +99,7 @@ struct alignas(64) DeviceMap {
 void encode(const Driver &driver, const Case &c, const CaseParameter &parameter,
             uint64_t address, DeviceMap &map) {
   const CaseBuffer &buffer = c.buffers[parameter.buffer];
-  if (buffer.element != "bf16")
+  if (buffer.element != "bf16" && buffer.element != "f16")
     stop("a tensor map of " + buffer.element);
   std::vector<uint64_t> sizes, strides;
   std::vector<uint32_t> box;
@@ -112,9 +112,9 @@ void encode(const Driver &driver, const Case &c, const CaseParameter &parameter,
   std::vector<uint32_t> steps(sizes.size(), 1);
   check(driver,
         driver.cuTensorMapEncodeTiled(
-            &map, mapBf16, sizes.size(), reinterpret_cast<void *>(address),
-            sizes.data(), strides.data(), box.data(), steps.data(), 0,
-            mapSwizzle128, mapPromote128, 0),
+            &map, buffer.element == "bf16" ? mapBf16 : mapF16, sizes.size(),
+            reinterpret_cast<void *>(address), sizes.data(), strides.data(),
+            box.data(), steps.data(), 0, mapSwizzle128, mapPromote128, 0),
         "cuTensorMapEncodeTiled");
 }
 

@@ -97,6 +97,11 @@ bool TensorCoreEmitter::packsInPlace(tile::DotOp dot) {
          });
 }
 
+/// "bf16" or "f16": what a product's operands are.
+static std::string factorType(tile::DotOp dot) {
+  return dot.getA().getType().getElementType().isBF16() ? "bf16" : "f16";
+}
+
 /// Packs a left operand that is in registers.
 LogicalResult TensorCoreEmitter::packLeft(tile::DotOp dot) {
   if (operands.find(dot.getA()))
@@ -115,8 +120,8 @@ LogicalResult TensorCoreEmitter::packLeft(tile::DotOp dot) {
   waitForArray(from->second);
   text.at(dot.getLoc());
   text.openUnrolled(dot.getK() / 2, 2);
-  text.line(name + "[i / 8][i % 8 / 2] = pack_bf16(" + from->second + "[i], " +
-            from->second + "[i + 1]);");
+  text.line(name + "[i / 8][i % 8 / 2] = pack_" + factorType(dot) + "(" +
+            from->second + "[i], " + from->second + "[i + 1]);");
   text.close();
   return success();
 }
@@ -175,7 +180,8 @@ LogicalResult TensorCoreEmitter::issueDot(tile::DotOp dot, StringRef turn) {
   text.directive("#pragma unroll");
   text.line("for (int slice = 0; slice < " + Twine(k / 16) + "; ++slice)");
   std::string transposeB = kMajorB ? "0" : "1";
-  std::string call = "wgmma_m64n" + std::to_string(n) + "k16_bf16";
+  std::string call =
+      "wgmma_m64n" + std::to_string(n) + "k16_" + factorType(dot);
   if (a)
     call += std::string("<") + (kMajorA ? "0, " : "1, ") + transposeB + ">(" +
             acc + ", a + " + advance(a, kMajorA);
@@ -258,7 +264,8 @@ LogicalResult TensorCoreEmitter::emitStore(tile::StoreOp store) {
                               << " with an element per column";
   if (type.getDimSize(0) != layout.rows)
     return unsupported(store) << "a store of " << type.getDimSize(0) << " rows";
-  if (!type.getElementType().isF32() && !type.getElementType().isBF16())
+  if (!type.getElementType().isF32() && !type.getElementType().isBF16() &&
+      !type.getElementType().isF16())
     return unsupported(store) << "a store of " << type.getElementType();
   auto array = arrays.find(value);
   if (array != arrays.end())

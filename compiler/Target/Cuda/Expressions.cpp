@@ -169,8 +169,14 @@ TensorCoreEmitter::apply(Operation *op, ArrayRef<std::string> operands) {
   auto call = [&](const char *function) {
     return std::string(function) + "(" + llvm::join(operands, ", ") + ")";
   };
-  bool toBf16 = op->getNumResults() == 1 &&
-                getElementTypeOrSelf(op->getResult(0).getType()).isBF16();
+  // What a short type does to a float; null for other types.
+  const char *round = nullptr;
+  if (op->getNumResults() == 1) {
+    Type element = getElementTypeOrSelf(op->getResult(0).getType());
+    round = element.isBF16()  ? "round_bf16"
+            : element.isF16() ? "round_f16"
+                              : nullptr;
+  }
   using R = std::string;
   R text = TypeSwitch<Operation *, R>(op)
                .Case<arith::AddFOp, arith::AddIOp>(
@@ -206,9 +212,8 @@ TensorCoreEmitter::apply(Operation *op, ArrayRef<std::string> operands) {
                    [&](auto) { return x[0] + " ? " + x[1] + " : " + x[2]; })
                .Case<arith::ExtFOp, arith::IndexCastOp>(
                    [&](auto) { return operands[0]; })
-               .Case<arith::TruncFOp>([&](auto) {
-                 return toBf16 ? call("round_bf16") : operands[0];
-               })
+               .Case<arith::TruncFOp>(
+                   [&](auto) { return round ? call(round) : operands[0]; })
                .Case<arith::SIToFPOp>([&](auto) { return "(float)" + x[0]; })
                .Case<arith::ExtUIOp>([&](auto) { return "(int)" + x[0]; })
                .Case<arith::CmpIOp>([&](arith::CmpIOp cmp) -> R {
@@ -263,9 +268,9 @@ TensorCoreEmitter::apply(Operation *op, ArrayRef<std::string> operands) {
     unsupported(op) << "'" << op->getName() << "' on elements of a tile";
     return failure();
   }
-  // Arithmetic on bf16 tiles rounds after each op.
-  if (toBf16 && !isa<arith::TruncFOp, arith::SelectOp, arith::NegFOp>(op))
-    text = "round_bf16(" + text + ")";
+  // Arithmetic on tiles of short types rounds after each op.
+  if (round && !isa<arith::TruncFOp, arith::SelectOp, arith::NegFOp>(op))
+    text = std::string(round) + "(" + text + ")";
   return text;
 }
 

@@ -27,9 +27,9 @@ LogicalResult describeTile(tile::LoadOp load, SharedTile &shared) {
   MemRefType buffer = load.getBuffer().getType();
   RankedTensorType type = load.getTileType();
   SmallVector<int64_t> dims = load.getTileDims();
-  if (!type.getElementType().isBF16())
-    return unsupported(load)
-           << "dot operands of " << type.getElementType() << " (only bf16)";
+  if (!type.getElementType().isBF16() && !type.getElementType().isF16())
+    return unsupported(load) << "dot operands of " << type.getElementType()
+                             << " (only bf16 and f16)";
   if (buffer.getRank() > 5)
     return unsupported(load) << "a dot operand in a buffer of rank "
                              << buffer.getRank() << " (TMA takes 5)";

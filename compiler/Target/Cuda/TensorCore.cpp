@@ -208,6 +208,7 @@ void TensorCoreEmitter::emitHead() {
     launch.parameters.push_back(parameter);
     Type element = kernel.getBufferType(i).getElementType();
     std::string type = element.isBF16()        ? "bf16"
+                       : element.isF16()       ? "f16"
                        : element.isF32()       ? "float"
                        : element.isInteger(32) ? "int"
                                                : "u8";

@@ -100,7 +100,7 @@ struct Warp {
 /// One wgmma instruction of a warpgroup.
 struct WgmmaOp {
   uint64_t a, b;
-  bool add, transposeA, transposeB, fromRegisters;
+  bool add, transposeA, transposeB, fromRegisters, isBf16;
   int n, line, group;
   uint32_t issuers = 0;
   bool run = false;

@@ -17,11 +17,8 @@ int fragmentRow(int t, int i) {
 /// Column of accumulator register i of thread t.
 int fragmentColumn(int t, int i) { return i / 4 * 8 + t % 4 * 2 + i % 2; }
 
-float fromBf16(u16 bits) {
-  u32 wide = static_cast<u32>(bits) << 16;
-  float x;
-  memcpy(&x, &wide, 4);
-  return x;
+float toFloat(u16 bits, bool isBf16) {
+  return isBf16 ? to_float(bf16{bits}) : to_float(f16{bits});
 }
 
 /// The fields of a shared-memory descriptor.
@@ -52,12 +49,13 @@ void noteReads(const WgmmaOp &op, u64 bits, int extent, bool mnMajor) {
 
 /// Reads an operand of `extent` x 16 elements through its descriptor as the
 /// hardware walks it, to out[k][extent].
-void fetch(u64 bits, int extent, bool mnMajor, std::vector<float> &out,
-           int line) {
+void fetch(const WgmmaOp &op, u64 bits, int extent, bool mnMajor,
+           std::vector<float> &out) {
   Descriptor d(bits);
   out.assign(static_cast<size_t>(extent) * depth, 0.f);
   if (d.swizzle != 1)
-    fatalFault("wgmma descriptor: only 128-byte swizzling is modelled", line);
+    fatalFault("wgmma descriptor: only 128-byte swizzling is modelled",
+               op.line);
   for (int k = 0; k < depth; ++k)
     for (int e = 0; e < extent; ++e) {
       u32 address = mnMajor ? d.start + e / 64 * d.leading + k / 8 * d.stride +
@@ -65,10 +63,10 @@ void fetch(u64 bits, int extent, bool mnMajor, std::vector<float> &out,
                             : d.start + e / 8 * d.stride + e % 8 * 128 + k * 2;
       address ^= (address >> 7 & 7) << 4;
       if (address + 2 > block->view.bytes)
-        fatalFault("wgmma reads outside shared memory", line);
+        fatalFault("wgmma reads outside shared memory", op.line);
       u16 element;
       memcpy(&element, block->view.shared + address, 2);
-      out[k * extent + e] = fromBf16(element);
+      out[k * extent + e] = toFloat(element, op.isBf16);
     }
 }
 
@@ -77,8 +75,8 @@ void execute(Warpgroup &group, WgmmaOp &op) {
   if (op.fromRegisters)
     a = op.registersA;
   else
-    fetch(op.a, 64, op.transposeA, a, op.line);
-  fetch(op.b, op.n, op.transposeB, b, op.line);
+    fetch(op, op.a, 64, op.transposeA, a);
+  fetch(op, op.b, op.n, op.transposeB, b);
   if (block->checker) {
     if (!op.fromRegisters)
       noteReads(op, op.a, 64, op.transposeA);
@@ -132,8 +130,8 @@ void retire(Warpgroup &group) {
 
 } // namespace
 
-void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
-                int transposeA, int transposeB, int line) {
+void host_wgmma(float *d, int n, bool isBf16, u64 a, const u32 *registers,
+                u64 b, int add, int transposeA, int transposeB, int line) {
   Warpgroup &group = block->warpgroups[fiber->thread.number / 128];
   int t = fiber->thread.number % 128;
   uint64_t number = fiber->issued++ - group.retired;
@@ -144,6 +142,7 @@ void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
                          transposeA != 0,
                          transposeB != 0,
                          registers != nullptr,
+                         isBf16,
                          n,
                          line,
                          fiber->groups,
@@ -156,7 +155,8 @@ void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
                          {}});
   WgmmaOp &op = group.ops[number];
   if (op.a != a || op.b != b || op.add != (add != 0) || op.n != n ||
-      op.fromRegisters != (registers != nullptr) || op.group != fiber->groups)
+      op.fromRegisters != (registers != nullptr) || op.isBf16 != isBf16 ||
+      op.group != fiber->groups)
     fault("wgmma: operands differ inside a warpgroup", line);
   op.fragments[t] = d;
   if (!fiber->isFenced)
@@ -168,7 +168,7 @@ void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
       for (int h = 0; h < 2; ++h) {
         int row = t / 32 * 16 + t % 32 / 4 + q % 2 * 8;
         int k = t % 4 * 2 + h + q / 2 * 8;
-        op.registersA[k * 64 + row] = fromBf16(registers[q] >> 16 * h);
+        op.registersA[k * 64 + row] = toFloat(registers[q] >> 16 * h, isBf16);
       }
   }
   if (++op.issuers < 128)

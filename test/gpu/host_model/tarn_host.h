@@ -94,8 +94,8 @@ void host_tma_store(const void *from, const TensorMap *map, int rank,
                     const int *position, int line);
 void host_tma_store_commit();
 void host_tma_store_wait(int pending);
-void host_wgmma(float *d, int n, u64 a, const u32 *registers, u64 b, int add,
-                int transposeA, int transposeB, int line);
+void host_wgmma(float *d, int n, bool isBf16, u64 a, const u32 *registers,
+                u64 b, int add, int transposeA, int transposeB, int line);
 void host_proxy_fence();
 void host_wgmma_fence();
 void host_wgmma_commit(int line);
@@ -221,17 +221,21 @@ template <int Registers> DEVICE void registers_decrease(TARN_LINE) {
   host_set_registers(-Registers, line);
 }
 
-#define TARN_WGMMA(n)                                                          \
+#define TARN_WGMMA_OF(type, isBf16, n)                                         \
   template <int TransposeA, int TransposeB>                                    \
-  DEVICE void wgmma_m64n##n##k16_bf16(float (&d)[n / 2], u64 a, u64 b,         \
-                                      int add, TARN_LINE) {                    \
-    host_wgmma(d, n, a, nullptr, b, add, TransposeA, TransposeB, line);        \
+  DEVICE void wgmma_m64n##n##k16_##type(float (&d)[n / 2], u64 a, u64 b,       \
+                                        int add, TARN_LINE) {                  \
+    host_wgmma(d, n, isBf16, a, nullptr, b, add, TransposeA, TransposeB,       \
+               line);                                                          \
   }                                                                            \
   template <int TransposeB>                                                    \
-  DEVICE void wgmma_m64n##n##k16_bf16(float (&d)[n / 2], const u32(&a)[4],     \
-                                      u64 b, int add, TARN_LINE) {             \
-    host_wgmma(d, n, 0, a, b, add, 0, TransposeB, line);                       \
+  DEVICE void wgmma_m64n##n##k16_##type(float (&d)[n / 2], const u32(&a)[4],   \
+                                        u64 b, int add, TARN_LINE) {           \
+    host_wgmma(d, n, isBf16, 0, a, b, add, 0, TransposeB, line);               \
   }
+#define TARN_WGMMA(n)                                                          \
+  TARN_WGMMA_OF(bf16, true, n)                                                 \
+  TARN_WGMMA_OF(f16, false, n)
 TARN_WGMMA(16)
 TARN_WGMMA(32)
 TARN_WGMMA(48)
@@ -249,6 +253,7 @@ TARN_WGMMA(224)
 TARN_WGMMA(240)
 TARN_WGMMA(256)
 #undef TARN_WGMMA
+#undef TARN_WGMMA_OF
 
 DEVICE void ldmatrix_x4(u32 (&r)[4], const void *from, TARN_LINE) {
   host_ldmatrix(r, from, false, line);

@@ -24,8 +24,11 @@ def from_bf16(bits):
     return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
 
 
-def numbers(*shape):
-    """Random bf16 numbers and their values."""
+def numbers(*shape, kind="bf16"):
+    """Random bf16 or f16 numbers, as bits, and their values."""
+    if kind == "f16":
+        halves = RANDOM.standard_normal(shape).astype(np.float16)
+        return halves.view(np.uint16), halves.astype(np.float64)
     bits = bf16(RANDOM.standard_normal(shape))
     return bits, from_bf16(bits)
 
@@ -128,9 +131,9 @@ def wgmma(cases):
     """All widths, both operands in both majors, A in registers too: K = 64."""
     widths = range(16, 257, 16)
     k = 64
-    for form in ("kk", "km", "mk", "mm", "rk", "rm"):
-        a_bits, a = numbers(64, k)
-        b_bits, b = numbers(256, k)
+    for form, kind in [(form, "bf16") for form in ("kk", "km", "mk", "mm", "rk", "rm")] + [("mk", "f16"), ("rm", "f16")]:
+        a_bits, a = numbers(64, k, kind=kind)
+        b_bits, b = numbers(256, k, kind=kind)
         left = {"k": "descriptor_k(shared_address(arena)) + slice * 2",
                 "m": "descriptor_mn(shared_address(arena), 8192) + slice * 128",
                 "r": "left[slice]"}[form[0]]
@@ -152,7 +155,7 @@ def wgmma(cases):
     wgmma_fence();
 #pragma unroll
     for (int slice = 0; slice < 4; ++slice)
-      wgmma_m64n{n}k16_bf16<{flags}>(d, {left}, {right}, {1 if n % 32 else "slice > 0"});
+      wgmma_m64n{n}k16_{kind}<{flags}>(d, {left}, {right}, {1 if n % 32 else "slice > 0"});
     wgmma_commit();
     wgmma_wait<0>();
 #pragma unroll
@@ -167,10 +170,10 @@ def wgmma(cases):
   for (int i = 0; i < 16; ++i)
     left[i / 4][i % 4] = *(const u32 *)(a + (row + i % 2 * 8) * 64 + i / 4 * 16 + i % 4 / 2 * 8 + column);
 """ if form[0] == "r" else ""
-        first = "const bf16 *a" if form[0] == "r" else "TENSOR_MAP a_map"
+        first = f"const {kind} *a" if form[0] == "r" else "TENSOR_MAP a_map"
         load_a = "" if form[0] == "r" else "tma_load_2d(arena, &a_map, full, 0, 0);\n    "
         total = 32768 + (0 if form[0] == "r" else 8192)
-        cases.write(f"wgmma_{form}", f"""KERNEL(128) micro({first}, TENSOR_MAP b_map, float *out) {{
+        cases.write(f"wgmma_{form}" + ("_f16" if kind == "f16" else ""), f"""KERNEL(128) micro({first}, TENSOR_MAP b_map, float *out) {{
   SHARED_ARENA(arena);
   u64 *full = (u64 *)(arena + 40960);
   const int row = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4;
@@ -186,7 +189,7 @@ def wgmma(cases):
   }}
 {registers}  mbarrier_wait(full, 0);
 {"".join(bodies)}}}
-""", 128, [("bf16", a_stored), ("bf16", b_stored), ("f32", None, np.concatenate(wanted))],
+""", 128, [(kind, a_stored), (kind, b_stored), ("f32", None, np.concatenate(wanted))],
                     [0 if form[0] == "r" else (0, [64, 64]), (1, b_box), 2], shared=40968,
                     bound=(1e-3, 1e-4), arch="sm_90a")
 

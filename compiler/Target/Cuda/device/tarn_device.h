@@ -434,30 +434,33 @@ template <int Pending> DEVICE void copy_async_wait() {
       "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127])
 
 // Operands after the accumulators have the numbers o0, o1, ...
-#define TARN_WGMMA(n, regs, o0, o1, o2, o3, o4, o5, o6)                        \
+#define TARN_WGMMA_OF(type, n, regs, o0, o1, o2, o3, o4, o5, o6)               \
   template <int TransposeA, int TransposeB>                                    \
-  DEVICE void wgmma_m64n##n##k16_bf16(float (&d)[regs], u64 a, u64 b,          \
-                                      int add) {                               \
+  DEVICE void wgmma_m64n##n##k16_##type(float (&d)[regs], u64 a, u64 b,        \
+                                        int add) {                             \
     asm volatile("{ .reg .pred p; setp.ne.b32 p, %" #o2 ", 0;\n"               \
-                 "wgmma.mma_async.sync.aligned.m64n" #n                        \
-                 "k16.f32.bf16.bf16 {" TARN_REGS_##regs                        \
+                 "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." #type       \
+                 "." #type " {" TARN_REGS_##regs                               \
                  "}, %" #o0 ", %" #o1 ", p, 1, 1, %" #o3 ", %" #o4 "; }\n"     \
                  : TARN_ACCS_##regs                                            \
                  : "l"(a), "l"(b), "r"(add), "n"(TransposeA),                  \
                    "n"(TransposeB));                                           \
   }                                                                            \
   template <int TransposeB>                                                    \
-  DEVICE void wgmma_m64n##n##k16_bf16(float (&d)[regs], const u32(&a)[4],      \
-                                      u64 b, int add) {                        \
+  DEVICE void wgmma_m64n##n##k16_##type(float (&d)[regs], const u32(&a)[4],    \
+                                        u64 b, int add) {                      \
     asm volatile("{ .reg .pred p; setp.ne.b32 p, %" #o5 ", 0;\n"               \
-                 "wgmma.mma_async.sync.aligned.m64n" #n                        \
-                 "k16.f32.bf16.bf16 {" TARN_REGS_##regs                        \
+                 "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." #type       \
+                 "." #type " {" TARN_REGS_##regs                               \
                  "}, {%" #o0 ", %" #o1 ", %" #o2 ", %" #o3 "}, %" #o4          \
                  ", p, 1, 1, %" #o6 "; }\n"                                    \
                  : TARN_ACCS_##regs                                            \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b),         \
                    "r"(add), "n"(TransposeB));                                 \
   }
+#define TARN_WGMMA(...)                                                        \
+  TARN_WGMMA_OF(bf16, __VA_ARGS__)                                             \
+  TARN_WGMMA_OF(f16, __VA_ARGS__)
 TARN_WGMMA(16, 8, 8, 9, 10, 11, 12, 13, 14)
 TARN_WGMMA(32, 16, 16, 17, 18, 19, 20, 21, 22)
 TARN_WGMMA(48, 24, 24, 25, 26, 27, 28, 29, 30)
@@ -475,6 +478,7 @@ TARN_WGMMA(224, 112, 112, 113, 114, 115, 116, 117, 118)
 TARN_WGMMA(240, 120, 120, 121, 122, 123, 124, 125, 126)
 TARN_WGMMA(256, 128, 128, 129, 130, 131, 132, 133, 134)
 #undef TARN_WGMMA
+#undef TARN_WGMMA_OF
 
 #else
 #include "tarn_host.h"
@@ -530,6 +534,9 @@ DEVICE void store_pair(float *to, float x, float y) {
 }
 DEVICE void store_pair(bf16 *to, float x, float y) {
   *(u32 *)to = pack_bf16(x, y);
+}
+DEVICE void store_pair(f16 *to, float x, float y) {
+  *(u32 *)to = pack_f16(x, y);
 }
 DEVICE float to_float(float x) { return x; }
 /// A float rounded to f16, and back.

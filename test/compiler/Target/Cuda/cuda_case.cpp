@@ -69,6 +69,12 @@ void appendElement(std::string &bytes, Type type, double value) {
     memcpy(&wide, &x, 4);
     uint16_t half = (wide + 0x7FFF + (wide >> 16 & 1)) >> 16;
     bytes.append(reinterpret_cast<char *>(&half), 2);
+  } else if (type.isF16()) {
+    APFloat x(value);
+    bool lost;
+    x.convert(APFloat::IEEEhalf(), APFloat::rmNearestTiesToEven, &lost);
+    uint16_t half = x.bitcastToAPInt().getZExtValue();
+    bytes.append(reinterpret_cast<char *>(&half), 2);
   } else if (type.isF32()) {
     float x = value;
     bytes.append(reinterpret_cast<char *>(&x), 4);
