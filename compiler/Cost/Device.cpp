@@ -172,8 +172,8 @@ rt::Result<Device> tarn::parseDevice(std::string_view text,
   in.only(json, "device",
           {"tarn_device", "name", "aliases", "targets", "units", "memory_bytes",
            "context_bytes", "memory", "unit_memory", "cache_bytes", "cache",
-           "operands", "host_to_device", "device_to_host", "launch_seconds",
-           "block_seconds", "tile_op_seconds"});
+           "operands", "load_seconds", "host_to_device", "device_to_host",
+           "launch_seconds", "block_seconds", "tile_op_seconds"});
   Device device;
   device.name = in.text(json, "", "name");
   if (const Json *aliases = json.find("aliases")) {
@@ -204,6 +204,8 @@ rt::Result<Device> tarn::parseDevice(std::string_view text,
   }
   if (json.find("operands"))
     device.operands = in.rate(json, "", "operands");
+  if (json.find("load_seconds"))
+    device.load = in.figure(json, "", "load_seconds", 0, 1);
   device.hostToDevice = in.rate(json, "", "host_to_device");
   device.deviceToHost = in.rate(json, "", "device_to_host");
   device.launch = in.figure(json, "", "launch_seconds", 0, 1);

@@ -68,6 +68,8 @@ struct Device {
   /// that a block loads them: what small blocks of products wait for. 0 = not
   /// known, and no limit.
   Rate operands;
+  /// Seconds from a load to its arrival, where nothing queues; 0 = not known.
+  Figure load;
   /// Bytes per second between host and device.
   Rate hostToDevice, deviceToHost;
   /// Seconds that a launch costs beside the work, handing out each block, and

@@ -164,6 +164,13 @@ static void printProducts(const CompileResult &result, bool all) {
                 note.tunedBy.empty() ? "" : ", measured");
     for (const std::string &block : note.blocks)
       std::printf("             %s\n", block.c_str());
+    for (const cuda::CompiledKernels &code : result.cuda)
+      for (const cuda::CudaKernel &kernel : code.kernels)
+        if (code.architecture == note.architecture &&
+            kernel.name == note.kernel)
+          for (const std::string &copies : kernel.copyNotes)
+            std::printf("             stages of copies, modelled: %s\n",
+                        copies.c_str());
   }
 }
 

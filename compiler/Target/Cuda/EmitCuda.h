@@ -16,7 +16,8 @@ namespace tarn::cuda {
 struct CudaOptions {
   /// What the text is for.
   Architecture architecture = Architecture::sm_90a;
-  /// Depth of the ring of operand tiles; 0 = as many as fit, at most 4.
+  /// Depth of the ring of operand tiles, 1 = none with cp.async; 0 = for TMA
+  /// as many as fit, at most 4, for cp.async what the cost model finds fastest.
   unsigned stages = 0;
   /// Whether the product of the next turn may be issued before this turn's
   /// sweeps, in loops of two dots (flash attention).
@@ -92,6 +93,9 @@ struct CudaKernel {
   unsigned sharedBytes = 0;
   /// Depth of the ring of operand tiles; 0 = no ring.
   unsigned stages = 0;
+  /// For each loop whose tiles cp.async may copy ahead: its numbers of stages,
+  /// and what the cost model says of them.
+  std::vector<std::string> copyNotes;
   /// Registers that a thread may have at launch: what NVRTC reports is no more.
   unsigned registerLimit = 0;
   /// Blocks that are launched together.

@@ -16,6 +16,7 @@
 #ifndef COMPILER_TARGET_CUDA_SIMT_H
 #define COMPILER_TARGET_CUDA_SIMT_H
 
+#include "compiler/Cost/CopyLoop.h"
 #include "compiler/Target/Cuda/ElementOps.h"
 #include "compiler/Target/Cuda/EmitCuda.h"
 #include "compiler/Target/Cuda/Text.h"
@@ -76,11 +77,13 @@ struct Expression {
 };
 using Element = llvm::FailureOr<Expression>;
 
-/// A tile in shared memory.
+/// A tile in shared memory, or a ring of them.
 struct BlockTile {
   std::string name;
   mlir::Type element;
   int64_t rows = 1, pitch = 1;
+  /// Elements from one tile of a ring to the next.
+  int64_t stageElements = 0;
 };
 
 class SimtEmitter {
@@ -102,6 +105,8 @@ private:
     /// in `layout`, or a tile in shared memory.
     std::string array;
     const BlockTile *shared = nullptr;
+    /// Where cp.async copies it to.
+    const BlockTile *copiedTo = nullptr;
     Layout layout;
     /// What is added to the indices of the value, for parts of operands.
     std::string rowOffset, columnOffset;
@@ -111,6 +116,28 @@ private:
     Layout layout;
   };
   struct Operand;
+  /// What an op reads elements from.
+  struct Source {
+    mlir::Value buffer;
+    llvm::SmallVector<mlir::OpFoldResult> positions;
+    llvm::SmallVector<int64_t> dims;
+    mlir::TypedAttr pad;
+  };
+  static Source sourceOf(mlir::Operation *op);
+  /// A loop's tiles that cp.async copies some turns ahead, into rings of
+  /// `stages`; with one stage they are copied in their turn.
+  struct Pipeline {
+    llvm::SetVector<mlir::Value> tiles;
+    /// Ops on scalars that their positions need.
+    llvm::SetVector<mlir::Operation *> scalars;
+    int64_t stages = 1, stageBytes = 0;
+    /// What the cost model says.
+    std::string note;
+    // Of one emission: rings, and names of the number of stages and of the
+    // turn's stage.
+    llvm::SmallVector<const BlockTile *> rings;
+    std::string count, slot;
+  };
 
   // Layouts (SimtLayout.cpp).
   void classifyVectors();
@@ -201,6 +228,11 @@ private:
                                llvm::ArrayRef<Expression> at,
                                const Layout &layout,
                                const Expression *rows = nullptr);
+  /// Whether `vector` elements along the last dim of tile and buffer are
+  /// aligned neighbours, inside or outside together.
+  bool areNeighbours(mlir::MemRefType buffer,
+                     llvm::ArrayRef<mlir::OpFoldResult> positions,
+                     llvm::ArrayRef<int64_t> dims, int64_t vector);
   mlir::Operation *loopAround(mlir::Value value);
   bool mayHold(const Layout &layout);
   bool provenNonNegative(mlir::OpFoldResult position);
@@ -214,7 +246,7 @@ private:
   // Shared memory (SimtShared.cpp).
   const BlockTile &allocate(llvm::StringRef wish, mlir::Type element,
                             int64_t rows, int64_t columns,
-                            bool oddPitch = false);
+                            bool oddPitch = false, int64_t stages = 1);
   void willRead(const std::string &tile);
   void willWrite(const std::string &tile);
   void barrier();
@@ -225,7 +257,7 @@ private:
   mlir::LogicalResult prepareOperand(Operand &operand, tile::DotOp dot,
                                      bool left);
   const BlockTile &allocateOperand(mlir::Value value, int64_t rows,
-                                   int64_t columns);
+                                   int64_t columns, int64_t stages = 1);
   mlir::LogicalResult stage(Operand &operand, llvm::StringRef rowStart,
                             llvm::StringRef columnStart);
   void emitFma(tile::DotOp dot, Operand &a, Operand &b, int64_t depth,
@@ -236,6 +268,27 @@ private:
                llvm::StringRef startA, llvm::StringRef startB);
   mlir::LogicalResult stageBefore(mlir::scf::ForOp loop);
   bool holdsMatrix(mlir::Value value, llvm::DenseSet<mlir::Value> &seen);
+
+  // Operands that are copied ahead of their turn (SimtPipeline.cpp).
+  Pipeline *pipelineOf(mlir::scf::ForOp loop);
+  bool isKnownAhead(mlir::Value value, mlir::scf::ForOp loop,
+                    llvm::SetVector<mlir::Operation *> &scalars);
+  bool isCopiedAhead(mlir::Value value, mlir::scf::ForOp loop,
+                     llvm::SetVector<mlir::Operation *> &scalars);
+  mlir::LogicalResult emitCopies(Pipeline &pipeline, mlir::scf::ForOp loop,
+                                 llvm::StringRef at, llvm::StringRef slot,
+                                 llvm::StringRef end);
+  mlir::LogicalResult copyRoot(Sweep &sweep, const Root &root);
+  mlir::LogicalResult emitPipelineStart(Pipeline &pipeline,
+                                        mlir::scf::ForOp loop,
+                                        llvm::StringRef from,
+                                        llvm::StringRef to,
+                                        llvm::StringRef step);
+  mlir::LogicalResult emitPipelineTurn(Pipeline &pipeline,
+                                       mlir::scf::ForOp loop,
+                                       llvm::StringRef at, llvm::StringRef to,
+                                       llvm::StringRef step);
+  bool chooseStages();
 
   tile::KernelOp kernel;
   const CudaOptions &options;
@@ -254,6 +307,7 @@ private:
   /// Tiles from outside a loop that are held, or copied, before it.
   llvm::MapVector<mlir::Operation *, llvm::SetVector<mlir::Value>> hoisted;
   bool chunkOperands = false;
+  llvm::MapVector<mlir::Operation *, std::unique_ptr<Pipeline>> pipelines;
   /// Registers of tiles that must be held: products, sums, carried values.
   int64_t fixedRegisters = 0;
 
@@ -269,7 +323,7 @@ private:
   llvm::DenseMap<mlir::Value, std::string> buffers, scalars;
   llvm::DenseMap<mlir::Value, Held> held;
   llvm::DenseMap<mlir::Value, const BlockTile *> shared;
-  std::vector<std::unique_ptr<BlockTile>> sharedTiles;
+  std::vector<std::unique_ptr<BlockTile>> sharedTiles, stageTiles;
   /// Tiles for parts of operands, by their side and shape.
   std::map<std::tuple<bool, bool, int64_t, int64_t, std::string>,
            const BlockTile *>

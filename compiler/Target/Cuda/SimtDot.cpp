@@ -50,7 +50,7 @@ static bool isZero(Value value) {
 /// A tile for an operand. Rows and columns that threads read beyond its end
 /// exist, whatever is in them.
 const BlockTile &SimtEmitter::allocateOperand(Value value, int64_t rows,
-                                              int64_t columns) {
+                                              int64_t columns, int64_t stages) {
   auto type = cast<RankedTensorType>(value.getType());
   // Columns of a transposed right operand are rows here: an odd distance puts
   // those of a warp into different banks.
@@ -74,9 +74,8 @@ const BlockTile &SimtEmitter::allocateOperand(Value value, int64_t rows,
     else
       coveredColumns = std::max(coveredColumns, covered(columns));
   }
-  const BlockTile &tile = allocate(nameFor(value), type.getElementType(),
-                                   coveredRows, coveredColumns, odd);
-  return tile;
+  return allocate(nameFor(value), type.getElementType(), coveredRows,
+                  coveredColumns, odd, stages);
 }
 
 /// Operands from outside a loop are copied once, before it, where they fit.

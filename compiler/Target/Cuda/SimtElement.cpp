@@ -543,14 +543,20 @@ SimtEmitter::place(Operation *op, Value buffer,
   }
   result.condition = llvm::join(conditions, " && ");
   result.offset = terms.empty() ? "0" : llvm::join(terms, " + ");
-  // Neighbours: the last dim of tile and buffer, from an aligned place on.
-  bool along = rank > 0 && !dims.empty() && dims.back() == rank - 1 &&
-               !(rows && dims.size() == 1) &&
-               at.back().text == columnOf(layout).text && layout.vector > 1;
-  if (along && divisor(positions[rank - 1]) % layout.vector == 0 &&
-      type.getDimSize(rank - 1) % layout.vector == 0)
+  if (!(rows && dims.size() == 1) && layout.vector > 1 && !at.empty() &&
+      at.back().text == columnOf(layout).text &&
+      areNeighbours(type, positions, dims, layout.vector))
     result.vector = layout.vector;
   return result;
+}
+
+bool SimtEmitter::areNeighbours(MemRefType buffer,
+                                ArrayRef<OpFoldResult> positions,
+                                ArrayRef<int64_t> dims, int64_t vector) {
+  int64_t last = buffer.getRank() - 1;
+  return !dims.empty() && dims.back() == last &&
+         divisor(positions[last]) % vector == 0 &&
+         buffer.getDimSize(last) % vector == 0;
 }
 
 /// The positions with the group's first column in place of the element's.
@@ -560,25 +566,21 @@ static SmallVector<Expression> groupOf(ArrayRef<Expression> at) {
   return group;
 }
 
+SimtEmitter::Source SimtEmitter::sourceOf(Operation *op) {
+  if (auto load = dyn_cast<tile::LoadOp>(op))
+    return {load.getBuffer(), load.getMixedPositions(), load.getTileDims(),
+            load.getPadAttr()};
+  auto gather = cast<tile::GatherOp>(op);
+  return {gather.getBuffer(), gather.getMixedPositions(), gather.getTileDims(),
+          gather.getPadAttr()};
+}
+
 /// An element from memory; neighbours are loaded together.
 Element SimtEmitter::loadElement(Sweep &sweep, Operation *op,
                                  ArrayRef<Expression> at) {
-  SmallVector<OpFoldResult> positions;
-  SmallVector<int64_t> dims;
-  Value buffer;
-  TypedAttr pad;
+  auto [buffer, positions, dims, pad] = sourceOf(op);
   std::optional<Expression> rows;
-  if (auto load = dyn_cast<tile::LoadOp>(op)) {
-    positions = load.getMixedPositions();
-    dims = load.getTileDims();
-    buffer = load.getBuffer();
-    pad = load.getPadAttr();
-  } else {
-    auto gather = cast<tile::GatherOp>(op);
-    positions = gather.getMixedPositions();
-    dims = gather.getTileDims();
-    buffer = gather.getBuffer();
-    pad = gather.getPadAttr();
+  if (auto gather = dyn_cast<tile::GatherOp>(op)) {
     Element row = element(sweep, gather.getRows(), {at[0]});
     if (failed(row))
       return failure();

@@ -297,13 +297,25 @@ LogicalResult SimtEmitter::emitLoop(scf::ForOp loop) {
     return failure();
   std::string wish = nameIn(loop.getInductionVar().getLoc());
   std::string at = names.unique(wish.empty() ? "at" : wish);
+  Pipeline *pipeline = pipelineOf(loop);
+  if (pipeline && failed(emitPipelineStart(*pipeline, loop, *from, *to, *step)))
+    return failure();
   scalars[loop.getInductionVar()] = at;
   std::set<std::string> reads = readSinceBarrier, writes = writtenSinceBarrier;
   text.at(loop.getLoc());
   text.directive("#pragma unroll 1");
-  text.open("for (int " + at + " = " + *from + "; " + at + " < " + *to + "; " +
-            at + " += " + *step + ") {");
+  std::string head = "for (int " + at + " = " + *from, next;
+  if (pipeline) {
+    pipeline->slot = names.unique("slot");
+    head += ", " + pipeline->slot + " = 0";
+    next = ", " + pipeline->slot + " = " + pipeline->slot + " + 1 < " +
+           pipeline->count + " ? " + pipeline->slot + " + 1 : 0";
+  }
+  text.open(head + "; " + at + " < " + *to + "; " + at + " += " + *step + next +
+            ") {");
   Scope scope = enterScope();
+  if (pipeline && failed(emitPipelineTurn(*pipeline, loop, at, *to, *step)))
+    return failure();
   if (failed(emitRegion(*loop.getBody())))
     return failure();
   currentBlock = loop.getBody();
@@ -312,10 +324,13 @@ LogicalResult SimtEmitter::emitLoop(scf::ForOp loop) {
     return failure();
   currentBlock = loop->getBlock();
   leaveScope(std::move(scope));
-  // The next turn starts with a clean slate.
-  if (!readSinceBarrier.empty() || !writtenSinceBarrier.empty())
+  // The next turn starts with a clean slate; the turn of a pipeline by itself.
+  if (!pipeline && (!readSinceBarrier.empty() || !writtenSinceBarrier.empty()))
     barrier();
   text.close();
+  if (pipeline)
+    for (const BlockTile *ring : pipeline->rings)
+      readSinceBarrier.insert(ring->name);
   // It may make no turn at all.
   readSinceBarrier.insert(reads.begin(), reads.end());
   writtenSinceBarrier.insert(writes.begin(), writes.end());
@@ -397,7 +412,7 @@ LogicalResult SimtEmitter::emitBody() {
   text = Text(options.lines);
   names = Names();
   arena.clear();
-  sharedTiles.clear();
+  sharedTiles.clear(), stageTiles.clear();
   sharedBytes = 0;
   parts.clear(), lasting.clear();
   buffers.clear(), scalars.clear(), held.clear(), shared.clear();
@@ -493,6 +508,9 @@ void SimtEmitter::emitHead(llvm::raw_ostream &os) {
   if (sharedBytes)
     what += ", " + std::to_string(sharedBytes) + " bytes of shared memory";
   head.line("// " + what + ".");
+  for (const auto &[loop, pipeline] : pipelines)
+    if (!pipeline->note.empty() && !options.isBody)
+      head.line("// Stages of copies, modelled: " + pipeline->note + ".");
   // Functions of a group are compared by their text.
   for (unsigned i = 0; i < kernel.getNumBuffers() && !options.isBody; ++i)
     head.line("//   " + buffers[kernel.getBuffer(i)] + ": " +
@@ -558,11 +576,18 @@ LogicalResult SimtEmitter::run(llvm::raw_ostream &os) {
       return unsupported(kernel)
              << "a buffer of " << kernel.getBufferType(i).getElementType();
   const Limits &limits = getLimits(options.architecture);
+  bool stagesChosen = false;
   for (int pass = 0;; ++pass) {
     if (failed(emitBody()))
       return failure();
     if (again && pass < maxPasses)
       continue;
+    // Rings of two stages at first: what they take, and what is besides.
+    if (!stagesChosen) {
+      stagesChosen = true;
+      if (chooseStages())
+        continue;
+    }
     if (sharedBytes <= limits.blockSharedBytes)
       break;
     if (chunkOperands)
@@ -572,6 +597,13 @@ LogicalResult SimtEmitter::run(llvm::raw_ostream &os) {
   launch.family = tensorCores ? Family::mma : Family::simt;
   launch.threads = threads;
   launch.sharedBytes = sharedBytes;
+  launch.stages = 0;
+  for (const auto &[loop, pipeline] : pipelines) {
+    if (pipeline->stages > 1)
+      launch.stages = std::max<unsigned>(launch.stages, pipeline->stages);
+    if (!pipeline->note.empty())
+      launch.copyNotes.push_back(pipeline->note);
+  }
   launch.registerLimit = std::min<int64_t>(limits.threadRegisters,
                                            limits.registers / threads / 8 * 8);
   emitHead(os);

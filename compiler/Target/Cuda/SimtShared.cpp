@@ -17,10 +17,10 @@ static constexpr int64_t padBytes = 16;
 
 const BlockTile &SimtEmitter::allocate(StringRef wish, Type element,
                                        int64_t rows, int64_t columns,
-                                       bool oddPitch) {
+                                       bool oddPitch, int64_t stages) {
   auto tile = std::make_unique<BlockTile>();
   int64_t bytes = memoryBytes(element);
-  tile->name = lastingName((wish + "_tile").str());
+  tile->name = lastingName((wish + (stages > 1 ? "_ring" : "_tile")).str());
   tile->element = element;
   tile->rows = rows;
   tile->pitch = columns;
@@ -28,11 +28,15 @@ const BlockTile &SimtEmitter::allocate(StringRef wish, Type element,
     tile->pitch = (llvm::alignTo(columns * bytes, padBytes) + padBytes) / bytes;
   if (oddPitch)
     tile->pitch = columns | 1;
-  arena += (memoryType(element) + " *" + tile->name + " = (" +
-            memoryType(element) + " *)(arena + " + std::to_string(sharedBytes) +
-            "); // " + (rows > 1 ? std::to_string(rows) + " x " : "") +
-            std::to_string(columns) + "\n");
-  sharedBytes += llvm::alignTo(rows * tile->pitch * bytes, 128);
+  arena +=
+      (memoryType(element) + " *" + tile->name + " = (" + memoryType(element) +
+       " *)(arena + " + std::to_string(sharedBytes) + "); // " +
+       (rows > 1 ? std::to_string(rows) + " x " : "") +
+       std::to_string(columns) +
+       (stages > 1 ? ", " + std::to_string(stages) + " stages" : "") + "\n");
+  int64_t stageBytes = llvm::alignTo(rows * tile->pitch * bytes, 128);
+  tile->stageElements = stageBytes / bytes;
+  sharedBytes += stages * stageBytes;
   sharedTiles.push_back(std::move(tile));
   return *sharedTiles.back();
 }

@@ -256,6 +256,8 @@ LogicalResult SimtEmitter::finishRoot(Sweep &sweep, const Root &root) {
     return reduceRoot(sweep, root);
   if (root.op)
     return storeRoot(sweep, root);
+  if (root.copiedTo)
+    return copyRoot(sweep, root);
   SmallVector<Expression> at = identity(root.value, sweep.layout);
   Value value = root.shared ? unrounded(root.value) : root.value;
   if (held.contains(root.value))

@@ -42,7 +42,7 @@ class Mutation:
 
 G, P, F, A, S, C = "gemm", "persistent_gemm", "attention_forward", "ampere_gemm", "store_tile", "column_sums"
 K, Q = "attention_keys", "attention_queries"
-R = "running_sum"
+R, V = "running_sum", "copied_gemm"
 WRONG = "WRONG"
 MUTATIONS = [
     # The rows of the table that the model was designed by: found without checks.
@@ -109,6 +109,20 @@ MUTATIONS = [
     Mutation(A, "a row of ldmatrix that is not aligned", (r"define A_ROW 80", "define A_ROW 72"), "not a multiple of 16 bytes", plain=True),
     Mutation(A, "the other half of the matrices", (r"lane / 16 \* 8\) \* 2\);\n      for", "lane / 16 * 8 % 8) * 2);\n      for"), WRONG, plain=True),
     Mutation(A, "copies nobody waits for", [(r"  copy_async_wait<0>\(\);\n", ""), (r"if \(turn \+ STAGES - 1 < TURNS\)\n", "")], "cp.async still in flight|outside of every buffer"),
+    # The same as the emitter writes it: a ring of four stages, ragged rows and terms.
+    Mutation(V, "one stage too few waited for", (r"copy_async_wait<stages - 2>", "copy_async_wait<stages - 1>"), WRONG, plain=True),
+    Mutation(V, "no wait for cp.async", (r"copy_async_wait<stages - 2>\(\);", ""), "race: a read of shared memory"),
+    Mutation(V, "copies of later turns that are not committed",
+             (r"(copy_async_wait(?:.*\n)*?.*)copy_async_commit\(\);", r"\1"), WRONG, plain=True),
+    Mutation(V, "copies of the first turns that are not committed",
+             (r"copy_async_commit\(\);((?:.*\n)*?.*copy_async_wait)", r"\1"), WRONG, plain=True),
+    Mutation(V, "no barrier before a stage is filled again", (r"(copy_async_wait.*\n) *__syncthreads\(\);\n", r"\1"), "race: a"),
+    Mutation(V, "a barrier before the wait", (r"( *copy_async_wait.*\n)( *__syncthreads\(\);\n)", r"\2\1"), "race: a read of shared memory"),
+    Mutation(V, "a stage filled while it is read", (r"next = \(slot > 0 \? slot : stages\) - 1", "next = slot"), WRONG, plain=True),
+    Mutation(V, "copies of another turn", (r"ahead = (at_\d) \+ 192", r"ahead = \1 + 256"), WRONG, plain=True),
+    Mutation(V, "a ring that turns too early", (r"slot \+ 1 < stages \?", "slot + 2 < stages ?"), WRONG, plain=True),
+    Mutation(V, "a ring deeper than its memory", (r"stages = 4;", "stages = 5;"), WRONG, plain=True),
+    Mutation(V, "what lies outside is not zero", (r", inside\);", ", true);"), WRONG, plain=True),
     # TMA stores.
     Mutation(S, "no proxy fence", (r"proxy_fence\(\);", ""), "no proxy fence between writes of threads and a read of shared memory"),
     Mutation(S, "no barrier before the store", (r"(proxy_fence\(\);\n) *__syncthreads\(\);", r"\1"), "race: a read of shared memory"),
@@ -182,6 +196,7 @@ def make_cases(work, programs):
         shutil.rmtree(f"{work}/{name}", ignore_errors=True)
         shutil.move(f"{work}/gradients/{kernel}", f"{work}/{name}")
 
+    record(V, "gemm_bf16.mlir", ["--arch=sm_80"], M=120, N=64, K=424, BM=64, BN=64, BK=64)
     record(R, "running_sum.mlir", ["--absolute=0.001"], N=5000, B=2048)
     a, b = bf16(random.standard_normal((64, 160))), bf16(random.standard_normal((160, 64)))
     write_case(f"{work}/{A}", f"kernel {A}\nblocks 1\nthreads 128\nshared 29184\n"
@@ -251,7 +266,7 @@ def main():
     runner = Runner(arguments)
 
     texts = {}
-    for kernel in (G, P, F, K, Q, A, S, C, R):
+    for kernel in (G, P, F, K, Q, A, V, S, C, R):
         with open(f"{arguments.work}/{kernel}/kernel.cu") as file:
             texts[kernel] = file.read()
 
