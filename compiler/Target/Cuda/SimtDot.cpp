@@ -275,6 +275,15 @@ void SimtEmitter::emitFma(tile::DotOp dot, Operand &a, Operand &b,
                                             : "lane * " + vector;
   if (layout.groups > 1)
     column += " + " + std::to_string(layout.lanes * layout.vector) + " * n";
+  // Threads without a row or a column of their own read the last one.
+  auto upTo = [](const std::string &index, int64_t last) {
+    std::string end = std::to_string(last);
+    return "(" + index + " < " + end + " ? " + index + " : " + end + ")";
+  };
+  if (layout.coveredRows() > layout.rows)
+    r = upTo(r, layout.rows - 1);
+  if (layout.coveredColumns() > layout.columns)
+    column = upTo(column, layout.columns - layout.vector);
   // Four terms of the left operand at once, where they are neighbours.
   bool fours = aDepthLast && depth % 4 == 0 &&
                a.tile->pitch * memoryBytes(a.tile->element) % 16 == 0;
