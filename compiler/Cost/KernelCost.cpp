@@ -360,32 +360,7 @@ KernelCost Counter::run() {
   return cost;
 }
 
-/// A kernel without a program: its op's arithmetic, and every buffer once.
-static KernelCost opaqueCost(tile::KernelOp kernel, DictionaryAttr figures) {
-  KernelCost cost;
-  int64_t flops = figures.getAs<IntegerAttr>("flops").getInt();
-  if (auto element = figures.getAs<TypeAttr>("element"))
-    cost.dotFlops[unsigned(dotTypeOf(element.getValue()))] = flops;
-  else
-    cost.vectorOps = flops;
-  double read = 0, written = 0;
-  for (unsigned i = 0; i != kernel.getNumBuffers(); ++i) {
-    MemRefType type = kernel.getBufferType(i);
-    (kernel.getBufferAccess(i) == tile::Access::Read ? read : written) +=
-        double(type.getNumElements()) * double(bytesOf(type.getElementType()));
-  }
-  cost.bytesRead = saturate(read);
-  cost.bytesWritten = saturate(written);
-  cost.bytesLoaded = cost.bytesRead;
-  cost.blocks = cost.tileOps = kernel.getNumBlocks();
-  return cost;
-}
-
-KernelCost tarn::costOf(tile::KernelOp kernel) {
-  if (DictionaryAttr figures = kernel.getOpaque())
-    return opaqueCost(kernel, figures);
-  return Counter(kernel).run();
-}
+KernelCost tarn::costOf(tile::KernelOp kernel) { return Counter(kernel).run(); }
 
 std::string tarn::programHash(tile::KernelOp kernel) {
   std::string text;

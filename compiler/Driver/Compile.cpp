@@ -157,27 +157,6 @@ static void printOffers(ArrayRef<Offer> offers, llvm::raw_ostream &said) {
          << " bytes), " << offer.text << "\n";
 }
 
-/// One error for all kernels that no code is generated for yet.
-static LogicalResult refuseOpaque(ModuleOp module) {
-  tile::KernelOp first;
-  std::set<std::string> ops;
-  for (auto kernel : module.getOps<tile::KernelOp>())
-    if (DictionaryAttr figures = kernel.getOpaque()) {
-      first = first ? first : kernel;
-      ops.insert(figures.getAs<StringAttr>("op").str());
-    }
-  if (!first)
-    return success();
-  std::string names;
-  for (const std::string &op : ops)
-    names += (names.empty() ? "" : ", ") + op;
-  InFlightDiagnostic error = emitError(first.getLoc())
-                             << "there are no kernels yet for " << names;
-  error.attachNote(UnknownLoc::get(module.getContext()))
-      << "tarn plan and tarn run --reference work without them";
-  return error;
-}
-
 static DialectRegistry registryOfTarn() {
   DialectRegistry registry;
   registerDialects(registry);
@@ -475,8 +454,6 @@ CompileStatus Compilation::makeCudaCode(Branch &branch) {
 CompileStatus Compilation::package() {
   for (Branch &branch : branches) {
     cudaOf.emplace_back();
-    if (failed(refuseOpaque(branch.module)))
-      return CompileStatus::userError;
     if (branch.targets.front().kind != Target::Kind::cuda)
       continue;
     cudaOf.back() = result.cuda.size();

@@ -47,7 +47,7 @@ int64_t defaults::defaultFlops(Operation *op) {
   case TileKind::gather:
     return 0;
   case TileKind::composite: // norms: a handful of operations an element
-  case TileKind::opaque:
+  case TileKind::ownProgram:
     return 8 * std::max(elementsOf(op->getOperandTypes()),
                         elementsOf(op->getResultTypes()));
   default:

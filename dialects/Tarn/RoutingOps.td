@@ -13,7 +13,7 @@
 
 include "dialects/Tarn/TarnBase.td"
 
-def TopKOp : Tarn_InferredOp<"top_k", !listconcat(Opaque, Gradient)> {
+def TopKOp : Tarn_InferredOp<"top_k", !listconcat(OwnProgram, Gradient)> {
   let summary = "find the largest elements of each row";
   let description = [{
     `values[i.., j] = x[i.., indices[i.., j]]` is the j-th largest element of
@@ -40,7 +40,7 @@ def TopKOp : Tarn_InferredOp<"top_k", !listconcat(Opaque, Gradient)> {
   let extraClassDeclaration = "int64_t getFlops();";
 }
 
-def GroupRowsOp : Tarn_InferredOp<"group_rows", !listconcat(Opaque,
+def GroupRowsOp : Tarn_InferredOp<"group_rows", !listconcat(OwnProgram,
                                                           NoGradient)> {
   let summary = "put rows in the order of their groups";
   let description = [{
@@ -68,7 +68,7 @@ def GroupRowsOp : Tarn_InferredOp<"group_rows", !listconcat(Opaque,
   let extraClassDeclaration = "int64_t getFlops();";
 }
 
-def GroupedDotOp : Tarn_Op<"grouped_dot", !listconcat(Opaque, Gradient,
+def GroupedDotOp : Tarn_Op<"grouped_dot", !listconcat(OwnProgram, Gradient,
                                                     [ProductOp])> {
   let summary = "multiply groups of rows by matrices of their own";
   let description = [{
@@ -107,7 +107,7 @@ def GroupedDotOp : Tarn_Op<"grouped_dot", !listconcat(Opaque, Gradient,
   let hasVerifier = 1;
 }
 
-def GroupedOuterOp : Tarn_Op<"grouped_outer", !listconcat(Opaque, Gradient,
+def GroupedOuterOp : Tarn_Op<"grouped_outer", !listconcat(OwnProgram, Gradient,
                                                         [ProductOp])> {
   let summary = "sum outer products over the rows of each group";
   let description = [{

@@ -61,7 +61,7 @@ def IdentityLoops : NativeOpTrait<"IdentityLoops"> {
 def CompositeLoops : NativeOpTrait<"CompositeLoops"> {
   let cppNamespace = "::tarn::graph";
 }
-def OpaqueLoops : NativeOpTrait<"OpaqueLoops"> {
+def OwnProgramLoops : NativeOpTrait<"OwnProgramLoops"> {
   let cppNamespace = "::tarn::graph";
 }
 
@@ -76,7 +76,7 @@ defvar LoopsAndCombiner = [DeclareOpInterfaceMethods<IndexedOp,
                                                      ["getCombiner"]>];
 defvar Reduction = [DeclareOpInterfaceMethods<
     IndexedOp, ["getCombiner", "buildTileBody"]>];
-defvar Opaque = [OpaqueLoops, IndexedOp];
+defvar OwnProgram = [OwnProgramLoops, IndexedOp];
 defvar Decomposed = [CompositeLoops, IndexedOp,
                      DeclareOpInterfaceMethods<Composite>];
 

@@ -24,7 +24,7 @@ enum class TileKind {
   scatter,     ///< writes at positions held in an operand
   view,        ///< moves nothing: another way to address the operand
   composite,   ///< brings its own tile program, or is decomposed
-  opaque       ///< a kernel of its own that can be planned, not yet generated
+  ownProgram   ///< brings its own tile program, which takes in no other op
 };
 
 /// What computing an op again costs.
@@ -102,15 +102,16 @@ public:
   TileKind getTileKind() { return TileKind::composite; }
 };
 
-/// No loops that tile programs could be derived from: the op is a kernel of its
-/// own, known by its sizes and its cost until code for it is generated.
+/// No loops that tile programs could be derived from: the op is a kernel alone,
+/// with a program of its own.
 template <typename ConcreteOp>
-class OpaqueLoops : public mlir::OpTrait::TraitBase<ConcreteOp, OpaqueLoops> {
+class OwnProgramLoops
+    : public mlir::OpTrait::TraitBase<ConcreteOp, OwnProgramLoops> {
 public:
   llvm::SmallVector<int64_t> getLoopBounds() { return {}; }
   llvm::SmallVector<mlir::utils::IteratorType> getLoopKinds() { return {}; }
   llvm::SmallVector<mlir::AffineMap> getIndexingMaps() { return {}; }
-  TileKind getTileKind() { return TileKind::opaque; }
+  TileKind getTileKind() { return TileKind::ownProgram; }
 };
 
 } // namespace tarn::graph

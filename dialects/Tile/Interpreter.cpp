@@ -540,8 +540,6 @@ static SmallVector<int64_t> orderBlocks(KernelOp kernel, uint64_t seed) {
 LogicalResult tarn::tile::interpretBlock(KernelOp kernel, int64_t block,
                                          MutableArrayRef<HostBuffer> buffers,
                                          const InterpretOptions &options) {
-  if (kernel.getOpaque())
-    return kernel.emitError("has no program to run");
   if (failed(checkBuffers(kernel, buffers)))
     return failure();
   return BlockRunner(kernel, buffers, options).run(block);

@@ -59,8 +59,7 @@ static LogicalResult verifyBuffer(KernelOp kernel, unsigned i) {
              << stringifyAccess(*needed) << " to buffer " << i << ", which has "
              << stringifyAccess(access);
   }
-  if (access != Access::Read && kernel.getBuffer(i).use_empty() &&
-      !kernel.getOpaque())
+  if (access != Access::Read && kernel.getBuffer(i).use_empty())
     return kernel.emitOpError("never stores to buffer ")
            << i << ", which has access " << stringifyAccess(access);
   return success();
@@ -178,18 +177,10 @@ LogicalResult KernelOp::verifyRegions() {
   for (unsigned i = 0; i < getNumBuffers(); ++i)
     if (failed(verifyBuffer(*this, i)))
       return failure();
-  // kernel.C9
+  // kernel.C8
   if (getWorkspaceBytes() < 0)
     return emitOpError("has a workspace of ")
            << getWorkspaceBytes() << " bytes";
-  // kernel.C8
-  if (DictionaryAttr figures = getOpaque()) {
-    auto flops = figures.getAs<IntegerAttr>("flops");
-    if (!figures.getAs<StringAttr>("op") || !flops || flops.getInt() < 0)
-      return emitOpError("has figures without an op or its flops");
-    if (!isa<ReturnOp>(body.front()))
-      return emitOpError("has figures and a program");
-  }
   if (getBody()
           .walk<WalkOrder::PreOrder>([](Operation *op) {
             return failed(verifyBodyOp(op)) ? WalkResult::interrupt()

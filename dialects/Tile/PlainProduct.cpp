@@ -311,10 +311,6 @@ bool Finder::describe(const View &view, ProductMatrix &matrix, StringRef name) {
 }
 
 std::optional<PlainProduct> Finder::run() {
-  if (kernel.getOpaque()) {
-    no("it has no program");
-    return std::nullopt;
-  }
   View a, b, d;
   if (!findDot() || !findEpilogue() || !viewOperand(dot.getA(), true, a) ||
       !viewOperand(dot.getB(), false, b) ||

@@ -25,7 +25,15 @@ def Tile_Dialect : Dialect {
       tile.return
     }
     ```
+
+    Attributes on other ops:
+    - `tile.turns` on an `scf.for` whose bounds are read from memory: how many
+      turns it makes on the average, a number that is not negative; the cost
+      model counts with it (f64)
+    - `tile.library`, `tile.tune`, `tile.tuned` on a `tile.kernel`: who runs it,
+      and what was or is to be measured
   }];
+  let hasOperationAttrVerify = 1;
 }
 
 #endif

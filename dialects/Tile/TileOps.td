@@ -104,9 +104,7 @@ def KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock]> {
     C7: outside of scf.if, the position (or row numbers, or slot) of a store
         depends on each grid dim with more than one block and on each loop
         around it
-    C8: a kernel with figures (`tile.opaque`) has no program: it can be planned,
-        not run; its body is empty
-    C9: the workspace of a library (`tile.library`) is not negative
+    C8: the workspace of a library (`tile.library`) is not negative
 
     Example:
     ```mlir
@@ -167,12 +165,6 @@ def KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock]> {
     SmallVector<int64_t> getBlockPositions(int64_t block);
     /// The body's terminator.
     ReturnOp getTerminator();
-    /// What a kernel without a program would do, or null: `op`, its name;
-    /// `flops`, on operands of type `element` in matrix units where there is
-    /// one, else element by element.
-    DictionaryAttr getOpaque() {
-      return (*this)->getAttrOfType<DictionaryAttr>("tile.opaque");
-    }
     /// The library that runs it in the program's place, or null: `workspace`,
     /// the bytes that a launch gives it besides the buffers; `algorithm` and
     /// what it is known by, where one was chosen.

@@ -106,7 +106,7 @@ bool Analyzer::findAnchor() {
       reductions.push_back(op);
       break;
     case TileKind::composite:
-    case TileKind::opaque:
+    case TileKind::ownProgram:
     case TileKind::scatter:
       if (program)
         return fail("two ops with programs of their own");

@@ -50,8 +50,8 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
     through casts (gradients in bf16), or along a dim that they have. An op is
     the work of one kernel. Where several kernels read what cheap ops make,
     whether they make it themselves is the plan's to decide
-    (tarn-plan-schedule). A kernel holds 256 ops; ops with programs of their
-    own, and opaque ones, are alone.
+    (tarn-plan-schedule). A kernel holds 256 ops; some ops with programs
+    of their own are alone.
 
     Numerics: exact.
   }];

@@ -42,8 +42,6 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
     return createGroupedDot(op, sizes);
   if (auto op = dyn_cast<graph::GroupedOuterOp>(anchor))
     return createGroupedOuter(op, sizes);
-  if (cast<graph::IndexedOp>(anchor).getTileKind() == graph::TileKind::opaque)
-    return createOpaque(anchor);
   anchor->emitOpError("has no tile program");
   return nullptr;
 }

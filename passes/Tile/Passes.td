@@ -15,8 +15,7 @@ def TarnMaterializeTiles : Pass<"tarn-materialize-tiles", "::mlir::ModuleOp"> {
     scatter bring their own. Block sizes fit the caches of a CPU level, or with
     `gpu` the registers and the shared memory of a multiprocessor; the module
     says so in `tarn.machine`, for programs that are written later (variants of
-    the planner). An op that says it is opaque gets a kernel without a program:
-    buffers, a grid and figures, which is what planning needs (`tile.opaque`).
+    the planner).
     With a file of `tarn bench --tune`, a product that it knows gets the block
     or the library that was the fastest. With `gemm=cublaslt`, other products that are plain (PlainProduct.h) and that
     cuBLASLt takes (LibraryProducts.h) are marked: the library runs them in their

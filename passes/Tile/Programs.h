@@ -76,8 +76,6 @@ std::unique_ptr<TileProgram> createGroupedDot(graph::GroupedDotOp op,
                                               const TileSizes &sizes);
 std::unique_ptr<TileProgram> createGroupedOuter(graph::GroupedOuterOp op,
                                                 const TileSizes &sizes);
-/// For an op that says it is opaque: figures and no code.
-std::unique_ptr<TileProgram> createOpaque(mlir::Operation *op);
 
 } // namespace tarn
 

@@ -193,7 +193,7 @@ TEST_P(OpTable, LoopsEqualReference) {
     OwningOpRef<ModuleOp> module = buildModule(context, opCase);
     auto indexed = dyn_cast_or_null<IndexedOp>(opOf(*module, record().op));
     if (!indexed || indexed.getTileKind() == TileKind::composite ||
-        indexed.getTileKind() == TileKind::opaque)
+        indexed.getTileKind() == TileKind::ownProgram)
       continue;
     // reshape and data constants have no maps on purpose.
     if (indexed.getIndexingMaps().empty()) {

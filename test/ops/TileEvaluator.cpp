@@ -215,7 +215,7 @@ public:
       return result;
     }
     case TileKind::composite:
-    case TileKind::opaque:
+    case TileKind::ownProgram:
       return failure();
     }
     llvm_unreachable("all kinds are handled");

@@ -173,9 +173,6 @@ tarn::cpu::compileKernels(ArrayRef<tile::KernelOp> kernels, const Isa &isa,
   if (failed(prepareLowering(*context)))
     return failure();
   std::vector<OwningOpRef<ModuleOp>> modules(kernels.size());
-  for (tile::KernelOp kernel : kernels)
-    if (kernel.getOpaque())
-      return kernel.emitError("has no program to compile");
   for (size_t i = 0; i != kernels.size(); ++i) {
     auto module = lowerKernel(kernels[i], isa, compiled.kernels[i]);
     if (failed(module))

@@ -193,7 +193,7 @@ void Flattener::orderBuffers(Value value, llvm::SetVector<Value> &buffers) {
 }
 
 FlatKernel Flattener::run() {
-  if (kernel.getOpaque() || !findWalk())
+  if (!findWalk())
     return {};
   int64_t elements = 1;
   for (int64_t size : walk->shape)

@@ -26,7 +26,7 @@ std::optional<unsigned> cuda::threadsInGroup(tile::KernelOp kernel) {
                                       : WalkResult::advance();
                          })
                          .wasInterrupted();
-  if (hasProducts || kernel.getOpaque())
+  if (hasProducts)
     return std::nullopt;
   FlatKernel flat = flatten(kernel);
   CudaOptions options;

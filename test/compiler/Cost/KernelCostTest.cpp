@@ -30,27 +30,6 @@ TEST(KernelCost, GemmIsExact) {
   EXPECT_EQ(cost.tileOps, 8 * 12 * 4); // two loads, a dot and a store
 }
 
-// A kernel without a program counts what its figures say, and every buffer.
-TEST(KernelCost, OpaqueKernelsHaveTheirFigures) {
-  const std::string buffers =
-      "tile.kernel @k(%x: memref<12x8xbf16>, %o: memref<5xi32>, %r: "
-      "memref<12x6xf32>) access [\"read\", \"read\", \"write\"] grid (%i = 72 "
-      "by 16) attributes {tile.opaque = {";
-  KernelCost product =
-      count(buffers +
-            "op = \"tarn.grouped_dot\", flops = 1152 : i64, element = bf16}} { "
-            "tile.return }");
-  EXPECT_EQ(dots(product, DotType::bf16), 1152);
-  EXPECT_EQ(product.vectorOps, 0);
-  EXPECT_EQ(product.bytesRead, 2 * 12 * 8 + 4 * 5);
-  EXPECT_EQ(product.bytesWritten, 4 * 12 * 6);
-  EXPECT_EQ(product.blocks, 5);
-  KernelCost other = count(
-      buffers + "op = \"tarn.top_k\", flops = 96 : i64}} { tile.return }");
-  EXPECT_EQ(other.flops(), 0);
-  EXPECT_EQ(other.vectorOps, 96);
-}
-
 // How many rows a group has is in memory; the program knows the average.
 TEST(KernelCost, LoopsThatMemoryBoundsMakeTheTurnsThatTheySay) {
   KernelCost cost = count(R"(

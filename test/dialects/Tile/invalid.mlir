@@ -394,18 +394,23 @@ tile.kernel @iota_C1(%x: memref<8xf32>) access ["read"] grid (%i = 8 by 8) {
 
 // -----
 
-// expected-error@+1 {{'tile.kernel' op has figures and a program}}
-tile.kernel @kernel_C8(%x: memref<8xf32>, %y: memref<8xf32>) access ["read", "write"] grid ()
-    attributes {tile.opaque = {op = "tarn.top_k", flops = 8 : i64}} {
-  %a = tile.load %x[0] : memref<8xf32> -> tensor<8xf32>
-  tile.store %a, %y[0] : tensor<8xf32>, memref<8xf32>
-  tile.return
+func.func @turns(%from: index, %to: index, %step: index) {
+  // expected-error@+1 {{'scf.for' op has `tile.turns`, which is for loops: an f64 that is not negative}}
+  scf.for %i = %from to %to step %step {
+  } {tile.turns = -1.0 : f64}
+  return
 }
 
 // -----
 
-// expected-error@+1 {{'tile.kernel' op has figures without an op or its flops}}
-tile.kernel @kernel_C8_flops(%y: memref<8xf32>) access ["write"] grid ()
-    attributes {tile.opaque = {op = "tarn.top_k", flops = -1 : i64}} {
-  tile.return
+// expected-error@+1 {{'func.func' op has the attribute `tile.turn`, which this dialect does not know}}
+func.func @unknown() attributes {tile.turn = 1.0 : f64} {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{'func.func' op has the attribute `tile.library`, which is for kernels}}
+func.func @library() attributes {tile.library = {}} {
+  return
 }

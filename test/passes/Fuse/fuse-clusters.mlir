@@ -78,8 +78,8 @@ func.func @views_of_programs(%q: tensor<2x4x8x16xf32>) -> (tensor<2x8x64xf32>, t
   return %x, %y : tensor<2x8x64xf32>, tensor<2x256xf32>
 }
 
-// An op without a program yet is a kernel alone, but for views of what it reads.
-// CHECK-LABEL: func.func @opaque
+// An op that takes in no others is a kernel alone, but for views of what it reads.
+// CHECK-LABEL: func.func @own_program
 // CHECK: tarn.exp
 // CHECK: tarn.cluster
 // CHECK-NEXT: ^bb0
@@ -87,7 +87,7 @@ func.func @views_of_programs(%q: tensor<2x4x8x16xf32>) -> (tensor<2x8x64xf32>, t
 // CHECK-NEXT: tarn.top_k
 // CHECK-NEXT: tarn.yield
 // CHECK: tarn.neg
-func.func @opaque(%x: tensor<8x4xf32>) -> tensor<4x2xf32> {
+func.func @own_program(%x: tensor<8x4xf32>) -> tensor<4x2xf32> {
   // expected-remark @below {{border before tarn.top_k: an op with a program of its own takes no others}}
   %e = tarn.exp %x : tensor<8x4xf32>
   %t = tarn.transpose %e permutation = [1, 0] : tensor<8x4xf32>
