@@ -235,7 +235,7 @@ void DimClasses::addShardLoops(Operation *op) {
   using graph::ShardLoop;
   for (const ShardLoop &loop : cast<graph::ShardLoops>(op).getShardLoops()) {
     Factors factors;
-    bool tied = false, ofWeight = false, ofOther = false;
+    bool tied = false, ofWeight = false;
     Value weights;
     for (auto [value, dim] : loop.at) {
       named.insert({value, dim});
@@ -249,7 +249,6 @@ void DimClasses::addShardLoops(Operation *op) {
       tied = true;
       bool isWeight = weight(valueOf(value));
       ofWeight |= isWeight;
-      ofOther |= !isWeight;
       if (isWeight)
         weights = valueOf(value);
     }

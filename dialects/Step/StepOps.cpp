@@ -214,7 +214,7 @@ LogicalResult ProgramOp::verify() {
 LogicalResult LiveOp::verify() {
   // live.C1
   int64_t life = getLast() - getFirst();
-  if (getTurns() < 1 || (getTurns() > 1 && getPeriod() < life))
+  if (getTurns() < 1 || (getTurns() > 1 && int64_t(getPeriod()) < life))
     return emitOpError("lives ") << life << " steps in each of " << getTurns()
                                  << " turns of " << getPeriod() << " steps";
   return success();

@@ -40,7 +40,7 @@ static FailureOr<CudaKernel> tryWgmma(tile::KernelOp kernel,
 /// themselves may be larger: places in them are counted in 64 bits.
 static LogicalResult checkSizes(tile::KernelOp kernel) {
   int64_t blocks = 1;
-  for (int d = 0; d < kernel.getGridRank(); ++d)
+  for (unsigned d = 0; d != kernel.getGridRank(); ++d)
     if (!kernel.getGridSequential()[d] &&
         llvm::MulOverflow(blocks, kernel.getGridBlocks(d), blocks))
       blocks = INT64_MAX;
