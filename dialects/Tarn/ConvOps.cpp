@@ -421,3 +421,24 @@ LogicalResult ConvWeightsOp::evaluate(ArrayRef<HostTensor> operands,
   }
   return success();
 }
+
+/// Groups of one channel each: products element by element.
+static bool isElementwise(ArrayRef<int64_t> w) {
+  return w[2] == 1 && w[3] == 1 && w[1] > 1;
+}
+
+std::optional<ProductShape> ConvOp::getProductShape() {
+  ArrayRef<int64_t> w = getW().getType().getShape();
+  if (isElementwise(w))
+    return std::nullopt;
+  bool transposed = getTransposeW();
+  return ProductShape{w[1], getType().getDimSize(0), w[transposed ? 2 : 3],
+                      w[transposed ? 3 : 2]};
+}
+
+std::optional<ProductShape> ConvWeightsOp::getProductShape() {
+  ArrayRef<int64_t> w = getType().getShape();
+  if (isElementwise(w))
+    return std::nullopt;
+  return ProductShape{w[0] * w[1], w[2], w[3], getY().getType().getDimSize(0)};
+}

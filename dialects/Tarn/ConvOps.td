@@ -22,7 +22,8 @@ include "dialects/Tarn/TarnBase.td"
 // Products that read images through windows of 1 to 3 dims. `rowDim` is the dim
 // of the result that numbers windows; -1: it has none.
 class Tarn_WindowsOp<string mnemonic, int rowDim>
-    : Tarn_Op<mnemonic, !listconcat(LoopsAndCombiner, Gradient, [ProductOp])> {
+    : Tarn_Op<mnemonic, !listconcat(LoopsAndCombiner, Gradient, [
+        DeclareOpInterfaceMethods<ProductOp, ["getProductShape"]>])> {
   dag windows = (ins
     DenseI64ArrayAttr:$in,        // extents of the image
     DenseI64ArrayAttr:$out,       // windows along each dim

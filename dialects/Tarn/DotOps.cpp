@@ -67,6 +67,17 @@ LogicalResult DotOp::verify() {
   return success();
 }
 
+std::optional<ProductShape> DotOp::getProductShape() {
+  ArrayRef<int64_t> shape = getType().getShape();
+  ArrayRef<int64_t> a = getA().getType().getShape();
+  size_t rank = shape.size();
+  int64_t batch = 1;
+  for (int64_t extent : shape.drop_back(2))
+    batch *= extent;
+  return ProductShape{batch, shape[rank - 2], shape[rank - 1],
+                      getTransposeA() ? a[rank - 2] : a[rank - 1]};
+}
+
 SmallVector<int64_t> DotOp::getLoopBounds() {
   SmallVector<int64_t> bounds(tensorType(getResult()).getShape());
   auto a = tensorType(getA());

@@ -5,8 +5,8 @@
 
 include "dialects/Tarn/TarnBase.td"
 
-def DotOp : Tarn_Op<"dot", !listconcat(LoopsAndCombiner, Gradient,
-                                    [ProductOp])> {
+def DotOp : Tarn_Op<"dot", !listconcat(LoopsAndCombiner, Gradient, [
+    DeclareOpInterfaceMethods<ProductOp, ["getProductShape"]>])> {
   let summary = "multiply matrices, batch by batch";
   let description = [{
     `result[.., m, n] = sum_k a'[.., m, k] * b'[.., k, n]` where `a'` is `a`

@@ -27,6 +27,12 @@ enum class TileKind {
   ownProgram   ///< brings its own tile program, which takes in no other op
 };
 
+/// `batch` products of a matrix of `rows` by `depth` and one of `depth` by
+/// `columns`.
+struct ProductShape {
+  int64_t batch, rows, columns, depth;
+};
+
 /// What computing an op again costs.
 enum class RecomputeClass { cheap, expensive, never };
 

@@ -61,6 +61,9 @@ def ProductOp : OpInterface<"ProductOp"> {
     InterfaceMethod<"The operands that may be rounded to bf16, all or none.",
       "::llvm::SmallVector<unsigned>", "getFactors", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return {0, 1};">,
+    InterfaceMethod<"The matrices that it multiplies; nothing for other forms.",
+      "::std::optional<::tarn::graph::ProductShape>", "getProductShape", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return std::nullopt;">,
   ];
 }
 

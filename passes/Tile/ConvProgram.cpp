@@ -37,40 +37,6 @@ static int64_t depthOf(int64_t extent, int64_t chosen, Value other,
   return depth;
 }
 
-static int64_t bytesOf(Value value) {
-  return int64_t(
-      llvm::divideCeil(graph::tensorType(value).getElementTypeBitWidth(), 8));
-}
-
-/// Groups of one channel each.
-static bool isElementwise(graph::ConvOp op) {
-  ArrayRef<int64_t> w = graph::tensorType(op.getW()).getShape();
-  return w[2] == 1 && w[3] == 1 && w[1] > 1;
-}
-static bool isElementwise(graph::ConvWeightsOp op) {
-  ArrayRef<int64_t> w = graph::tensorType(op.getResult()).getShape();
-  return w[2] == 1 && w[3] == 1 && w[1] > 1;
-}
-
-std::optional<DotShape> tarn::shapeOf(graph::ConvOp op) {
-  if (isElementwise(op))
-    return std::nullopt;
-  ArrayRef<int64_t> w = graph::tensorType(op.getW()).getShape();
-  bool transposed = op.getTransposeW();
-  return DotShape{w[1], graph::tensorType(op.getResult()).getDimSize(0),
-                  w[transposed ? 2 : 3], w[transposed ? 3 : 2],
-                  bytesOf(op.getX())};
-}
-
-std::optional<DotShape> tarn::shapeOf(graph::ConvWeightsOp op) {
-  if (isElementwise(op))
-    return std::nullopt;
-  ArrayRef<int64_t> w = graph::tensorType(op.getResult()).getShape();
-  return DotShape{w[0] * w[1], w[2], w[3],
-                  graph::tensorType(op.getY()).getDimSize(0),
-                  bytesOf(op.getX())};
-}
-
 namespace {
 
 /// The rows of images that windows read, tap by tap.

@@ -46,25 +46,14 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
   return nullptr;
 }
 
-static DotShape dotShape(graph::DotOp dot) {
-  ArrayRef<int64_t> shape = graph::tensorType(dot.getResult()).getShape();
-  ArrayRef<int64_t> a = graph::tensorType(dot.getA()).getShape();
-  size_t rank = shape.size();
-  int64_t batch = 1;
-  for (int64_t extent : shape.drop_back(2))
-    batch *= extent;
-  int64_t bits = graph::tensorType(dot.getA()).getElementTypeBitWidth();
-  return {batch, shape[rank - 2], shape[rank - 1],
-          dot.getTransposeA() ? a[rank - 2] : a[rank - 1],
-          int64_t(llvm::divideCeil(bits, 8))};
-}
-
-std::optional<DotShape> tarn::shapeOf(Operation *product) {
-  if (auto conv = dyn_cast<graph::ConvOp>(product))
-    return shapeOf(conv);
-  if (auto weights = dyn_cast<graph::ConvWeightsOp>(product))
-    return shapeOf(weights);
-  return dotShape(cast<graph::DotOp>(product));
+std::optional<DotShape> tarn::shapeOf(graph::ProductOp product) {
+  std::optional<graph::ProductShape> shape = product.getProductShape();
+  if (!shape)
+    return std::nullopt;
+  Value factor = product->getOperand(product.getFactors()[0]);
+  int64_t bits = graph::tensorType(factor).getElementTypeBitWidth();
+  return DotShape{shape->batch, shape->rows, shape->columns, shape->depth,
+                  int64_t(llvm::divideCeil(bits, 8))};
 }
 
 namespace {
@@ -143,7 +132,7 @@ public:
       : cluster(cluster), dot(cast<graph::DotOp>(info.anchor)) {
     shape = llvm::to_vector(graph::tensorType(dot.getResult()).getShape());
     rank = shape.size();
-    DotShape whole = dotShape(dot);
+    DotShape whole = *shapeOf(dot);
     depth = whole.depth;
     block = sizes.dot(whole);
   }

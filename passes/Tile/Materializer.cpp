@@ -145,7 +145,8 @@ static std::string textOf(tile::KernelOp kernel) {
 DotBlock Materializer::findWideBlock(graph::ClusterOp cluster,
                                      const ClusterInfo &info,
                                      tile::KernelOp kernel) {
-  SmallVector<DotChoice> choices = sizes.dotChoices(*shapeOf(info.anchor));
+  SmallVector<DotChoice> choices =
+      sizes.dotChoices(*shapeOf(cast<graph::ProductOp>(info.anchor)));
   const DotChoice &standard = choices.front();
   constexpr double worthIt = 0.9;
   if (!hasWgmma || choices.size() < 2 ||
@@ -195,7 +196,7 @@ FailureOr<tile::KernelOp> Materializer::rewrite(graph::ClusterOp cluster,
                                                 tile::KernelOp kernel,
                                                 const DotBlock &own,
                                                 const DotBlock &block) {
-  DotShape shape = *shapeOf(info.anchor);
+  DotShape shape = *shapeOf(cast<graph::ProductOp>(info.anchor));
   if (block == own)
     return kernel;
   kernel.erase();
@@ -228,7 +229,7 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
   DotBlock own{};
   std::optional<DotShape> product;
   if (info->kind == ClusterKind::dot)
-    product = shapeOf(info->anchor);
+    product = shapeOf(cast<graph::ProductOp>(info->anchor));
   if (product) {
     DotBlock standard = sizes.dot(*product);
     own = findWideBlock(cluster, *info, kernel);
@@ -278,7 +279,8 @@ SmallVector<DotChoice> Materializer::choicesOf(graph::ClusterOp cluster) {
   std::optional<ClusterInfo> info = analyze(cluster, reason);
   if (!info || info->kind != ClusterKind::dot)
     return {};
-  std::optional<DotShape> product = shapeOf(info->anchor);
+  std::optional<DotShape> product =
+      shapeOf(cast<graph::ProductOp>(info->anchor));
   if (!product)
     return {};
   SmallVector<DotChoice> choices = sizes.dotChoices(*product);

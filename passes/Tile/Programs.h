@@ -53,9 +53,7 @@ mlir::LogicalResult forEachStore(
     llvm::function_ref<mlir::LogicalResult(mlir::Value, const TileSlice &)> f);
 
 /// What sizes of blocks depend on; nothing for a product of no matrices.
-std::optional<DotShape> shapeOf(mlir::Operation *product);
-std::optional<DotShape> shapeOf(graph::ConvOp op);
-std::optional<DotShape> shapeOf(graph::ConvWeightsOp op);
+std::optional<DotShape> shapeOf(graph::ProductOp product);
 
 std::unique_ptr<TileProgram> createAttention(graph::AttentionOp op,
                                              const TileSizes &sizes);
