@@ -23,6 +23,28 @@ struct TopKLoops : ShardLoops::ExternalModel<TopKLoops, TopKOp> {
   }
 };
 
+/// Lines along other dims are added up apart from each other.
+struct CumsumLoops : ShardLoops::ExternalModel<CumsumLoops, CumsumOp> {
+  SmallVector<ShardLoop> getShardLoops(Operation *op) const {
+    SmallVector<ShardLoop> loops;
+    for (unsigned d = 0; d != tensorType(op->getOperand(0)).getRank(); ++d)
+      if (d != cast<CumsumOp>(op).getDim())
+        loops.push_back({ShardLoop::parallel, {{0, d}, {1, d}}});
+    return loops;
+  }
+};
+
+/// Rows are sorted apart from each other.
+struct SortLoops : ShardLoops::ExternalModel<SortLoops, SortOp> {
+  SmallVector<ShardLoop> getShardLoops(Operation *op) const {
+    SmallVector<ShardLoop> loops;
+    unsigned rows = tensorType(op->getOperand(0)).getRank() - 1;
+    for (unsigned d = 0; d != rows; ++d)
+      loops.push_back({ShardLoop::parallel, {{0, d}, {1, d}, {2, d}, {3, d}}});
+    return loops;
+  }
+};
+
 /// Every rank may sort its own rows: what is sorted are rows of groups.
 struct GroupRowsLoops : ShardLoops::ExternalModel<GroupRowsLoops, GroupRowsOp> {
   SmallVector<ShardLoop> getShardLoops(Operation *) const {
@@ -87,6 +109,8 @@ struct ConvWeightsLoops
 
 void tarn::graph::attachShardLoops(MLIRContext &context) {
   TopKOp::attachInterface<TopKLoops>(context);
+  CumsumOp::attachInterface<CumsumLoops>(context);
+  SortOp::attachInterface<SortLoops>(context);
   GroupRowsOp::attachInterface<GroupRowsLoops>(context);
   GroupedDotOp::attachInterface<GroupedDotLoops>(context);
   GroupedOuterOp::attachInterface<GroupedOuterLoops>(context);

@@ -463,10 +463,14 @@ LogicalResult BlockRunner::runScan(ScanOp op) {
   for (int64_t size : ArrayRef(result.shape).drop_front(axis + 1))
     inner *= size;
   Type type = op.getType().getElementType();
-  for (size_t i = 0; i < result.cells.size(); ++i) {
-    if (int64_t(i) / inner % extent == 0)
+  bool reverse = op.getReverse();
+  int64_t first = reverse ? extent - 1 : 0, step = reverse ? inner : -inner;
+  int64_t count = result.cells.size();
+  for (int64_t turn = 0; turn < count; ++turn) {
+    int64_t i = reverse ? count - 1 - turn : turn;
+    if (i / inner % extent == first)
       continue;
-    const Cell &before = result.cells[i - inner];
+    const Cell &before = result.cells[i + step];
     Cell &sum = result.cells[i];
     if (isa<FloatType>(type))
       sum.f = finish(type, before.f + sum.f);

@@ -571,7 +571,7 @@ def ScanOp : Tile_Op<"scan", [Pure, SameOperandsAndResultType]> {
   let summary = "Add up a tile along one axis, element after element";
   let description = [{
     `result[.., n, ..] = sum over i <= n of operand[.., i, ..]`: each element
-    and all before it. The order of the sums inside a tile is the target's, and
+    and all before it; under `reverse`, all behind it (`i >= n`). The order of the sums inside a tile is the target's, and
     fixed; integers wrap. Over several tiles, the last sums (or a `reduce`) are
     carried by a loop and added.
 
@@ -582,9 +582,12 @@ def ScanOp : Tile_Op<"scan", [Pure, SameOperandsAndResultType]> {
     %c = tile.scan %hits axis 0 : tensor<256x8xi32>
     ```
   }];
-  let arguments = (ins Tile_Summed:$operand, I64Attr:$axis);
+  let arguments = (ins Tile_Summed:$operand, I64Attr:$axis,
+                       UnitAttr:$reverse);
   let results = (outs Tile_Summed:$result);
-  let assemblyFormat = "$operand `axis` $axis attr-dict `:` type($operand)";
+  let assemblyFormat = [{
+    $operand `axis` $axis (`reverse` $reverse^)? attr-dict `:` type($operand)
+  }];
   let hasVerifier = 1;
 }
 

@@ -140,6 +140,8 @@ public:
   bool padding(unsigned rank, llvm::SmallVectorImpl<int64_t> &before,
                llvm::SmallVectorImpl<int64_t> &behind);
   // BuiltinsRouting.cpp.
+  Datum cumsum();
+  graph::SortOp sorted();
   Datum topK();
   Datum oneHot();
   Datum select();

@@ -314,6 +314,19 @@ static const llvm::StringMap<Handler> &table() {
       {"positions", [](I &i) { return i.positions(); }},
       {"rope", [](I &i) { return i.rope(); }},
       {"cache.append", [](I &i) { return i.append(); }},
+      {"cumsum", [](I &i) { return i.cumsum(); }},
+      {"sort",
+       [](I &i) {
+         graph::SortOp op = i.sorted();
+         return op ? Datum::ofList(
+                         {i.of(op.getValues()), i.of(op.getIndices())})
+                   : Datum();
+       }},
+      {"argsort",
+       [](I &i) {
+         graph::SortOp op = i.sorted();
+         return op ? i.of(op.getIndices()) : Datum();
+       }},
       {"top_k", [](I &i) { return i.topK(); }},
       {"one_hot", [](I &i) { return i.oneHot(); }},
       {"select", [](I &i) { return i.select(); }},

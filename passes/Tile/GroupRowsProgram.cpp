@@ -49,22 +49,24 @@ public:
     offset.sizes = {1};
     if (failed(storeThrough(deriver, op.getOffsets(), *before, offset)))
       return failure();
-    return walk(deriver, m, *before,
-                [&](Value at, Value group, Value next) -> FailureOr<Value> {
-                  Value isOwn = m.isEqual(group, m.splat(own, {chunk}));
-                  Value one = m.cast(isOwn, b.getI32Type());
-                  Value number = tile::ScanOp::create(b, m.loc, one, 0);
-                  Value place = m.sub(m.add(m.spread(next, 0, chunk), number),
-                                      m.constant(number, 1));
-                  Value row = m.iota(at, {chunk}, 0);
-                  Value none = m.constant(row, -1);
-                  if (failed(scatter(deriver, op.getOrder(), row,
-                                     m.select(isOwn, place, none))) ||
-                      failed(scatter(deriver, op.getPlaces(), place,
-                                     m.select(isOwn, row, none))))
-                    return failure();
-                  return m.add(next, m.sum(one, 0));
-                });
+    return walk(
+        deriver, m, *before,
+        [&](Value at, Value group, Value next) -> FailureOr<Value> {
+          Value isOwn = m.isEqual(group, m.splat(own, {chunk}));
+          Value one = m.cast(isOwn, b.getI32Type());
+          Value number = tile::ScanOp::create(b, m.loc, one, 0);
+          Value place = m.sub(m.add(m.spread(next, 0, chunk), number),
+                              m.constant(number, 1));
+          Value row = m.iota(at, {chunk}, 0);
+          Value none = m.constant(row, -1);
+          TileSlice all = TileSlice::whole(b, {rows});
+          if (failed(scatterThrough(deriver, op.getOrder(), row,
+                                    m.select(isOwn, place, none), all)) ||
+              failed(scatterThrough(deriver, op.getPlaces(), place,
+                                    m.select(isOwn, row, none), all)))
+            return failure();
+          return m.add(next, m.sum(one, 0));
+        });
   }
 
 private:
@@ -103,25 +105,6 @@ private:
       return failure();
     scf::YieldOp::create(b, m.loc, *next);
     return Value(loop.getResult(0));
-  }
-
-  /// Stores elements of a result where `rows` says.
-  LogicalResult scatter(TileDeriver &deriver, Value result, Value tile,
-                        Value at) {
-    OpBuilder &b = deriver.b;
-    auto cluster = cast<graph::ClusterOp>(op->getParentOp());
-    auto yield = cast<graph::YieldOp>(op->getBlock()->getTerminator());
-    TileSlice whole = TileSlice::whole(b, {rows});
-    return forEachStore(
-        b, result, whole, [&](Value output, const TileSlice &place) {
-          for (auto [i, operand] : llvm::enumerate(yield.getOperands()))
-            if (operand == output)
-              tile::ScatterOp::create(
-                  b, op.getLoc(), tile,
-                  deriver.getKernel().getBuffer(cluster.getInputs().size() + i),
-                  place.offsets, at, place.order);
-          return success();
-        });
   }
 
   graph::GroupRowsOp op;

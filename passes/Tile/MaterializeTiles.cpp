@@ -34,6 +34,10 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
     return createScatterAdd(op);
   if (auto op = dyn_cast<graph::UpdateSliceOp>(anchor))
     return createUpdate(op, sizes);
+  if (auto op = dyn_cast<graph::CumsumOp>(anchor))
+    return createCumsum(op, sizes);
+  if (auto op = dyn_cast<graph::SortOp>(anchor))
+    return createSort(op);
   if (auto op = dyn_cast<graph::TopKOp>(anchor))
     return createTopK(op, sizes);
   if (auto op = dyn_cast<graph::GroupRowsOp>(anchor))

@@ -73,3 +73,22 @@ LogicalResult tarn::storeThrough(TileDeriver &deriver, Value result, Value tile,
                         return deriver.store(output, tile, place);
                       });
 }
+
+LogicalResult tarn::scatterThrough(TileDeriver &deriver, Value result,
+                                   Value tile, Value rows,
+                                   const TileSlice &slice) {
+  OpBuilder &b = deriver.b;
+  Operation *op = result.getDefiningOp();
+  auto cluster = cast<graph::ClusterOp>(op->getParentOp());
+  auto yield = cast<graph::YieldOp>(op->getBlock()->getTerminator());
+  return forEachStore(
+      b, result, slice, [&](Value output, const TileSlice &place) {
+        for (auto [i, operand] : llvm::enumerate(yield.getOperands()))
+          if (operand == output)
+            tile::ScatterOp::create(
+                b, op->getLoc(), tile,
+                deriver.getKernel().getBuffer(cluster.getInputs().size() + i),
+                place.offsets, rows, place.order);
+        return success();
+      });
+}

@@ -40,6 +40,11 @@ public:
 /// Stores a tile of `result` in every output that holds it.
 mlir::LogicalResult storeThrough(TileDeriver &deriver, mlir::Value result,
                                  mlir::Value tile, const TileSlice &slice);
+/// Scatters a tile of elements: `rows` are their places along the dim that
+/// `slice`, of `result`, spans.
+mlir::LogicalResult scatterThrough(TileDeriver &deriver, mlir::Value result,
+                                   mlir::Value tile, mlir::Value rows,
+                                   const TileSlice &slice);
 
 } // namespace tarn
 

@@ -15,9 +15,9 @@ using namespace tarn::test;
 ArrayRef<OpRecord> test::allOpRecords() {
   static const std::vector<OpRecord> records = [] {
     std::vector<OpRecord> all;
-    for (auto part :
-         {elementwiseRecords, shapeRecords, dotRecords, convRecords,
-          normRecords, attentionRecords, dataRecords, routingRecords})
+    for (auto part : {elementwiseRecords, shapeRecords, dotRecords, convRecords,
+                      normRecords, attentionRecords, dataRecords, orderRecords,
+                      routingRecords})
       for (OpRecord &record : part())
         all.push_back(std::move(record));
     return all;

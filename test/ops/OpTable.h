@@ -83,6 +83,7 @@ std::vector<OpRecord> convRecords();
 std::vector<OpRecord> normRecords();
 std::vector<OpRecord> attentionRecords();
 std::vector<OpRecord> dataRecords();
+std::vector<OpRecord> orderRecords();
 std::vector<OpRecord> routingRecords();
 
 /// A case that builds `Op` from the operands and further builder arguments.

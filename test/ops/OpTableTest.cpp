@@ -128,6 +128,26 @@ TEST(TopK, TakesTheFirstOfEqualElements) {
   EXPECT_EQ((*results)[1].data, (std::vector<double>{1, 2, 4, 0, 1, 2, 4, 0}));
 }
 
+// The same for a sort, in both directions; NaN is the largest.
+TEST(Sort, IsStableAndPutsNanAtTheLargeEnd) {
+  MLIRContext context;
+  context.loadDialect<TarnDialect, func::FuncDialect>();
+  std::vector<std::vector<double>> wanted[] = {
+      {{3, 1, 4, 2, 0, 5}, {4, 1, 3, 0, 2, 5}},
+      {{0, 5, 2, 1, 4, 3}, {0, 3, 2, 5, 4, 1}}};
+  for (bool descending : {false, true}) {
+    OpCase opCase = makeCase<SortOp>(
+        "special", {{"6xf32", 0, 0, {}, {NAN, 1, INFINITY, -INFINITY, 1, NAN}}},
+        descending);
+    OwningOpRef<ModuleOp> module = buildModule(context, opCase);
+    auto results =
+        evaluateFunction(functionOf(*module), makeInputs(context, opCase));
+    ASSERT_TRUE(succeeded(results));
+    EXPECT_EQ((*results)[1].data, wanted[descending][0]);
+    EXPECT_EQ((*results)[2].data, wanted[descending][1]);
+  }
+}
+
 TEST_P(OpTable, Verifies) {
   for (const OpCase &opCase : record().cases) {
     SCOPED_TRACE(opCase.name);

@@ -24,15 +24,19 @@ static Value plus(OpBuilder &b, Location loc, Value x, Value y) {
   return arith::AddIOp::create(b, loc, x, y);
 }
 
-/// Each lane and all before it.
-static Value sumLanes(OpBuilder &b, Location loc, Value x) {
+/// Each lane and all before it, or all behind it.
+static Value sumLanes(OpBuilder &b, Location loc, Value x, bool reverse) {
   auto type = cast<VectorType>(x.getType());
   int64_t lanes = type.getDimSize(0);
   Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
   for (int64_t distance = 1; distance < lanes; distance *= 2) {
     SmallVector<int64_t> from;
     for (int64_t lane = 0; lane != lanes; ++lane)
-      from.push_back(lane < distance ? lane : lanes + lane - distance);
+      if (reverse)
+        from.push_back(lane + distance < lanes ? lanes + lane + distance
+                                               : lane);
+      else
+        from.push_back(lane < distance ? lane : lanes + lane - distance);
     x = plus(b, loc, vector::ShuffleOp::create(b, loc, zero, x, from), x);
   }
   return x;
@@ -60,16 +64,21 @@ LogicalResult Emitter::scanRow(tile::ScanOp scan, Point point,
                                const Storage &into) {
   RankedTensorType shape = scan.getOperand().getType();
   int64_t extent = shape.getShape().back();
-  // A vector from `at` on, added to what is before it; the last sum.
+  bool reverse = scan.getReverse();
+  // A vector behind `at` others, added to what is before it; the last sum.
   auto step = [&](Value at, int64_t lanes, Value before) -> FailureOr<Value> {
+    if (reverse)
+      at = arith::SubIOp::create(b, loc, constantIndex(extent - lanes), at);
     point.index.back() = at;
     point.lanes = lanes;
     FailureOr<Value> x = evaluateAfresh(scan.getOperand(), point);
     if (failed(x))
       return failure();
-    Value sums = plus(b, loc, spread(before, lanes), sumLanes(b, loc, *x));
+    Value sums =
+        plus(b, loc, spread(before, lanes), sumLanes(b, loc, *x, reverse));
     storeStorage(into, sums, point);
-    return Value(vector::ExtractOp::create(b, loc, sums, lanes - 1));
+    return Value(
+        vector::ExtractOp::create(b, loc, sums, reverse ? 0 : lanes - 1));
   };
   Value total = zeroOf(shape.getElementType());
   int64_t whole = extent / scanLanes * scanLanes;
@@ -102,6 +111,7 @@ LogicalResult Emitter::scanColumns(tile::ScanOp scan, Point point,
                                    const Storage &into) {
   RankedTensorType shape = scan.getOperand().getType();
   int64_t extent = shape.getShape().back(), axis = scan.getAxis();
+  Value end = constantIndex(shape.getDimSize(axis) - 1);
   auto column = [&](Value at, int64_t lanes) -> LogicalResult {
     point.index.back() = at;
     point.lanes = lanes;
@@ -112,6 +122,9 @@ LogicalResult Emitter::scanColumns(tile::ScanOp scan, Point point,
     OpBuilder::InsertionGuard inner(b);
     b.setInsertionPointToStart(loop.getBody());
     point.index[axis] = loop.getInductionVar();
+    if (scan.getReverse())
+      point.index[axis] =
+          arith::SubIOp::create(b, loc, end, loop.getInductionVar());
     FailureOr<Value> x = evaluateAfresh(scan.getOperand(), point);
     if (failed(x))
       return failure();

@@ -217,12 +217,18 @@ LogicalResult Emitter::emitRoot(Operation *op, const Point &point) {
     };
     if (!rows || point.index.size() > 1 || point.lanes == 1)
       return storeAt(*value, point);
+    // Lanes of narrow floats are moved as bits: not every machine has them.
+    Type elementType = getElementTypeOrSelf(value->getType());
+    bool isNarrow = isNarrowFloat(elementType);
+    Value bits = isNarrow ? toMemory(*value) : *value;
     for (int64_t lane = 0; lane != point.lanes; ++lane) {
       Point one;
       one.index = {add(point.index[0], constantIndex(lane))};
       Value element = vector::ExtractStridedSliceOp::create(
-          b, loc, *value, ArrayRef<int64_t>{lane}, ArrayRef<int64_t>{1},
+          b, loc, bits, ArrayRef<int64_t>{lane}, ArrayRef<int64_t>{1},
           ArrayRef<int64_t>{1});
+      if (isNarrow)
+        element = fromMemory(element, elementType);
       if (failed(storeAt(element, one)))
         return failure();
     }

@@ -66,6 +66,11 @@ LogicalResult SimtEmitter::emitScan(tile::ScanOp scan) {
   auto number = [](int64_t x) { return std::to_string(x); };
   text.at(scan.getLoc());
   std::string place = tile.name;
+  // Backwards: from the last element on, with a negative step.
+  if (scan.getReverse()) {
+    place += " + " + number((count - 1) * step);
+    step = -step;
+  }
   if (between > 1) {
     text.line("for (int k = 0; k < " + number(between) + "; ++k)");
     place += " + k * " + number(tile.pitch);

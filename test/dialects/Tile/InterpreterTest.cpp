@@ -230,22 +230,28 @@ tile.kernel @k(%x: memref<2x4xf32>, %y: memref<2xi32>)
 }
 
 TEST_F(InterpreterTest, ScansAlongEachAxis) {
-  for (int axis : {0, 1, 2}) {
+  for (int way = 0; way != 6; ++way) {
+    int axis = way % 3;
+    bool reverse = way >= 3;
     Numbers x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, y(12);
     ASSERT_TRUE(run(R"(
 tile.kernel @k(%x: memref<2x2x3xi32>, %y: memref<2x2x3xi32>)
     access ["read", "write"] grid () {
   %t = tile.load %x[0, 0, 0] : memref<2x2x3xi32> -> tensor<2x2x3xi32>
   %s = tile.scan %t axis )" +
-                        std::to_string(axis) + R"( : tensor<2x2x3xi32>
+                        std::to_string(axis) + (reverse ? " reverse" : "") +
+                        R"( : tensor<2x2x3xi32>
   tile.store %s, %y[0, 0, 0] : tensor<2x2x3xi32>, memref<2x2x3xi32>
   tile.return
 })",
                     {&x, &y}));
     Numbers wanted[] = {{1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18},
                         {1, 2, 3, 5, 7, 9, 7, 8, 9, 17, 19, 21},
-                        {1, 3, 6, 4, 9, 15, 7, 15, 24, 10, 21, 33}};
-    EXPECT_EQ(y, wanted[axis]);
+                        {1, 3, 6, 4, 9, 15, 7, 15, 24, 10, 21, 33},
+                        {8, 10, 12, 14, 16, 18, 7, 8, 9, 10, 11, 12},
+                        {5, 7, 9, 4, 5, 6, 17, 19, 21, 10, 11, 12},
+                        {6, 5, 3, 15, 11, 6, 24, 17, 9, 33, 23, 12}};
+    EXPECT_EQ(y, wanted[way]);
   }
 }
 

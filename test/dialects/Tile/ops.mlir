@@ -74,7 +74,9 @@ tile.kernel @dots(%x: memref<64x32xf32>, %q: memref<64x256xf8E4M3FN>,
         tensor<1x2xf32> -> tensor<64x64xf32>
   // CHECK: tile.scan %{{.*}} axis 0 : tensor<64x64xf32>
   %c = tile.scan %e axis 0 : tensor<64x64xf32>
-  %m = tile.reduce max %c axis 1 : tensor<64x64xf32>
+  // CHECK: tile.scan %{{.*}} axis 1 reverse : tensor<64x64xf32>
+  %r = tile.scan %c axis 1 reverse : tensor<64x64xf32>
+  %m = tile.reduce max %r axis 1 : tensor<64x64xf32>
   // CHECK: tile.broadcast %{{.*}} axis 1 : tensor<64xf32> -> tensor<64x64xf32>
   %b = tile.broadcast %m axis 1 : tensor<64xf32> -> tensor<64x64xf32>
   tile.store %b, %y[0, 0] : tensor<64x64xf32>, memref<64x64xf32>

@@ -40,12 +40,13 @@ tile.kernel @k(%x: memref<Nxf32>, %y: memref<Nxf32>, %z: memref<Nxf32>)
   }
 }
 
-// Along each axis, of floats and whole numbers, with rows of every size.
+// Along each axis, both ways, of floats and whole numbers, with rows of every
+// size.
 TEST_F(SmallKernels, RunningSums) {
   for (const char *shape : {"1", "13", "70", "5x9", "33x40", "3x4x37"})
     for (const char *element : {"f32", "i32"})
       for (int axis = 0, rank = 1 + int(llvm::StringRef(shape).count('x'));
-           axis != rank; ++axis) {
+           axis != 2 * rank; ++axis) {
         std::string type = std::string(shape) + "x" + element;
         std::string at = rank == 1 ? "0" : rank == 2 ? "0, 0" : "0, 0, 0";
         std::string text =
@@ -54,10 +55,11 @@ TEST_F(SmallKernels, RunningSums) {
             "  %a = tile.load %x[" +
             at + "] : memref<" + type + "> -> tensor<" + type +
             ">\n  %b = arith.add" + element[0] + " %a, %a : tensor<" + type +
-            ">\n  %c = tile.scan %b axis " + std::to_string(axis) +
-            " : tensor<" + type + ">\n  %d = arith.sub" + element[0] +
-            " %c, %a : tensor<" + type + ">\n  tile.store %d, %y[" + at +
-            "] : tensor<" + type + ">, memref<" + type + ">\n  tile.return\n}";
+            ">\n  %c = tile.scan %b axis " + std::to_string(axis % rank) +
+            (axis < rank ? "" : " reverse") + " : tensor<" + type +
+            ">\n  %d = arith.sub" + element[0] + " %c, %a : tensor<" + type +
+            ">\n  tile.store %d, %y[" + at + "] : tensor<" + type +
+            ">, memref<" + type + ">\n  tile.return\n}";
         SCOPED_TRACE(text);
         Numbers whole(4000);
         for (int i = 0; i != 4000; ++i)
