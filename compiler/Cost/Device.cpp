@@ -245,6 +245,13 @@ std::string tarn::deviceNames() {
   return names;
 }
 
+const Device *tarn::usualDevice(std::string_view target) {
+  for (const Device &device : knownDevices())
+    if (device.findTarget(target))
+      return &device;
+  return nullptr;
+}
+
 rt::Result<Device> tarn::findDevice(const std::string &word) {
   llvm::StringRef text(word);
   if (text.contains('/') || text.ends_with(".json")) {

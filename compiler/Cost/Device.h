@@ -91,6 +91,10 @@ const std::vector<Device> &knownDevices();
 /// Their names with commas between.
 std::string deviceNames();
 
+/// The device whose figures stand for a target (`cuda:sm_90a`): the first by
+/// name, where several have it; null if none has.
+const Device *usualDevice(std::string_view target);
+
 /// A device by name or alias in any case, by a target that only one has
 /// (`cuda:sm_100a`, `cpu:x86-64-v4`), or by the path of a file (which has a `/`
 /// or ends in `.json`).

@@ -39,13 +39,11 @@ static Target cpuTarget(llvm::StringRef level) {
   return target;
 }
 
-/// The device whose figures stand for an architecture: the first by name, where
-/// several have it.
-static std::string deviceOf(llvm::StringRef architecture) {
-  for (const Device &device : knownDevices())
-    if (device.findTarget("cuda:" + architecture.str()))
-      return device.name;
-  return "cpu";
+static Target cudaTarget(llvm::StringRef architecture) {
+  Target target{Target::Kind::cuda, architecture.str(), "cpu", -1};
+  if (const Device *device = usualDevice(target.name()))
+    target.device = device->name;
+  return target;
 }
 
 /// What a device's name stands for; false if it is none, or none that code is
@@ -99,7 +97,7 @@ bool tarn::resolveTargets(const std::vector<std::string> &words,
         help = "the GPU architectures are " + cuda::getArchitectureNames();
         return false;
       }
-      add({Target::Kind::cuda, rest.str(), deviceOf(rest), -1});
+      add(cudaTarget(rest));
     } else if (fromDevice(word, named, error)) {
       add(named);
     } else {

@@ -64,33 +64,36 @@ prototypes() {
   part 60 env -C "$build" bash "$cases/prototypes/try_on_gpu.sh"
 }
 
+# each FOLDER FUNCTION: calls it with each artifact there, and its name.
+each() {
+  local art
+  for art in "$cases/$1"/*.art; do
+    [ ! -f "$art" ] || "$2" "$art" "$(basename "$art" .art)"
+  done
+}
+
 training() {
   echo "== training: losses on the GPU against those on the processors"
-  local art
-  for art in "$cases"/training/*.art; do
-    [ -f "$art" ] || continue
-    printf '%-28s ' "$(basename "$art" .art)"
-    part 60 "$binaries/run-artifact" train "$art" "${TARN_GPU_STEPS:-20}" "$(cat "${art%.art}.bound")"
-  done
+  train() {
+    printf '%-28s ' "$2"
+    part 60 "$binaries/run-artifact" train "$1" "${TARN_GPU_STEPS:-20}" "$(cat "${1%.art}.bound")"
+  }
+  each training train
 }
 
 timing() {
   echo "== steps: seconds, and of what"
-  local art
-  for art in "$cases"/timing/*.art; do
-    [ -f "$art" ] || continue
-    echo "-- $(basename "$art" .art)"
-    part 60 "$binaries/run-artifact" time "$art" "${TARN_GPU_STEPS:-20}" "$build/times.jsonl"
-  done
+  time_steps() {
+    echo "-- $2"
+    part 60 "$binaries/run-artifact" time "$1" "${TARN_GPU_STEPS:-20}" "$build/times.jsonl"
+  }
+  each timing time_steps
 }
 
 tuning() {
   echo "== products: every candidate, and cuBLASLt"
-  local art
-  for art in "$cases"/tuning/*.art; do
-    [ -f "$art" ] || continue
-    part 60 "$binaries/run-artifact" tune "$art" 5 "$results/$date.$(basename "$art" .art).tuning.json"
-  done
+  tune() { part 60 "$binaries/run-artifact" tune "$1" 5 "$results/$date.$2.tuning.json"; }
+  each tuning tune
 }
 
 peers() {

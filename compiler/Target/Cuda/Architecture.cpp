@@ -13,29 +13,22 @@ using namespace tarn::cuda;
 
 static const struct {
   Architecture architecture;
-  const char *name, *device;
+  const char *name;
   Limits limits;
 } architectures[] = {
     {Architecture::sm_80,
      "sm_80",
-     "a100",
      {163 * 1024, 164 * 1024, 65536, 255, 2048, 32, 108}},
     {Architecture::sm_89,
      "sm_89",
-     "rtx4090",
      {99 * 1024, 100 * 1024, 65536, 255, 1536, 24, 142}},
     {Architecture::sm_90a,
      "sm_90a",
-     "h100",
      {227 * 1024, 228 * 1024, 65536, 255, 2048, 32, 132}},
 };
 
 llvm::StringRef tarn::cuda::getName(Architecture architecture) {
   return architectures[static_cast<int>(architecture)].name;
-}
-
-llvm::StringRef tarn::cuda::getUsualDevice(Architecture architecture) {
-  return architectures[static_cast<int>(architecture)].device;
 }
 
 std::optional<Architecture> tarn::cuda::findArchitecture(llvm::StringRef name) {

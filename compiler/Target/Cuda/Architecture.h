@@ -35,8 +35,6 @@ llvm::StringRef getName(Architecture architecture);
 std::optional<Architecture> findArchitecture(llvm::StringRef name);
 /// All names, oldest first, for messages: "sm_80, sm_89, sm_90a".
 std::string getArchitectureNames();
-/// The device whose figures (compiler/Cost) choices are made by.
-llvm::StringRef getUsualDevice(Architecture architecture);
 /// What its multiprocessors have.
 const Limits &getLimits(Architecture architecture);
 

@@ -228,6 +228,8 @@ private:
                                llvm::ArrayRef<Expression> at,
                                const Layout &layout,
                                const Expression *rows = nullptr);
+  llvm::FailureOr<std::optional<Expression>>
+  gatheredRow(Sweep &sweep, mlir::Operation *op, llvm::ArrayRef<Expression> at);
   /// Whether `vector` elements along the last dim of tile and buffer are
   /// aligned neighbours, inside or outside together.
   bool areNeighbours(mlir::MemRefType buffer,

@@ -575,20 +575,29 @@ SimtEmitter::Source SimtEmitter::sourceOf(Operation *op) {
           gather.getPadAttr()};
 }
 
+/// The row in memory of an element of a gathered tile; nothing for others.
+FailureOr<std::optional<Expression>>
+SimtEmitter::gatheredRow(Sweep &sweep, Operation *op, ArrayRef<Expression> at) {
+  auto gather = dyn_cast<tile::GatherOp>(op);
+  if (!gather)
+    return std::optional<Expression>();
+  Element row = element(sweep, gather.getRows(), {at[0]});
+  if (failed(row))
+    return failure();
+  return std::optional<Expression>(*row);
+}
+
 /// An element from memory; neighbours are loaded together.
 Element SimtEmitter::loadElement(Sweep &sweep, Operation *op,
                                  ArrayRef<Expression> at) {
   auto [buffer, positions, dims, pad] = sourceOf(op);
-  std::optional<Expression> rows;
-  if (auto gather = dyn_cast<tile::GatherOp>(op)) {
-    Element row = element(sweep, gather.getRows(), {at[0]});
-    if (failed(row))
-      return failure();
-    rows = *row;
-  }
+  FailureOr<std::optional<Expression>> row = gatheredRow(sweep, op, at);
+  if (failed(row))
+    return failure();
+  const Expression *rows = *row ? &**row : nullptr;
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   FailureOr<Place> where = place(op, buffer, positions, dims, type.getShape(),
-                                 at, sweep.layout, rows ? &*rows : nullptr);
+                                 at, sweep.layout, rows);
   if (failed(where))
     return failure();
   Type stored = type.getElementType();
@@ -602,7 +611,7 @@ Element SimtEmitter::loadElement(Sweep &sweep, Operation *op,
   std::string from = buffers[buffer];
   if (where->vector > 1) {
     where = place(op, buffer, positions, dims, type.getShape(), groupOf(at),
-                  sweep.layout, rows ? &*rows : nullptr);
+                  sweep.layout, rows);
     std::string name = names.unique(nameFor(op->getResult(0)));
     std::string array = name + "[" + std::to_string(sweep.layout.vector) + "]";
     std::string load =

@@ -158,18 +158,14 @@ LogicalResult SimtEmitter::copyRoot(Sweep &sweep, const Root &root) {
   Operation *op = root.value.getDefiningOp();
   Source source = sourceOf(op);
   SmallVector<Expression> at = identity(root.value, sweep.layout);
-  std::optional<Expression> rows;
-  if (auto gather = dyn_cast<tile::GatherOp>(op)) {
-    Element row = element(sweep, gather.getRows(), {at[0]});
-    if (failed(row))
-      return failure();
-    rows = *row;
-  }
+  FailureOr<std::optional<Expression>> rows = gatheredRow(sweep, op, at);
+  if (failed(rows))
+    return failure();
   at.back().text = groupColumn();
   auto type = cast<RankedTensorType>(root.value.getType());
   FailureOr<Place> where =
       place(op, source.buffer, source.positions, source.dims, type.getShape(),
-            at, sweep.layout, rows ? &*rows : nullptr);
+            at, sweep.layout, *rows ? &**rows : nullptr);
   if (failed(where))
     return failure();
   std::string from = buffers[source.buffer];
@@ -262,8 +258,9 @@ bool SimtEmitter::chooseStages() {
   const Limits &limits = getLimits(options.architecture);
   UnitRoom room{limits.blockSharedBytes, limits.sharedBytes, limits.registers,
                 limits.threads, limits.blocks};
-  rt::Result<Device> device =
-      findDevice(getUsualDevice(options.architecture).str());
+  std::string target = ("cuda:" + cuda::getName(options.architecture)).str();
+  const Device *device = usualDevice(target);
+  assert(device && "every architecture has a device with figures");
   bool changed = false;
   int64_t total = sharedBytes;
   for (auto &[op, known] : pipelines) {
@@ -301,8 +298,7 @@ bool SimtEmitter::chooseStages() {
       model.waits += layout.heldRows * layout.groups;
     }
     llvm::SmallVector<CopyChoice> choices =
-        copyChoices(model, room, *device,
-                    ("cuda:" + cuda::getName(options.architecture)).str());
+        copyChoices(model, room, *device, target);
     CopyChoice chosen;
     if (!choices.empty())
       chosen = chooseCopies(choices);
