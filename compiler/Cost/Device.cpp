@@ -7,6 +7,8 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 #include <cassert>
@@ -216,6 +218,74 @@ rt::Result<Device> tarn::parseDevice(std::string_view text,
   if (!in.status.ok())
     return in.status;
   return device;
+}
+
+std::string tarn::writeDevice(const Device &device) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream out(stream, /*IndentSize=*/2);
+  auto number = [&](const char *key, double value) {
+    // As short as it can be told apart.
+    out.attributeBegin(key);
+    out.rawValue(Json(value).dump());
+    out.attributeEnd();
+  };
+  auto figure = [&](llvm::StringRef key, const Figure &figure) {
+    out.attributeObject(key, [&] {
+      number("value", figure.value);
+      if (figure.error > 0)
+        number("error", figure.error);
+      out.attribute("source", figure.source);
+    });
+  };
+  auto rate = [&](llvm::StringRef key, const Rate &rate) {
+    out.attributeObject(key, [&] {
+      figure("peak", rate.peak);
+      figure("efficiency", rate.efficiency);
+    });
+  };
+  out.object([&] {
+    out.attribute("tarn_device", 1);
+    out.attribute("name", device.name);
+    out.attributeArray("aliases", [&] {
+      for (const std::string &alias : device.aliases)
+        out.value(alias);
+    });
+    out.attributeArray("targets", [&] {
+      for (const DeviceTarget &target : device.targets)
+        out.object([&] {
+          out.attribute("target", target.target);
+          out.attributeObject("dots", [&] {
+            for (const auto &[type, speed] : target.dots)
+              rate(type, speed);
+          });
+          rate("vector", target.vector);
+          rate("special", target.special);
+        });
+    });
+    figure("units", device.units);
+    figure("memory_bytes", device.memoryBytes);
+    figure("context_bytes", device.contextBytes);
+    rate("memory", device.memory);
+    if (device.unitMemory.peak.value > 0)
+      rate("unit_memory", device.unitMemory);
+    if (device.cacheBytes.value > 0) {
+      figure("cache_bytes", device.cacheBytes);
+      rate("cache", device.cache);
+    }
+    if (device.operands.peak.value > 0)
+      rate("operands", device.operands);
+    if (!device.load.source.empty())
+      figure("load_seconds", device.load);
+    rate("host_to_device", device.hostToDevice);
+    rate("device_to_host", device.deviceToHost);
+    figure("launch_seconds", device.launch);
+    if (!device.block.source.empty())
+      figure("block_seconds", device.block);
+    if (!device.tileOp.source.empty())
+      figure("tile_op_seconds", device.tileOp);
+  });
+  return text + "\n";
 }
 
 const std::vector<Device> &tarn::knownDevices() {

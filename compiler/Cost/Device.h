@@ -85,6 +85,9 @@ struct Device {
 rt::Result<Device> parseDevice(std::string_view text,
                                const std::string &origin);
 
+/// The text that parseDevice reads, indented for people.
+std::string writeDevice(const Device &device);
+
 /// All devices that are embedded, in the order of their names.
 const std::vector<Device> &knownDevices();
 

@@ -2,6 +2,8 @@
 
 #include "compiler/Driver/Cache.h"
 
+#include "compiler/Cost/Device.h"
+
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Host.h"
@@ -35,8 +37,12 @@ std::string ArtifactCache::keyFor(const CompileRequest &request) {
   for (const auto &[name, value] : request.shape)
     key.add(name).add(std::to_string(value));
   key.add("targets");
-  for (const std::string &target : request.targets)
+  for (const std::string &target : request.targets) {
     key.add(target);
+    // A device may be a file of the user's, whose figures make the plan.
+    if (rt::Result<Device> device = findDevice(target); device.ok())
+      key.add(writeDevice(*device));
+  }
   key.add(request.policy)
       .add(std::to_string(request.budgetBytes))
       .add(std::to_string(request.hostBytes))
@@ -46,7 +52,10 @@ std::string ArtifactCache::keyFor(const CompileRequest &request) {
       .add(tuning ? (*tuning)->getBuffer() : "")
       .add(request.defaultPrecision)
       .add(request.forcedPrecision)
-      .add(request.keepSource ? "source" : "");
+      .add(request.keepSource ? "source" : "")
+      .add(request.ungrouped ? "ungrouped" : "")
+      .add(request.keepAllFirst ? "keep-all first" : "")
+      .add(request.deviceBudget ? "device" : "");
   return key.text();
 }
 

@@ -192,6 +192,7 @@ struct DeviceLine {
   int64_t driverBytes = 0;
   double driverError = 0;
   std::string driverSource;
+  bool isCpu() const { return target.rfind("cpu:", 0) == 0; }
 };
 
 struct Report {

@@ -46,8 +46,8 @@ static Target cudaTarget(llvm::StringRef architecture) {
   return target;
 }
 
-/// What a device's name stands for; false if it is none, or none that code is
-/// made for.
+/// What a device's name or file stands for; false if it is none, or none that
+/// code is made for.
 static bool fromDevice(llvm::StringRef word, Target &target,
                        std::string &error) {
   rt::Result<Device> found = findDevice(word.str());
@@ -55,6 +55,10 @@ static bool fromDevice(llvm::StringRef word, Target &target,
     return false;
   for (const DeviceTarget &code : llvm::reverse(found->targets)) {
     llvm::StringRef isa = code.target;
+    if (isa.consume_front("cpu:") && cpu::lookupIsa(isa)) {
+      target = {Target::Kind::cpu, isa.str(), word.str(), -1};
+      return true;
+    }
     if (!isa.consume_front("cuda:") || !cuda::findArchitecture(isa))
       continue;
     target.kind = Target::Kind::cuda;

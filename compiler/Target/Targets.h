@@ -16,8 +16,8 @@ struct Target {
   /// The CPU's instruction-set level, or the GPU's architecture: "x86-64-v3",
   /// "sm_90a".
   std::string isa;
-  /// The device that times are estimated for: a name of compiler/Cost, or a
-  /// target that only one device has.
+  /// The device that times are estimated for: a name of compiler/Cost, a
+  /// target that only one device has, or a file.
   std::string device;
   /// Bytes that a device named on the command line leaves to a program; -1
   /// where none was named.
@@ -29,8 +29,8 @@ struct Target {
 
 /// Turns the words of `--target` into targets, each once, in order: `auto` and
 /// `cpu` are the best level of this machine, `cpu:LEVEL` is that level,
-/// `cuda:ARCHITECTURE` a kind of GPU, and a device's name (`h100`) the kind
-/// that it is, with its memory. Returns false with `error` (and a way out in
+/// `cuda:ARCHITECTURE` a kind of GPU, and a device's name (`h100`) or file the
+/// kind that it is, a GPU's with its memory. Returns false with `error` (and a way out in
 /// `help`) for a word that names none.
 bool resolveTargets(const std::vector<std::string> &words,
                     std::vector<Target> &targets, std::string &error,

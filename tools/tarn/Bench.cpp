@@ -6,12 +6,14 @@
 #include "tools/tarn/Session.h"
 #include "tools/tarn/Terminal.h"
 
+#include "compiler/Target/Targets.h"
 #include "runtime/File.h"
 #include "runtime/Json.h"
 #include "runtime/Manifest.h"
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -78,7 +80,21 @@ struct Bench {
 } // namespace
 
 int Bench::open() {
-  rt::Result<Device> device = findDevice(in.bench.device);
+  std::string wanted = in.bench.device;
+  if (wanted.empty()) {
+    // What is measured runs here, whatever else the artifact is for.
+    std::vector<Target> targets;
+    std::string error, help;
+    if (!resolveTargets(in.model.targets, targets, error, help)) {
+      printError(error, help);
+      return userError;
+    }
+    auto here = llvm::find_if(targets, [](const Target &target) {
+      return target.kind == Target::Kind::cpu;
+    });
+    wanted = here != targets.end() ? here->device : "cpu";
+  }
+  rt::Result<Device> device = findDevice(wanted);
   if (!device.ok()) {
     printError(device.status().message());
     return userError;
@@ -241,11 +257,19 @@ void Bench::print() {
               manifest.model.c_str(), target->isa.c_str(),
               tarn_session_threads(session.get()), least() * 1e3,
               median() * 1e3, (long long)in.bench.steps);
-  if (prediction)
+  if (prediction) {
+    double ratio = median() / prediction->seconds;
     std::printf(" predicted %.2f ms +-%.0f%%   measured/predicted %.2f   "
                 "(roofline of `%s`)\n",
-                prediction->seconds * 1e3, prediction->error * 100,
-                median() / prediction->seconds, model->device().name.c_str());
+                prediction->seconds * 1e3, prediction->error * 100, ratio,
+                model->device().name.c_str());
+    if (model->device().name == "cpu" &&
+        std::fabs(ratio - 1) > 2 * prediction->error)
+      std::printf(
+          "           `cpu` is another machine than this one, or this "
+          "one is busy;\n           tarn measure mine.json and --target "
+          "mine.json predict for this one\n");
+  }
   std::printf(
       " compile   %s\n arena     %s   state %s\n launches  %lld\n",
       formatSeconds(compileSeconds).c_str(),

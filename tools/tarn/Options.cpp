@@ -89,8 +89,8 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
   app->add_option(
          "--target", in.model.targets,
          "auto, cpu, cpu:x86-64-v3, ..., cuda:sm_90a, ..., or a device "
-         "(h100: its code, its memory); several make one artifact "
-         "for all")
+         "(h100: its code, its memory; mine.json: of tarn measure); several "
+         "make one artifact for all")
       ->delimiter(',')
       ->allow_extra_args(false);
   app->add_flag("--ungrouped", in.model.ungrouped,
@@ -246,8 +246,18 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
                     "file to write with the fastest candidate of each product "
                     "(of an artifact made with --tune-candidates)");
   bench->add_option("--device", in.bench.device,
-                    "device to predict for: a name, or a file (NAME.json)");
+                    "device to predict for: a name, or a file (NAME.json); "
+                    "default: the target's");
   addThreads(bench, in.bench.threads);
+
+  auto *measure = app.add_subcommand(
+      "measure", "measure this machine's speeds, for plans and predictions");
+  measure
+      ->add_option("FILE", in.measure.output,
+                   "device file to write (NAME.json), for --target")
+      ->required();
+  addThreads(measure, in.measure.threads);
+  addOutputOptions(measure, in);
 
   auto *plan =
       app.add_subcommand("plan", "say what a step takes, and place buffers");
@@ -329,6 +339,8 @@ int tarn::cli::parseCommandLine(int argc, char **argv, Invocation &in) {
     in.command = Command::run;
   else if (*bench)
     in.command = Command::bench;
+  else if (*measure)
+    in.command = Command::measure;
   else if (*plan)
     in.command = Command::plan;
   else

@@ -127,11 +127,27 @@ struct BenchOptions {
   std::string times;
   /// File for the fastest candidate of each product; empty = none.
   std::string tune;
-  /// The device that the prediction is for: a name or a file.
-  std::string device = "cpu";
+  /// The device that the prediction is for: a name or a file; empty = the
+  /// target's.
+  std::string device;
 };
 
-enum class Command { check, compile, train, run, bench, plan, inspect };
+struct MeasureOptions {
+  /// The device file to write.
+  std::string output;
+  int64_t threads = 0;
+};
+
+enum class Command {
+  check,
+  compile,
+  train,
+  run,
+  bench,
+  measure,
+  plan,
+  inspect
+};
 
 struct PlanOptions {
   /// A packing problem (CSV), the bytes it must fit into (0 = the least that is
@@ -163,6 +179,7 @@ struct Invocation {
   TrainOptions train;
   RunOptions run;
   BenchOptions bench;
+  MeasureOptions measure;
   PlanOptions plan;
   MeshOptions mesh;
   /// The words as typed, for messages and reproducers.
@@ -181,6 +198,8 @@ int runRun(const Invocation &invocation);
 int runBench(const Invocation &invocation);
 /// `tarn bench --tune`: the fastest candidate of each product, to a file.
 int runTune(const Invocation &invocation);
+/// `tarn measure`: the speeds of this machine, as a device file.
+int runMeasure(const Invocation &invocation);
 int runPlan(const Invocation &invocation);
 /// `tarn plan --pack`: offsets for the buffers of a CSV file.
 int runPack(const Invocation &invocation);

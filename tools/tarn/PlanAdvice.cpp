@@ -36,9 +36,9 @@ static void adviseMemory(const report::Report &report,
   more.seconds = report.seconds;
   more.fits = true;
   more.numerics = numericsOf(report);
-  if (report.budgetFrom == "given" || report.device.name == "cpu")
+  if (report.budgetFrom == "given" || report.device.isCpu())
     advice.push_back(more);
-  if (report.device.name == "cpu")
+  if (report.device.isCpu())
     return;
   const Device *smallest = nullptr;
   for (const Device &device : knownDevices()) {

@@ -192,7 +192,7 @@ PlanRun tarn::cli::planOnce(const PlanSetup &setup, CompileRequest request,
   report.fits = setup.budgetBytes < 0 ||
                 report.peakBytes + (setup.hostCounts ? report.hostBytes : 0) <=
                     setup.budgetBytes;
-  if (report.precisionIsDefault && request.device != "cpu" &&
+  if (report.precisionIsDefault && !report.device.isCpu() &&
       report.precision == request.defaultPrecision)
     report.notes.push_back("the model says no precision: planned in " +
                            report.precision + ", the default for this device");

@@ -21,6 +21,8 @@ int main(int argc, char **argv) {
     return runRun(invocation);
   case Command::bench:
     return runBench(invocation);
+  case Command::measure:
+    return runMeasure(invocation);
   case Command::plan:
     return runPlan(invocation);
   case Command::inspect:

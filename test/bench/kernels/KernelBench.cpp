@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Cost/MeasureDevice.h"
 #include "test/compiler/Target/Cpu/RunKernel.h"
 #include "test/dialects/Tile/Programs.h"
 
@@ -35,44 +36,6 @@ static double now() {
   return std::chrono::duration<double>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
-}
-
-/// FMA peak in GFLOPS: 12 (or 24) independent accumulators that stay in
-/// registers, so the loop is assembly.
-static double measurePeak(bool wide) {
-  double best = 0;
-  const int64_t trips = 4000000;
-  for (int round = 0; round != 5; ++round) {
-    int64_t left = trips;
-    double start = now();
-    if (wide) {
-      asm volatile("1:\n"
-#define FMA(r) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #r "\n"
-                   FMA(0) FMA(1) FMA(2) FMA(3) FMA(4) FMA(5) FMA(6) FMA(7)
-                       FMA(8) FMA(9) FMA(10) FMA(11)
-#undef FMA
-                           "dec %0\n jnz 1b\n"
-                   : "+r"(left)
-                   :
-                   : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
-                     "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
-    } else {
-      asm volatile("1:\n"
-#define FMA(r) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #r "\n"
-                   FMA(0) FMA(1) FMA(2) FMA(3) FMA(4) FMA(5) FMA(6) FMA(7)
-                       FMA(8) FMA(9) FMA(10) FMA(11)
-#undef FMA
-                           "dec %0\n jnz 1b\n"
-                   : "+r"(left)
-                   :
-                   : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
-                     "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
-    }
-    double seconds = now() - start;
-    best = std::max(best, double(trips) * 12 * (wide ? 16 : 8) * 2 / seconds);
-  }
-  asm volatile("vzeroupper");
-  return best / 1e9;
 }
 
 namespace {
@@ -246,8 +209,7 @@ int main(int argc, char **argv) {
   }
   if (!file.empty())
     return timeFile(file, *isa, only, rounds, check);
-  bool wide = isa->lanes == 16;
-  double peak = measurePeak(wide);
+  double peak = measurePeak(isa->name, 1) / 1e9;
   llvm::outs() << "level " << isa->name << ", FMA peak "
                << llvm::format("%.1f", peak) << " GFLOPS\n";
 

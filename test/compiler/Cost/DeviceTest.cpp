@@ -42,6 +42,21 @@ TEST(Device, EveryFigureHasASource) {
   }
 }
 
+TEST(Device, IsReadAsItWasWritten) {
+  for (const Device &device : knownDevices()) {
+    std::string text = writeDevice(device);
+    rt::Result<Device> again = parseDevice(text, device.name);
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    EXPECT_EQ(writeDevice(*again), text);
+    EXPECT_EQ(again->aliases, device.aliases);
+    EXPECT_EQ(again->memory.reached(), device.memory.reached());
+    EXPECT_EQ(again->block.value, device.block.value);
+    for (const DeviceTarget &target : device.targets)
+      EXPECT_EQ(again->findTarget(target.target)->dot(DotType::f32).reached(),
+                target.dot(DotType::f32).reached());
+  }
+}
+
 // What data sheets print in bold, dense.
 TEST(Device, PeaksAreThePublishedOnes) {
   struct Row {

@@ -1,0 +1,87 @@
+//===- Measure.cpp - `tarn measure` ---------------------------------------===//
+
+#include "tools/tarn/Options.h"
+#include "tools/tarn/Terminal.h"
+
+#include "compiler/Cost/MeasureDevice.h"
+#include "runtime/File.h"
+#include "runtime/Json.h"
+
+#include "llvm/Support/Path.h"
+
+#include <cstdio>
+
+using namespace tarn;
+using namespace tarn::cli;
+
+/// A speed and what it is of the one that Tarn brings.
+static void printRow(const char *what, const std::string &of, double value,
+                     const char *unit, double known) {
+  std::printf(" %-9s %-28s %8.1f %-7s %5.2fx\n", what, of.c_str(), value, unit,
+              value / known);
+}
+
+static void print(const Device &device, const Device &known,
+                  const std::string &path) {
+  std::printf(" %s: %d threads, %s of memory; beside `%s`, which Tarn brings\n",
+              device.name.c_str(), int(device.units.value),
+              formatBytes(uint64_t(device.memoryBytes.value)).c_str(),
+              known.name.c_str());
+  for (const DeviceTarget &target : device.targets)
+    printRow("products", "f32, " + target.target.substr(4),
+             target.dot(DotType::f32).peak.value * 1e-9, "GFLOP/s",
+             known.findTarget(target.target)->dot(DotType::f32).peak.value *
+                 1e-9);
+  printRow("copies", "all threads", device.memory.peak.value * 1e-9, "GB/s",
+           known.memory.peak.value * 1e-9);
+  printRow("", "one thread", device.unitMemory.peak.value * 1e-9, "GB/s",
+           known.unitMemory.peak.value * 1e-9);
+  if (device.cacheBytes.value > 0)
+    printRow(
+        "",
+        "in " + formatBytes(uint64_t(device.cacheBytes.value)) + " of cache",
+        device.cache.peak.value * 1e-9, "GB/s", known.cache.peak.value * 1e-9);
+  printRow("launches", "empty", device.launch.value * 1e6, "us",
+           known.launch.value * 1e6);
+  std::printf(" wrote %s; --target %s plans and predicts with it\n",
+              path.c_str(), path.c_str());
+}
+
+int tarn::cli::runMeasure(const Invocation &in) {
+  const std::string &path = in.measure.output;
+  llvm::StringRef stem = llvm::sys::path::stem(path);
+  if (llvm::sys::path::extension(path) != ".json" || stem.empty()) {
+    printError("`" + path + "` is no name of a device file",
+               "device files end in .json, as mine.json");
+    return usageError;
+  }
+  rt::Result<rt::AtomicFile> file = rt::AtomicFile::create(path);
+  if (!file.ok()) {
+    printError(file.status().message());
+    return userError;
+  }
+  Device known = findDevice("cpu").take();
+  ProgressLine progress(!in.output.noProgress && !in.output.quiet);
+  rt::Result<Device> device = measureDevice(
+      known, stem.str(), unsigned(in.measure.threads), [&](const char *what) {
+        progress.show(std::string(" measuring ") + what);
+      });
+  progress.clear();
+  if (!device.ok()) {
+    printError(device.status().message());
+    return userError;
+  }
+  std::string text = writeDevice(*device);
+  rt::Status status = file->write(text.data(), text.size());
+  if (status.ok())
+    status = file->commit();
+  if (!status.ok()) {
+    printError(status.message());
+    return userError;
+  }
+  if (in.output.json)
+    std::printf("%s\n", rt::parseJson(text)->dump().c_str());
+  else if (!in.output.quiet)
+    print(*device, known, path);
+  return success;
+}
