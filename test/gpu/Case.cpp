@@ -68,6 +68,11 @@ static bool readLine(const std::string &line, Case &c) {
   }
   if (what == "bound")
     return static_cast<bool>(words >> c.absolute >> c.relative);
+  if (what == "noise") {
+    unsigned buffer;
+    return words >> buffer && buffer < c.buffers.size() &&
+           words >> c.buffers[buffer].noise;
+  }
   if (what == "in-place") {
     auto &[read, written] = c.inPlace.emplace_back();
     return words >> read >> written && read < c.buffers.size() &&
@@ -201,7 +206,8 @@ double tarn::gpu::largestError(const Case &c, const CaseBuffer &buffer,
     if (wanted == got)
       continue;
     double error =
-        std::fabs(got - wanted) / (c.absolute + c.relative * std::fabs(wanted));
+        std::fabs(got - wanted) /
+        (std::max(c.absolute, buffer.noise) + c.relative * std::fabs(wanted));
     if (!(error <= 1e300))
       return INFINITY;
     largest = std::max(largest, error);

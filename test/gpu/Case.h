@@ -24,6 +24,9 @@ struct CaseBuffer {
   std::vector<uint8_t> input;
   /// What has to be written.
   std::vector<double> expected;
+  /// An absolute error that is allowed here in any case: what roundings inside
+  /// of the kernel come to.
+  double noise = 0;
 
   bool isOutput() const { return access != "read"; }
   int64_t elements() const;

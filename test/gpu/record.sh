@@ -46,7 +46,7 @@ record_model() {
   local name=$1
   shift
   compile "$@" --target cuda:sm_90a --to tile -o "$work/$name.mlir"
-  "$build/bin/cuda-case" --all --positive --lines=false --known "$work/known" \
+  "$build/bin/cuda-case" --all --positive --noise --lines=false --known "$work/known" \
     -o "$work/$name" "$work/$name.mlir"
   local case
   for case in "$work/$name"/*/; do

@@ -52,6 +52,9 @@ cl::opt<bool> positive("positive", cl::init(false),
                        cl::desc("numbers are drawn from 0 to 1"));
 cl::opt<bool> typed("typed", cl::init(false),
                     cl::desc("expect rounded results, not exact ones"));
+cl::opt<bool> noise("noise", cl::init(false),
+                    cl::desc("results may be off by four times what rounding "
+                             "by types changes in them"));
 cl::opt<std::string> only("only", cl::desc("kernels with this in their name"));
 cl::opt<std::string>
     known("known", cl::desc("with --all: a file of programs that other calls "
@@ -104,14 +107,24 @@ LogicalResult writeFile(StringRef inside, StringRef name, StringRef bytes) {
   return success();
 }
 
+/// What the kernel computes from the numbers in `values`, which has what it
+/// writes afterwards.
+LogicalResult interpret(tile::KernelOp kernel, tile::Rounding rounding,
+                        std::vector<std::vector<double>> &values) {
+  std::vector<tile::HostBuffer> buffers(values.begin(), values.end());
+  tile::InterpretOptions options;
+  options.rounding = rounding;
+  return tile::interpretKernel(kernel, buffers, options);
+}
+
 /// Numbers for the buffers that are read, and what the kernel writes; `first`
-/// is the number of its first buffer.
+/// is the number of its first buffer. With --noise `launch` hears what
+/// roundings come to.
 LogicalResult writeBuffers(tile::KernelOp kernel, unsigned first,
-                           StringRef inside) {
+                           StringRef inside, llvm::raw_ostream &launch) {
   std::mt19937 random(7 + first);
   std::uniform_real_distribution<double> number(-1.0, 1.0);
   std::vector<std::vector<double>> values(kernel.getNumBuffers());
-  std::vector<tile::HostBuffer> buffers;
   for (unsigned i = 0; i < kernel.getNumBuffers(); ++i) {
     MemRefType type = kernel.getBufferType(i);
     values[i].resize(type.getNumElements());
@@ -132,13 +145,29 @@ LogicalResult writeBuffers(tile::KernelOp kernel, unsigned first,
                            bytes)))
         return failure();
     }
-    buffers.push_back(values[i]);
   }
-  tile::InterpretOptions interpret;
-  if (typed)
-    interpret.rounding = tile::Rounding::typed;
-  if (failed(tile::interpretKernel(kernel, buffers, interpret)))
+  std::vector<std::vector<double>> rounded = values;
+  tile::Rounding exact = tile::Rounding::exact64,
+                 byTypes = tile::Rounding::typed;
+  if (failed(interpret(kernel, typed ? byTypes : exact, values)))
     return failure();
+  if (noise) {
+    if (failed(interpret(kernel, byTypes, rounded)))
+      return failure();
+    for (unsigned i = 0; i < kernel.getNumBuffers(); ++i) {
+      double most = 0, largest = 0;
+      for (auto [x, y] : llvm::zip_equal(values[i], rounded[i])) {
+        if (!std::isfinite(x) || !std::isfinite(y))
+          continue;
+        largest = std::max(largest, std::fabs(x));
+        most = std::max(most, std::fabs(x - y));
+      }
+      // More than that is no rounding, but another choice (of a row's largest,
+      // say), and the numbers at hand are to make the right one.
+      if (most > 0 && most < largest / 50)
+        launch << "noise " << first + i << " " << 4 * most << "\n";
+    }
+  }
   for (unsigned i = 0; i < kernel.getNumBuffers(); ++i)
     if (kernel.getBufferAccess(i) != tile::Access::Read &&
         failed(writeFile(inside,
@@ -176,17 +205,16 @@ static LogicalResult record(ArrayRef<tile::KernelOp> kernels,
     llvm::errs() << "cuda-case: " << inside << ": " << error.message() << "\n";
     return failure();
   }
-  if (failed(writeFile(inside, "kernel.cu", text)) ||
-      failed(writeFile(inside, "launch.txt", launchText)) ||
-      failed(writeFile(inside, "tarn_device.h", cuda::getDeviceHeader())))
-    return failure();
   unsigned first = 0;
   for (tile::KernelOp kernel : kernels) {
-    if (!timeOnly && failed(writeBuffers(kernel, first, inside)))
+    if (!timeOnly && failed(writeBuffers(kernel, first, inside, launchStream)))
       return failure();
     first += kernel.getNumBuffers();
   }
-  return success();
+  return failure(
+      failed(writeFile(inside, "kernel.cu", text)) ||
+      failed(writeFile(inside, "launch.txt", launchText)) ||
+      failed(writeFile(inside, "tarn_device.h", cuda::getDeviceHeader())));
 }
 
 int main(int argc, char **argv) {
