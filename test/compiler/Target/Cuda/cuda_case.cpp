@@ -49,7 +49,8 @@ cl::opt<double> relative("relative", cl::init(0.004));
 cl::opt<double> integers("integers", cl::init(8),
                          cl::desc("integers are drawn from 0 to this"));
 cl::opt<bool> positive("positive", cl::init(false),
-                       cl::desc("numbers are drawn from 0 to 1"));
+                       cl::desc("numbers are drawn from 0 to 1, and are "
+                                "what bf16 can hold"));
 cl::opt<bool> typed("typed", cl::init(false),
                     cl::desc("expect rounded results, not exact ones"));
 cl::opt<bool> noise("noise", cl::init(false),
@@ -138,7 +139,11 @@ LogicalResult writeBuffers(tile::KernelOp kernel, unsigned first,
           x = type.getElementType().isInteger(1)
                   ? x > 0
                   : std::floor((x + 1) * integers / 2);
-        x = tile::roundTo(type.getElementType(), positive ? std::fabs(x) : x);
+        // What a kernel narrows first is equal then as it was before.
+        if (positive)
+          x = tile::roundTo(BFloat16Type::get(kernel.getContext()),
+                            std::fabs(x));
+        x = tile::roundTo(type.getElementType(), x);
         appendElement(bytes, type.getElementType(), x);
       }
       if (failed(writeFile(inside, "input" + std::to_string(first + i) + ".bin",
