@@ -48,7 +48,8 @@ static packing::Limits greedyLimits(size_t values) {
   return limits;
 }
 
-int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
+int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values,
+                        PackingEffort effort) {
   std::vector<packing::Buffer> buffers = makeBuffers(values);
   packing::Limits limits = greedyLimits(values.size());
   // A node costs about as much as there are values.
@@ -63,17 +64,25 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values) {
     limits.nodesFar = limits.nodes = 10 * few;
     packed = packing::packSmallest(buffers, limits);
   }
+  // Repairs take about as long as the greedy orders.
+  if (effort == PackingEffort::full &&
+      double(packed.bytes) > 1.01 * double(packed.bound))
+    packing::repairPacking(
+        buffers, packed,
+        packed.bound + int64_t(limits.slack * double(packed.bound)),
+        4'000 * values.size());
   for (size_t i = 0; i != values.size(); ++i)
     values[i].offset = packed.offsets[i];
   return packed.bytes;
 }
 
-bool tarn::fitsArena(llvm::ArrayRef<PackedValue> values, int64_t bytes) {
+bool tarn::fitsArena(llvm::ArrayRef<PackedValue> values, int64_t bytes,
+                     PackingEffort effort) {
   // packArena begins with the same orders and stops later: it ends no higher.
   packing::Packing packed = packing::packInto(makeBuffers(values), bytes,
                                               greedyLimits(values.size()));
   if (packed.outcome != packing::Outcome::unknown)
     return packed.outcome == packing::Outcome::packed;
   llvm::SmallVector<PackedValue> copy(values);
-  return packArena(copy) <= bytes;
+  return packArena(copy, effort) <= bytes;
 }

@@ -22,15 +22,21 @@ struct PackedValue {
 /// packing needs less.
 int64_t maxLive(llvm::ArrayRef<PackedValue> values);
 
+/// How long packing may take: `rough` is what many plans can be compared with;
+/// `full` repairs what ends more than 1 % above what lives, and ends no higher.
+enum class PackingEffort { rough, full };
+
 /// Gives each value an offset such that values that live together are apart.
 /// Returns the bytes of the arena. Deterministic; tries several orders of
 /// placing and stops at the first that reaches maxLive, else searches on within
 /// a limit that depends on the number of values alone.
-int64_t packArena(llvm::MutableArrayRef<PackedValue> values);
+int64_t packArena(llvm::MutableArrayRef<PackedValue> values,
+                  PackingEffort effort = PackingEffort::full);
 
 /// Whether packArena reaches so many bytes. Asks less where the answer is
 /// plain: more than that lives, or an early order fits.
-bool fitsArena(llvm::ArrayRef<PackedValue> values, int64_t bytes);
+bool fitsArena(llvm::ArrayRef<PackedValue> values, int64_t bytes,
+               PackingEffort effort = PackingEffort::full);
 
 } // namespace tarn
 

@@ -309,10 +309,10 @@ void FunctionPlan::findActivations() {
   }
 }
 
-void FunctionPlan::placeActivations() {
-  arenaBytes = packArena(arena);
+void FunctionPlan::placeActivations(PackingEffort effort) {
+  arenaBytes = packArena(arena, effort);
   placeWorkspaces(MutableArrayRef(arena).take_back(workspaces.size()));
-  hostBytes = host.empty() ? 0 : packArena(host);
+  hostBytes = host.empty() ? 0 : packArena(host, PackingEffort::rough);
   for (const Packed &each : packed) {
     const PackedValue &place = (each.isHost ? host : arena)[each.group];
     homes.find(each.value)->second.slice = slice(
@@ -351,10 +351,10 @@ LogicalResult FunctionPlan::findLives() {
   return success();
 }
 
-LogicalResult FunctionPlan::plan() {
+LogicalResult FunctionPlan::plan(PackingEffort effort) {
   if (failed(findLives()))
     return failure();
-  placeActivations();
+  placeActivations(effort);
   return success();
 }
 

@@ -103,12 +103,14 @@ public:
       : turns(turns), function(function), state(state), b(b), inPlace(inPlace),
         kernels(function) {}
 
-  mlir::LogicalResult plan();
+  mlir::LogicalResult plan(PackingEffort effort = PackingEffort::full);
   /// What lives where and when, with no offsets in spaces that are packed.
   mlir::LogicalResult findLives();
   /// Of what `findLives` found: whether `plan` would reach these bytes.
-  bool fitsInto(int64_t arenaBytes, int64_t hostBytes) const {
-    return fitsArena(arena, arenaBytes) && fitsArena(host, hostBytes);
+  bool fitsInto(int64_t arenaBytes, int64_t hostBytes,
+                PackingEffort effort) const {
+    return fitsArena(arena, arenaBytes, effort) &&
+           fitsArena(host, hostBytes, PackingEffort::rough);
   }
   /// Emits the steps at the builder's place.
   void emitSteps();
@@ -165,7 +167,7 @@ private:
   mlir::LogicalResult placeArguments();
   void placeResults();
   void findActivations();
-  void placeActivations();
+  void placeActivations(PackingEffort effort);
   void placeWorkspaces(llvm::MutableArrayRef<PackedValue> packed);
   step::SliceAttr placeOf(mlir::Value value);
   void emitLaunch(graph::ClusterOp cluster);

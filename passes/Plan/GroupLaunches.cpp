@@ -27,8 +27,9 @@ using namespace mlir;
 using namespace tarn;
 using graph::ClusterOp;
 
-/// Plans of one function that are tried, at most.
-static constexpr int mostPlans = 64;
+/// Plans of one function that are tried, at most: in each of two searches, by
+/// how long packing one takes.
+static constexpr int mostPlans = 64, mostRepaired = 8;
 
 namespace {
 
@@ -95,6 +96,9 @@ private:
   Operation *firstUser(Operation *op);
   void restore();
   LogicalResult reorder(ArrayRef<Kind> kinds);
+  /// Brings launches together and makes groups of them, as far as plans packed
+  /// with that effort do not grow.
+  LogicalResult search(PackingEffort effort, const FunctionPlan &before);
   void findStates();
   bool dependsOn(Operation *cluster, ArrayRef<Operation *> members);
   SmallVector<Run> findRuns();
@@ -109,7 +113,8 @@ private:
   int64_t turns;
   /// Of the plan as it was.
   int64_t arenaBytes = 0, hostBytes = 0, copies = 0;
-  int plans = 0;
+  PackingEffort effort = PackingEffort::rough;
+  int plans = 0, planLimit = 0;
   /// All ops as they were.
   SmallVector<Operation *> original;
   /// Where ops stand, in numbers with gaps: a block counts all of its own anew
@@ -194,7 +199,8 @@ FailureOr<bool> Grouper::isNoLarger() {
   FunctionPlan plan(function, state, builder, turns);
   if (failed(plan.findLives()))
     return failure();
-  return plan.copies() <= copies && plan.fitsInto(arenaBytes, hostBytes);
+  return plan.copies() <= copies &&
+         plan.fitsInto(arenaBytes, hostBytes, effort);
 }
 
 /// The launches of each kind, the kind that ends last first: who reads is moved
@@ -287,7 +293,7 @@ void Grouper::restore() {
 
 /// Brings the launches of kinds together, as far as the plan does not grow.
 LogicalResult Grouper::reorder(ArrayRef<Kind> kinds) {
-  if (kinds.empty() || plans >= mostPlans)
+  if (kinds.empty() || plans >= planLimit)
     return success();
   size_t accepted = sunk.size();
   llvm::append_range(sunk, kinds);
@@ -393,7 +399,7 @@ void Grouper::mark(ArrayRef<Run> runs) {
 
 /// Makes groups of runs, as far as the plan does not grow.
 LogicalResult Grouper::group(ArrayRef<Run> runs) {
-  if (runs.empty() || plans >= 2 * mostPlans)
+  if (runs.empty() || plans >= 2 * planLimit)
     return success();
   size_t accepted = grouped.size();
   llvm::append_range(grouped, runs);
@@ -412,16 +418,18 @@ LogicalResult Grouper::group(ArrayRef<Run> runs) {
   return group(runs.drop_front(half));
 }
 
-LogicalResult Grouper::run() {
-  for (Operation &op : function.getBody().front())
-    original.push_back(&op);
-  FunctionPlan before(function, state, builder, turns);
-  if (failed(before.plan()))
-    return failure();
-  ++plans;
+LogicalResult Grouper::search(PackingEffort packing,
+                              const FunctionPlan &before) {
+  effort = packing;
+  planLimit = effort == PackingEffort::full ? mostRepaired : mostPlans;
+  plans = 1;
   arenaBytes = before.arenaBytes;
   hostBytes = before.hostBytes;
   copies = before.copies();
+  sunk.clear();
+  grouped.clear();
+  mark({});
+  restore();
   if (failed(reorder(findKinds())))
     return failure();
   restore();
@@ -432,6 +440,26 @@ LogicalResult Grouper::run() {
     return failure();
   mark(grouped);
   return success();
+}
+
+LogicalResult Grouper::run() {
+  for (Operation &op : function.getBody().front())
+    original.push_back(&op);
+  FunctionPlan before(function, state, builder, turns),
+      repaired(function, state, builder, turns);
+  if (failed(before.plan(PackingEffort::rough)) ||
+      failed(repaired.plan(PackingEffort::full)) ||
+      failed(search(PackingEffort::rough, before)))
+    return failure();
+  if (repaired.arenaBytes == before.arenaBytes)
+    return success();
+  // A budget may hold no more than what repairs came to.
+  FunctionPlan grouped(function, state, builder, turns);
+  if (failed(grouped.plan(PackingEffort::full)))
+    return failure();
+  return grouped.arenaBytes <= repaired.arenaBytes
+             ? success()
+             : search(PackingEffort::full, repaired);
 }
 
 /// How often a function runs in a step: a micro-batch's in the turns of its

@@ -37,7 +37,8 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
       return budgetBytes < 0 || others + std::max(arena, floor) <= budgetBytes;
     };
     auto isGood = [&](Choice &choice) {
-      return fits(choice.liveBytes) && fits(scheduler.pack(choice));
+      return fits(choice.liveBytes) && (fits(scheduler.packRoughly(choice)) ||
+                                        fits(scheduler.pack(choice)));
     };
     if (budgetBytes < 0 || keepAllFirst)
       for (Choice &choice : choices)
@@ -129,7 +130,7 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
       table.push_back(b.getDictionaryAttr(
           {b.getNamedAttr("name", b.getStringAttr(choice->name)),
            b.getNamedAttr("arena_bytes",
-                          b.getI64IntegerAttr(scheduler.pack(*choice))),
+                          b.getI64IntegerAttr(scheduler.packRoughly(*choice))),
            b.getNamedAttr("prologues", b.getI64IntegerAttr(choice->prologues)),
            b.getNamedAttr("repeats", b.getI64IntegerAttr(choice->repeats)),
            b.getNamedAttr("again_seconds",

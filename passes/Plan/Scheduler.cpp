@@ -86,7 +86,8 @@ void Scheduler::eraseUnused() {
 
 /// The arena of a timeline, packed as FunctionPlan packs it.
 static int64_t packedBytes(const schedule::Graph &graph,
-                           const schedule::Timeline &timeline) {
+                           const schedule::Timeline &timeline,
+                           PackingEffort effort) {
   SmallVector<PackedValue> packed;
   std::vector<size_t> groupOf(timeline.lives.size(), 0);
   for (auto [i, life] : llvm::enumerate(timeline.lives)) {
@@ -106,7 +107,7 @@ static int64_t packedBytes(const schedule::Graph &graph,
             graph.tasks[size_t(task)].workspaceOf(timeline.forms[run]))
       packed.push_back(
           {bytes, int64_t(run), int64_t(run), 0, workspaceAlignment});
-  return packArena(packed);
+  return packArena(packed, effort);
 }
 
 /// The same for what is parked.
@@ -116,7 +117,7 @@ static int64_t packedHostBytes(const schedule::Graph &graph,
   for (const schedule::HostLife &life : timeline.hosted)
     packed.push_back(
         {graph.values[size_t(life.value)].bytes, life.first, life.last});
-  return packArena(packed);
+  return packArena(packed, PackingEffort::rough);
 }
 
 Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
@@ -148,9 +149,21 @@ Choice Scheduler::measure(std::string name, const schedule::Plan &plan) {
 int64_t Scheduler::pack(Choice &choice) {
   if (choice.arenaBytes < 0) {
     schedule::Player player(graph->graph());
-    choice.arenaBytes = packedBytes(graph->graph(), player.play(choice.plan));
+    choice.arenaBytes = packedBytes(graph->graph(), player.play(choice.plan),
+                                    PackingEffort::full);
   }
   return choice.arenaBytes;
+}
+
+int64_t Scheduler::packRoughly(Choice &choice) {
+  if (choice.arenaBytes >= 0)
+    return choice.arenaBytes;
+  if (choice.roughBytes < 0) {
+    schedule::Player player(graph->graph());
+    choice.roughBytes = packedBytes(graph->graph(), player.play(choice.plan),
+                                    PackingEffort::rough);
+  }
+  return choice.roughBytes;
 }
 
 int64_t Scheduler::packHost(Choice &choice) {

@@ -24,8 +24,9 @@ struct Choice {
   schedule::Plan plan;
   /// That live at the fullest moment: no arena is smaller.
   int64_t liveBytes = 0;
-  /// Of the arena as it is packed; -1 until somebody asks.
-  int64_t arenaBytes = -1;
+  /// Of the arena as it is packed, and packed with little effort, which is no
+  /// less; -1 until somebody asks.
+  int64_t arenaBytes = -1, roughBytes = -1;
   double seconds = 0;
   int64_t repeats = 0; ///< launches beyond the first of each kernel
   double againSeconds = 0;
@@ -60,6 +61,8 @@ public:
   /// Packs the arena of a schedule, once: a ladder has many rungs, and few of
   /// them are ever near a budget.
   int64_t pack(Choice &choice);
+  /// The same with little effort, if it has not been packed with all.
+  int64_t packRoughly(Choice &choice);
   int64_t packHost(Choice &choice);
   /// More than any schedule needs.
   int64_t allBytes() const {

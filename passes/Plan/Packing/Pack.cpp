@@ -9,6 +9,7 @@
 
 #include "passes/Plan/Packing/Pack.h"
 #include "passes/Plan/Packing/Greedy.h"
+#include "passes/Plan/Packing/Repair.h"
 
 #include <algorithm>
 
@@ -167,4 +168,22 @@ Packing tarn::packing::packSmallest(std::span<const Buffer> buffers,
       next = (missed / unit + 1) * unit;
   }
   return packing;
+}
+
+void tarn::packing::repairPacking(std::span<const Buffer> buffers,
+                                  Packing &packing, int64_t enough,
+                                  uint64_t workLimit) {
+  std::vector<Part> parts = makeParts(buffers);
+  enough = std::max(enough, packing.bound);
+  for (Part &part : parts) {
+    Placement &placement = part.placement;
+    for (size_t k = 0; k != part.indices.size(); ++k) {
+      placement.offsets.push_back(packing.offsets[part.indices[k]]);
+      placement.bytes = std::max(placement.bytes,
+                                 placement.offsets[k] + part.buffers[k].size);
+    }
+    if (placement.bytes > enough)
+      placement = repair(part.buffers, std::move(placement), enough, workLimit);
+  }
+  collect(parts, packing);
 }

@@ -45,6 +45,11 @@ Packing packInto(std::span<const Buffer> buffers, int64_t capacity,
 Packing packSmallest(std::span<const Buffer> buffers,
                      const Limits &limits = {});
 
+/// Makes a packing lower where it can (see Repair.h), never higher; looks at
+/// about `workLimit` pairs of buffers at most.
+void repairPacking(std::span<const Buffer> buffers, Packing &packing,
+                   int64_t enough, uint64_t workLimit);
+
 } // namespace tarn::packing
 
 #endif // PASSES_PLAN_PACKING_PACK_H

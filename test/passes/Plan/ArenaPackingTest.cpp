@@ -89,6 +89,27 @@ TEST(ArenaPacking, AnyLifetimesAreApart) {
   }
 }
 
+// Values that come from host memory ahead of their readers, layer by layer, and
+// what is made of them: nearly every moment is full.
+TEST(ArenaPacking, FullEffortRepairsWhatOrdersReach) {
+  std::mt19937 random(1);
+  std::vector<PackedValue> values;
+  for (int64_t layer = 0; layer != 32; ++layer)
+    for (int64_t k = 0; k != 24; ++k) {
+      const int64_t units[] = {33, 67, 90, 180};
+      int64_t at = layer * 24 + k, ahead = k % 3 ? 1 + random() % 6 : 55;
+      values.push_back(value(units[random() % 4] * 4096, at, at + ahead));
+    }
+  std::vector<PackedValue> roughly = values;
+  int64_t rough = packArena(roughly, PackingEffort::rough),
+          full = packArena(values, PackingEffort::full);
+  expectApart(values, full);
+  EXPECT_LT(double(full), 0.97 * double(rough));
+  EXPECT_TRUE(fitsArena(values, full, PackingEffort::full));
+  EXPECT_FALSE(fitsArena(values, full - 64, PackingEffort::full));
+  EXPECT_FALSE(fitsArena(values, full, PackingEffort::rough));
+}
+
 TEST(ArenaPacking, MaxLiveCountsWhatEndsWhereAnotherBegins) {
   std::vector<PackedValue> values{value(100, 0, 1), value(64, 1, 2),
                                   value(64, 2, 3)};
