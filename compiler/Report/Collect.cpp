@@ -493,6 +493,10 @@ void Collector::addLadder() {
     rung.copySeconds = real(from, "copy_seconds");
     report.rungs.push_back(rung);
   }
+  for (const Rung &all : report.rungs)
+    if (all.name == "keep-all")
+      for (Rung &rung : report.rungs)
+        rung.isSlow = rung.seconds > 2 * all.seconds;
 }
 
 void Collector::addTimes() {
@@ -543,6 +547,18 @@ void Collector::run() {
 void tarn::report::collect(ModuleOp module, const CostModel &costs,
                            Report &report) {
   Collector(module, costs, report).run();
+}
+
+const Rung *tarn::report::smallestInTime(const Report &report) {
+  const Rung *best = nullptr;
+  bool isSlow = false;
+  for (const Rung &rung : report.rungs) {
+    isSlow |= rung.isSlow && rung.totalBytes <= report.leastBytes;
+    if (!rung.isSlow && (!best || rung.totalBytes < best->totalBytes))
+      best = &rung;
+  }
+  return isSlow && best && best->totalBytes > report.leastBytes ? best
+                                                                : nullptr;
 }
 
 const Function *tarn::report::mainFunction(const Report &report) {

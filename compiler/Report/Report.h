@@ -147,6 +147,8 @@ struct Rung {
   double copySeconds = 0;
   /// Launches of kernels that make some of their inputs in their prologues.
   int64_t prologues = 0;
+  /// Takes more than twice the seconds of `keep-all`: of little use to most.
+  bool isSlow = false;
 };
 
 /// `count` stretches of `kernels` kernels that are alike, as layers are.
@@ -241,6 +243,9 @@ struct Report {
   std::vector<Fit> largest;
   std::vector<std::string> notes;
 };
+
+/// Where the smallest plan is slow, the smallest that is not; else null.
+const Rung *smallestInTime(const Report &report);
 
 /// The function that trains, else the first; null without functions.
 const Function *mainFunction(const Report &report);

@@ -195,6 +195,8 @@ static Json rungJson(const Rung &rung) {
   out.set("copy_seconds", rung.copySeconds);
   if (rung.prologues)
     out.set("prologues", rung.prologues);
+  if (rung.isSlow)
+    out.set("slow", true);
   return out;
 }
 

@@ -238,6 +238,8 @@ void Reader::lists(const Json &from, Report &report) {
     read(json, "copy_seconds", rung.copySeconds);
     if (json.find("prologues"))
       read(json, "prologues", rung.prologues);
+    if (json.find("slow"))
+      read(json, "slow", rung.isSlow);
   });
   list(from, "repeats", report.repeats, [&](const Json &json, Alike &alike) {
     read(json, "count", alike.count);

@@ -15,6 +15,8 @@
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/Support/FormatVariadic.h"
 
+#include <cmath>
+
 namespace tarn {
 #define GEN_PASS_DEF_TARNPLANSCHEDULE
 #include "passes/Plan/Passes.h.inc"
@@ -50,11 +52,14 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     return nullptr;
   }
 
-  /// The one with the smallest arena, the fastest among equals.
-  Choice &smallest(Scheduler &scheduler, MutableArrayRef<Choice> choices) {
+  /// Of those that take no more seconds than that, the one with the smallest
+  /// arena, the fastest among equals.
+  Choice &smallest(Scheduler &scheduler, MutableArrayRef<Choice> choices,
+                   double mostSeconds) {
     SmallVector<Choice *> byLive;
     for (Choice &choice : choices)
-      byLive.push_back(&choice);
+      if (choice.seconds <= mostSeconds)
+        byLive.push_back(&choice);
     llvm::sort(byLive, [](const Choice *x, const Choice *y) {
       return std::pair(x->liveBytes, x) < std::pair(y->liveBytes, y);
     });
@@ -94,9 +99,16 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     return rungs;
   }
 
+  /// What a budget is, with this choice.
+  static int64_t budgetOf(Scheduler &scheduler, Choice &choice, int64_t others,
+                          int64_t floor) {
+    return others + std::max(scheduler.pack(choice), floor);
+  }
+
   LogicalResult refuse(Scheduler &scheduler, func::FuncOp function,
-                       const Choice &smallest, int64_t others, int64_t least,
-                       int64_t bound) {
+                       Choice &smallest, Choice &usable, double keepAllSeconds,
+                       int64_t others, int64_t floor, int64_t bound) {
+    int64_t least = budgetOf(scheduler, smallest, others, floor);
     getOperation()->setAttr("tarn.budget_missed",
                             Builder(&getContext()).getI64IntegerAttr(least));
     getOperation()->setAttr("tarn.other_bytes",
@@ -108,6 +120,15 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
                                << int64_t(budgetBytes) << " bytes)";
     error.attachNote(nowhere) << "the smallest budget that it fits in is "
                               << bytesText(least) << " (" << least << " bytes)";
+    if (&usable != &smallest) {
+      int64_t within = budgetOf(scheduler, usable, others, floor);
+      error.attachNote(nowhere)
+          << llvm::formatv("that plan takes {0:f1} times as long as one that "
+                           "keeps everything; within twice the time it fits "
+                           "in ",
+                           smallest.seconds / keepAllSeconds)
+          << bytesText(within) << " (" << within << " bytes)";
+    }
     error.attachNote(nowhere)
         << "no plan of these kernels fits in less than " << bytesText(bound)
         << " (" << bound << " bytes), "
@@ -122,11 +143,11 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
 
   /// The ladder, for reports.
   void note(Scheduler &scheduler, MutableArrayRef<Choice> choices,
-            Choice &chosen, const Choice &smallest, int64_t others,
-            int64_t floor, int64_t least, int64_t bound) {
+            Choice &chosen, Choice &smallest, const Choice &usable,
+            int64_t others, int64_t floor, int64_t bound) {
     Builder b(&getContext());
     SmallVector<Attribute> table;
-    for (Choice *choice : shown(choices, {&chosen, &smallest}))
+    for (Choice *choice : shown(choices, {&chosen, &smallest, &usable}))
       table.push_back(b.getDictionaryAttr(
           {b.getNamedAttr("name", b.getStringAttr(choice->name)),
            b.getNamedAttr("arena_bytes",
@@ -154,7 +175,9 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
         "tarn.plan",
         b.getDictionaryAttr(
             {b.getNamedAttr("chosen", b.getStringAttr(chosen.name)),
-             b.getNamedAttr("least_bytes", b.getI64IntegerAttr(least)),
+             b.getNamedAttr("least_bytes",
+                            b.getI64IntegerAttr(
+                                budgetOf(scheduler, smallest, others, floor))),
              b.getNamedAttr("bound_bytes", b.getI64IntegerAttr(bound)),
              b.getNamedAttr("plan_seconds", b.getF64FloatAttr(chosen.seconds)),
              b.getNamedAttr("bound_seconds",
@@ -223,24 +246,30 @@ struct PlanSchedule : tarn::impl::TarnPlanScheduleBase<PlanSchedule> {
     else
       choices.push_back(scheduler.byPolicy(policy));
     Choice *best = fastest(scheduler, choices, others, floor);
-    Choice &least = smallest(scheduler, choices);
-    int64_t leastBudget = others + std::max(scheduler.pack(least), floor);
+    // The ladder goes down to plans that take many times as long: of little use
+    // to most.
+    double keepAllSeconds = choices.front().seconds;
+    for (const Choice &choice : choices)
+      if (choice.name == "keep-all")
+        keepAllSeconds = choice.seconds;
+    Choice &least = smallest(scheduler, choices, INFINITY);
+    Choice &usable = smallest(scheduler, choices, 2 * keepAllSeconds);
     int64_t bound = others + std::max(scheduler.leastBytes(), floor);
     if (!best) {
-      LogicalResult refused =
-          refuse(scheduler, function, least, others, leastBudget, bound);
+      LogicalResult refused = refuse(scheduler, function, least, usable,
+                                     keepAllSeconds, others, floor, bound);
       if (!orSmallest)
         return refused;
       best = &least;
     }
     if (policy == "auto")
-      note(scheduler, choices, *best, least, others, floor, leastBudget, bound);
+      note(scheduler, choices, *best, least, usable, others, floor, bound);
     getOperation()->setAttr(
         "tarn.plan_seconds",
         b.getF64FloatAttr(beside + double(turns) * best->seconds));
     getOperation()->setAttr(
         "tarn.plan_bytes",
-        b.getI64IntegerAttr(others + std::max(scheduler.pack(*best), floor)));
+        b.getI64IntegerAttr(budgetOf(scheduler, *best, others, floor)));
     scheduler.apply(*best);
     return success();
   }

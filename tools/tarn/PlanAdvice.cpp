@@ -36,8 +36,16 @@ static void adviseMemory(const report::Report &report,
   more.seconds = report.seconds;
   more.fits = true;
   more.numerics = numericsOf(report);
-  if (report.budgetFrom == "given" || report.device.isCpu())
+  if (report.budgetFrom == "given" || report.device.isCpu()) {
     advice.push_back(more);
+    // That one may take many times as long.
+    if (const report::Rung *rung = smallestInTime(report))
+      advice.push_back({"a budget of " +
+                            formatBytes(uint64_t(rung->totalBytes)) + " (" +
+                            rung->name + ")",
+                        "--budget " + std::to_string(rung->totalBytes),
+                        rung->totalBytes, rung->seconds, true, more.numerics});
+  }
   if (report.device.isCpu())
     return;
   const Device *smallest = nullptr;

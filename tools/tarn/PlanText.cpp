@@ -212,7 +212,7 @@ static void sayParts(const Rung &rung) {
     say("", text + " (exact)");
 }
 
-/// At most ten lines of the ladder, the chosen one among them.
+/// About ten lines of the ladder, the chosen one among them.
 static void sayLadder(const Report &report) {
   if (report.rungs.empty())
     return;
@@ -264,6 +264,11 @@ static void sayLadder(const Report &report) {
       bytes(report.leastBytes) + "; no plan of these kernels takes less than " +
           bytes(report.boundBytes) + ", the largest working set (" +
           gap(double(report.leastBytes), double(report.boundBytes)) + ")");
+  const Rung *inTime = smallestInTime(report);
+  if (inTime)
+    say("", "that plan takes " + cost(rungs.back()) +
+                " step time; within twice the time the smallest budget is " +
+                bytes(inTime->totalBytes));
   std::string alike;
   for (const Alike &repeat : report.repeats)
     alike += (alike.empty() ? "" : ", ") + std::to_string(repeat.count) +
@@ -273,9 +278,12 @@ static void sayLadder(const Report &report) {
   printLine("");
   printLine("    all memory   step time   plan");
   size_t every = (rungs.size() + 7) / 8;
-  for (size_t i = 0; i != rungs.size(); ++i)
+  for (size_t i = 0; i != rungs.size(); ++i) {
+    if (rungs[i].isSlow && i && !rungs[i - 1].isSlow)
+      printLine("    in more than twice the time:");
     if (i % every == 0 || i + 1 == rungs.size() ||
-        rungs[i].name == report.chosen) {
+        rungs[i].name == report.chosen ||
+        (inTime && rungs[i].name == inTime->name)) {
       char line[64];
       std::snprintf(line, sizeof line, " %s %12s  %10s   ",
                     rungs[i].name == report.chosen ? "*" : " ",
@@ -286,6 +294,7 @@ static void sayLadder(const Report &report) {
                      ? ", offloads " + bytes(rungs[i].offloadedBytes)
                      : ""));
     }
+  }
   printLine("");
 }
 

@@ -26,7 +26,7 @@ function showHero() {
   const facts = [
     ['step time', seconds(plan.seconds), `± ${percent(plan.error)}, ${plan.times}`],
     ['plan', plan.chosen || '–', planCost()],
-    ['smallest budget', bytes(plan.least_bytes || peak), plan.bound_bytes ? `proven bound ${bytes(plan.bound_bytes)}, gap ${percent(plan.least_bytes / plan.bound_bytes - 1)}` : ''],
+    ['smallest budget', bytes(plan.least_bytes || peak), inTime() ? `in more than twice the time; within it ${bytes(inTime().total_bytes)}` : plan.bound_bytes ? `proven bound ${bytes(plan.bound_bytes)}, gap ${percent(plan.least_bytes / plan.bound_bytes - 1)}` : ''],
     ['gap of the plan', plan.bound_seconds ? percent(plan.plan_seconds / plan.bound_seconds - 1) : '–',
       plan.bound_seconds ? `no plan in as much memory is faster than ${seconds(plan.bound_seconds)} (${plan.bound_method})` : ''],
     ['state', bytes(plan.peak.state_bytes), 'kept between steps'],
@@ -43,6 +43,13 @@ function showHero() {
     el('div', {}, bar, el('div', { class: 'scale' }, el('span', {}, '0'), budgetMark, el('span', {}, bytes(whole)))),
     el('div', { class: 'facts' }, ...facts.map(([name, value, more]) =>
       el('div', { class: 'fact' }, el('span', {}, name), el('b', {}, value), el('small', { title: more }, more)))));
+}
+
+/** Where the smallest plan takes more than twice the time, the smallest that does not. */
+function inTime() {
+  const least = plan.rungs.reduce((a, b) => b.total_bytes < a.total_bytes ? b : a, plan.rungs[0]);
+  const others = plan.rungs.filter(r => !r.slow);
+  return least && least.slow && others.length ? others.reduce((a, b) => b.total_bytes < a.total_bytes ? b : a) : null;
 }
 
 function planCost() {
@@ -119,7 +126,10 @@ function showCurve() {
   if (budget !== null && budget > low && budget < high * 1.25) high = Math.max(high, budget);
   const pad = Math.max((high - low) * .06, high * .002);
   low -= pad; high += pad;
-  const slow = Math.max(...best.map(r => r.seconds / fastest - 1), .01) * 1.12;
+  // Plans in more than twice the time would press all others to the ground.
+  const isShown = rung => !rung.slow || plan.rungs.some(r => r.slow && r.name === plan.chosen);
+  const shown = best.filter(isShown);
+  const slow = Math.max(...shown.map(r => r.seconds / fastest - 1), .01) * 1.12;
   const x = v => left + (v - low) / (high - low) * (width - left - right);
   const y = v => height - bottom - (v / fastest - 1) / slow * (height - top - bottom);
   const picture = svg('svg', { width, height, role: 'img', 'aria-label': 'memory against time' });
@@ -141,8 +151,9 @@ function showCurve() {
   };
   mark(plan.bound_bytes, 'var(--bad)', 'no plan below', 0);
   if (budget !== null) mark(budget, 'var(--good)', 'budget', 13);
+  if (shown.length < best.length) mark(shown[shown.length - 1].total_bytes, 'var(--faint)', 'twice the time', 26);
   // Left of a plan only slower ones are left: the steps go up to the left.
-  const path = best.map((rung, i) => i ? `V${y(rung.seconds)}H${x(rung.total_bytes)}` : `M${x(high)} ${y(rung.seconds)}H${x(rung.total_bytes)}`).join('');
+  const path = shown.map((rung, i) => i ? `V${y(rung.seconds)}H${x(rung.total_bytes)}` : `M${x(high)} ${y(rung.seconds)}H${x(rung.total_bytes)}`).join('');
   picture.append(svg('path', { d: path, fill: 'none', stroke: 'var(--accent)', 'stroke-width': 2, 'stroke-linejoin': 'round' }));
   for (const rung of plan.rungs) {
     const chosen = rung.name === plan.chosen, onPath = best.includes(rung);
@@ -150,7 +161,7 @@ function showCurve() {
     const dot = svg('circle', { cx: x(rung.total_bytes), cy: y(rung.seconds), r: chosen ? 7 : onPath ? 4 : 2.5,
       fill: chosen ? 'var(--accent)' : onPath ? 'var(--card)' : 'var(--faint)', stroke: onPath ? 'var(--accent)' : 'none', 'stroke-width': 2, opacity: onPath ? 1 : .5 });
     picture.append(withTip(dot, () => [el('b', {}, rung.name), chosen ? ' (chosen)' : '', el('br'),
-      `${bytes(rung.total_bytes)}, ${percent(rung.seconds / fastest - 1, true)} step time${planParts(rung)}`, el('br'), el('span', {}, `--budget ${rung.total_bytes}`)]));
+      `${bytes(rung.total_bytes)}, ${percent(rung.seconds / fastest - 1, true)} step time${rung.slow ? ', more than twice that of keep-all' : ''}${planParts(rung)}`, el('br'), el('span', {}, `--budget ${rung.total_bytes}`)]));
   }
   card.replaceChildren(el('div', { class: 'cardhead' }, el('h2', {}, 'Memory against time'),
     el('span', { class: 'faint' }, 'each point is a plan; ● the chosen one')), picture);

@@ -148,6 +148,32 @@ def check_offload(name, model, schema):
           max(t["offset"] + t["bytes"] for t in parked), f"{name}: {report['host']}")
 
 
+def check_slow(examples, schema):
+    """Plans in more than twice the time are marked; the smallest within it is named."""
+    model = [f"{examples}/gpt2/gpt2.tarn", "--target", "h100", "--shape", "B=256,T=256", "--set",
+             "layers=2,heads=1,width=32,context=256,vocab=64,warmup=4,total=60"]
+    with open("slow.json", "w", encoding="utf-8") as file:
+        file.write(tarn("plan", *model, "--budget", "none", "--json").stdout)
+    with open("slow.json", encoding="utf-8") as file:
+        report = json.load(file)
+    for complaint in schemas.validate(report, schema)[:5]:
+        check(False, f"slow: {complaint}")
+    rungs = report["rungs"]
+    keep = next(r["seconds"] for r in rungs if r["name"] == "keep-all")
+    check(all(r.get("slow", False) == (r["seconds"] > 2 * keep) for r in rungs), f"slow: {rungs}")
+    smallest = min(rungs, key=lambda r: r["total_bytes"])
+    usable = min((r for r in rungs if not r.get("slow")), key=lambda r: r["total_bytes"])
+    check(smallest.get("slow") and smallest["total_bytes"] == report["least_bytes"], f"slow: {rungs}")
+    text = tarn("plan", "slow.json").stdout
+    check("in more than twice the time:" in text and "within twice the time" in text and
+          f"   {usable['name']}" in text, text)
+    check(all(len(line) <= 80 for line in text.splitlines()), f"slow: wide lines\n{text}")
+    said = tarn("compile", *model, "--budget", report["least_bytes"] - 1, "-o", "slow.art", "-q",
+                code=1).stderr
+    check("within twice the time it fits in" in said and f"({usable['total_bytes']} bytes)" in said,
+          said)
+
+
 def main(examples, schema_path, folder):
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)
@@ -177,6 +203,7 @@ def main(examples, schema_path, folder):
         check_offload(f"{name}, offloaded", model, schema)
         text = tarn("plan", *model, "--budget", "none").stdout
         check(all(len(line) <= 80 for line in text.splitlines()), f"{name}: wide lines\n{text}")
+    check_slow(examples, schema)
     if failures:
         print("\n\n".join(failures[:20]))
     return 1 if failures else 0
