@@ -39,38 +39,42 @@ int64_t tarn::maxLive(llvm::ArrayRef<PackedValue> values) {
   return packing::lowerBound(makeBuffers(values)).bytes;
 }
 
-/// What the greedy orders may spend, and no search.
-static packing::Limits greedyLimits(size_t values) {
+/// Stops at the first that is at most `enough` bytes.
+static packing::Packing pack(llvm::ArrayRef<packing::Buffer> buffers,
+                             PackingEffort effort, int64_t enough) {
+  size_t values = buffers.size();
   packing::Limits limits;
-  limits.nodes = 0;
   limits.pairs = 4'000'000 + 4'000 * values;
   limits.slack = 1.0 / 16384;
-  return limits;
+  limits.enough = enough;
+  // A node costs about as much as there are values.
+  uint64_t few = 400'000 / (values + 1);
+  // Of so many the greedy orders are near the bound, and a search is not cheap.
+  constexpr size_t many = 600;
+  limits.nodes = values <= packing::mostSearched ? few : 0;
+  limits.nodesFar = values <= many ? few : 10 * limits.nodes;
+  packing::Packing packed = packing::packSmallest(buffers, limits);
+  auto isFar = [&] {
+    return packed.bytes > enough &&
+           double(packed.bytes) > 1.01 * double(packed.bound);
+  };
+  if (values <= many && isFar()) {
+    limits.nodesFar = limits.nodes = 10 * few;
+    packed = packing::packSmallest(buffers, limits);
+  }
+  // Repairs take a few times as long as the greedy orders.
+  if (effort == PackingEffort::full && isFar())
+    packing::repairPacking(
+        buffers, packed,
+        std::max(enough,
+                 packed.bound + int64_t(limits.slack * double(packed.bound))),
+        4'000 * values);
+  return packed;
 }
 
 int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values,
                         PackingEffort effort) {
-  std::vector<packing::Buffer> buffers = makeBuffers(values);
-  packing::Limits limits = greedyLimits(values.size());
-  // A node costs about as much as there are values.
-  uint64_t few = 400'000 / (values.size() + 1);
-  // Of so many the greedy orders are near the bound, and a search is not cheap.
-  constexpr size_t many = 600;
-  limits.nodes = values.size() <= packing::mostSearched ? few : 0;
-  limits.nodesFar = values.size() <= many ? few : 10 * limits.nodes;
-  packing::Packing packed = packing::packSmallest(buffers, limits);
-  if (values.size() <= many &&
-      double(packed.bytes) > 1.01 * double(packed.bound)) {
-    limits.nodesFar = limits.nodes = 10 * few;
-    packed = packing::packSmallest(buffers, limits);
-  }
-  // Repairs take about as long as the greedy orders.
-  if (effort == PackingEffort::full &&
-      double(packed.bytes) > 1.01 * double(packed.bound))
-    packing::repairPacking(
-        buffers, packed,
-        packed.bound + int64_t(limits.slack * double(packed.bound)),
-        4'000 * values.size());
+  packing::Packing packed = pack(makeBuffers(values), effort, 0);
   for (size_t i = 0; i != values.size(); ++i)
     values[i].offset = packed.offsets[i];
   return packed.bytes;
@@ -78,11 +82,7 @@ int64_t tarn::packArena(llvm::MutableArrayRef<PackedValue> values,
 
 bool tarn::fitsArena(llvm::ArrayRef<PackedValue> values, int64_t bytes,
                      PackingEffort effort) {
-  // packArena begins with the same orders and stops later: it ends no higher.
-  packing::Packing packed = packing::packInto(makeBuffers(values), bytes,
-                                              greedyLimits(values.size()));
-  if (packed.outcome != packing::Outcome::unknown)
-    return packed.outcome == packing::Outcome::packed;
-  llvm::SmallVector<PackedValue> copy(values);
-  return packArena(copy, effort) <= bytes;
+  std::vector<packing::Buffer> buffers = makeBuffers(values);
+  return packing::lowerBound(buffers).bytes <= bytes &&
+         pack(buffers, effort, bytes).bytes <= bytes;
 }

@@ -230,21 +230,27 @@ Value FunctionPlan::replacedBy(graph::ClusterOp cluster, unsigned output,
                                llvm::SmallDenseSet<Value> &taken) {
   if (!inPlace)
     return {};
+  auto endsHere = [&](Value old) {
+    auto read = lastRead.find(old);
+    return isa_and_nonnull<graph::ClusterOp, step::MoveStartOp>(
+               old.getDefiningOp()) &&
+           !homes.contains(old) && read != lastRead.end() &&
+           read->second.by == cluster && !taken.contains(old) &&
+           bytesOf(old.getType()) ==
+               bytesOf(cluster.getResult(output).getType());
+  };
+  // What a kernel's program allows takes longer to find out.
+  if (llvm::none_of(cluster.getInputs(), [&](Value input) {
+        return endsHere(throughReshapes(input));
+      }))
+    return {};
   for (auto [input, into] :
        sharedBuffers(kernelOf(cluster), cluster.getInputs())) {
-    auto isLast = [&](Value value) {
-      auto read = lastRead.find(value);
-      return read != lastRead.end() && read->second.by == cluster;
-    };
     Value old = throughReshapes(cluster.getInputs()[input]);
-    if (into == output &&
-        isa_and_nonnull<graph::ClusterOp, step::MoveStartOp>(
-            old.getDefiningOp()) &&
-        !homes.contains(old) && isLast(old) &&
-        bytesOf(old.getType()) ==
-            bytesOf(cluster.getResult(output).getType()) &&
-        taken.insert(old).second)
+    if (into == output && endsHere(old)) {
+      taken.insert(old);
       return old;
+    }
   }
   return {};
 }

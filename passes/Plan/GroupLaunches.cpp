@@ -230,7 +230,8 @@ void Grouper::moveBefore(Operation *op, Operation *to) {
   Operation *previous = op->getPrevNode();
   int64_t end = place.lookup(to);
   int64_t begin = previous ? place.lookup(previous) : end - 2;
-  place[op] = begin + (end - begin) / 2;
+  // The next one goes before this one, mostly: it needs the larger part.
+  place[op] = end - std::max<int64_t>((end - begin) / 16, 1);
   if (end - begin < 2)
     numberOps();
 }

@@ -140,7 +140,8 @@ Packing tarn::packing::packSmallest(std::span<const Buffer> buffers,
     return packing;
   }
   int64_t bound = lowerBound(buffers).bytes,
-          enough = bound + int64_t(limits.slack * double(bound));
+          enough = std::max(limits.enough,
+                            bound + int64_t(limits.slack * double(bound)));
   std::vector<Part> parts = start(buffers, enough, limits, packing);
   packing.outcome = Outcome::packed;
   collect(parts, packing);

@@ -22,6 +22,8 @@ struct Limits {
   uint64_t pairs = 400'000'000;
   /// How far above the bound is near enough, as a share of it.
   double slack = 0;
+  /// Bytes that are small enough, whatever the bound is.
+  int64_t enough = 0;
 };
 
 struct Packing {

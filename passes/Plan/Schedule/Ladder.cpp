@@ -359,6 +359,13 @@ void Climb::polishFor(int64_t target, unsigned turn, int64_t effort) {
       start = &rung;
   std::vector<Rung> starts{start ? *start : smallest()};
   if (isTiny(graph)) {
+    // As little as can be gained is tried for.
+    if (start) {
+      double gap = start->seconds / leastSeconds(graph, target).seconds - 1;
+      effort = int64_t(double(effort) * std::min(1.0, 50 * gap));
+      if (effort < int64_t(graph.tasks.size()))
+        return;
+    }
     Search search(graph, effort);
     starts.push_back(search.relieve(rungs.front().plan, target));
     played += search.spent();
