@@ -2,6 +2,7 @@
 
 #include "compiler/Driver/Registry.h"
 
+#include "compiler/Target/Cuda/Register.h"
 #include "dialects/Step/StepDialect.h"
 #include "dialects/Tarn/TarnDialect.h"
 #include "dialects/Tile/TileDialect.h"
@@ -27,6 +28,7 @@ void tarn::registerDialects(mlir::DialectRegistry &registry) {
                   mlir::arith::ArithDialect, mlir::func::FuncDialect,
                   mlir::math::MathDialect, mlir::memref::MemRefDialect,
                   mlir::scf::SCFDialect, mlir::vector::VectorDialect>();
+  cuda::registerCode(registry);
 }
 
 void tarn::registerPasses() {

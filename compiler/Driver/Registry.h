@@ -10,8 +10,8 @@ class DialectRegistry;
 namespace tarn {
 
 /// Adds the dialects that Tarn programs are written in: its own three and the
-/// upstream ones they lean on. Nothing else is registered, so that tools start
-/// fast.
+/// upstream ones they lean on, and what passes ask of targets. Nothing else is
+/// registered, so that tools start fast.
 void registerDialects(mlir::DialectRegistry &registry);
 
 /// Registers every Tarn pass and pipeline, and canonicalize and cse.

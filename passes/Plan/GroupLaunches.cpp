@@ -11,7 +11,7 @@
 #include "passes/Plan/Passes.h"
 
 #include "compiler/Cost/CostModel.h"
-#include "compiler/Target/Cuda/Group.h"
+#include "dialects/Tile/GpuCode.h"
 #include "passes/Plan/FunctionPlan.h"
 #include "passes/Plan/KernelGraph.h"
 #include "passes/Train/Roles.h"
@@ -43,15 +43,20 @@ struct Member {
 
 class Kernels {
 public:
-  explicit Kernels(const CostModel &costs) : costs(costs) {}
+  Kernels(const CostModel &costs, const tile::GpuCode &code)
+      : costs(costs), code(code) {}
   /// Null for what cannot be part of a group.
   const Member *find(tile::KernelOp kernel);
   double seconds(const KernelCost &cost) const {
     return costs.estimate(cost, "").seconds;
   }
+  bool fit(size_t members, unsigned buffers) const {
+    return code.fitsInGroup(int64_t(members), buffers);
+  }
 
 private:
   const CostModel &costs;
+  const tile::GpuCode &code;
   std::map<Operation *, std::optional<Member>> known;
 };
 
@@ -144,7 +149,7 @@ const Member *Kernels::find(tile::KernelOp kernel) {
     bool accumulates = false;
     for (unsigned i = 0; i != kernel.getNumBuffers(); ++i)
       accumulates |= kernel.getBufferAccess(i) == tile::Access::Accumulate;
-    std::optional<unsigned> threads = cuda::threadsInGroup(kernel);
+    std::optional<unsigned> threads = code.threadsInGroup(kernel);
     // What is added to is filled before: that is a step of its own.
     if (threads && !accumulates) {
       member = Member{*threads, costOf(kernel), std::to_string(*threads) + " "};
@@ -167,10 +172,9 @@ bool Run::add(Operation *cluster, tile::KernelOp kernel, const Member &member,
     all += member.cost;
   }
   double together = kernels.seconds(all);
-  if (!members.empty() && (member.threads != threads ||
-                           cuda::tableBytes(int64_t(members.size()) + 1, most) >
-                               cuda::parameterBytesLimit ||
-                           together >= seconds + kernels.seconds(member.cost)))
+  if (!members.empty() &&
+      (member.threads != threads || !kernels.fit(members.size() + 1, most) ||
+       together >= seconds + kernels.seconds(member.cost)))
     return false;
   members.push_back(cluster);
   buffers = most;
@@ -485,7 +489,7 @@ void GroupLaunches::runOnOperation() {
     emitError(UnknownLoc::get(&getContext()), costs.status().message());
     return signalPassFailure();
   }
-  Kernels kernels(*costs);
+  Kernels kernels(*costs, tile::GpuCode::of(&getContext()));
   for (auto function : getOperation().getOps<func::FuncOp>())
     if (function->hasAttr("tarn.kind") &&
         failed(Grouper(function, *state, kernels, turnsOf(function)).run()))

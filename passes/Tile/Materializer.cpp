@@ -3,7 +3,7 @@
 #include "passes/Tile/Materializer.h"
 
 #include "compiler/Cost/KernelCost.h"
-#include "compiler/Target/Cuda/EmitCuda.h"
+#include "dialects/Tile/GpuCode.h"
 #include "passes/Fuse/ClusterAnalysis.h"
 #include "passes/Tile/Programs.h"
 
@@ -52,13 +52,8 @@ void tarn::setMachine(ModuleOp module, Machine machine,
     module->removeAttr(machineAttr);
 }
 
-/// Whether a kernel's products run by wgmma on sm_90a.
 static bool usesWgmma(tile::KernelOp kernel) {
-  cuda::CudaOptions options;
-  options.lines = false;
-  FailureOr<cuda::CudaKernel> launch =
-      cuda::emitCuda(kernel, options, llvm::nulls());
-  return succeeded(launch) && launch->family == cuda::Family::wgmma;
+  return tile::GpuCode::of(kernel.getContext()).multipliesByWarpgroups(kernel);
 }
 
 /// Whether a kernel has products of bf16.
