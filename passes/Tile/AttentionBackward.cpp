@@ -268,19 +268,14 @@ AttentionBackward::buildScores(AttentionBuilder &a, const Operands &operands,
   Value scale = a.number(place.type, op.getScale());
   Value product = multiply(operands.q, operands.k);
   Value dp = multiply(operands.grad, operands.v);
-  Value s = product = a.mul(product, scale);
-  if (!op.getScore().empty()) {
-    FailureOr<Value> changed = a.apply(op.getScore(), s, place);
-    if (failed(changed))
-      return failure();
-    s = *changed;
-  }
-  FailureOr<Value> keep = a.mask(op.getMask(), place, keys, block.keys);
-  if (failed(keep))
+  product = a.mul(product, scale);
+  FailureOr<AttentionBuilder::Scores> scores =
+      a.score(op.getScore(), op.getMask(), product, place, keys, block.keys);
+  if (failed(scores))
     return failure();
-  Value p = a.exp(a.sub(s, perQuery(operands.lse)));
-  if (*keep)
-    p = a.select(*keep, p, a.number(place.type, 0));
+  Value p = a.exp(a.sub(scores->values, perQuery(operands.lse)));
+  if (scores->keep)
+    p = a.select(scores->keep, p, a.number(place.type, 0));
   Type element = graph::tensorType(op.getQ()).getElementType();
   Value factor = a.narrow(p, element);
   takeP(factor);

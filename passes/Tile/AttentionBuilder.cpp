@@ -155,3 +155,20 @@ FailureOr<Value> AttentionBuilder::mask(Region &region, const Place &place,
   }
   return keep;
 }
+
+FailureOr<AttentionBuilder::Scores>
+AttentionBuilder::score(Region &score, Region &mask, Value products,
+                        const Place &place, int64_t keys, int64_t keyBlock) {
+  Scores scores{products, Value()};
+  if (!score.empty()) {
+    FailureOr<Value> changed = apply(score, products, place);
+    if (failed(changed))
+      return failure();
+    scores.values = *changed;
+  }
+  FailureOr<Value> keep = this->mask(mask, place, keys, keyBlock);
+  if (failed(keep))
+    return failure();
+  scores.keep = *keep;
+  return scores;
+}

@@ -124,6 +124,16 @@ public:
   /// The keys that count, as a tile of i1; null = all.
   mlir::FailureOr<mlir::Value> mask(mlir::Region &region, const Place &place,
                                     int64_t keys, int64_t keyBlock);
+  /// What the model makes of a tile of scaled products.
+  struct Scores {
+    mlir::Value values;
+    mlir::Value keep; ///< the keys that count; null = all
+  };
+  /// Scores of a block of `keyBlock` keys, by the regions of an op, which may
+  /// be empty.
+  mlir::FailureOr<Scores> score(mlir::Region &score, mlir::Region &mask,
+                                mlir::Value products, const Place &place,
+                                int64_t keys, int64_t keyBlock);
 
   TileDeriver &deriver;
   mlir::OpBuilder &b;

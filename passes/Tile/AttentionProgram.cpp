@@ -69,20 +69,16 @@ public:
       FailureOr<Value> v = a.head(op.getV(), at, keyHead, key, block.keys);
       if (failed(k) || failed(v))
         return failure();
-      Value s = a.mul(a.dot(*q, *k, zero, false, true),
-                      a.number(scores, op.getScale()));
-      if (!op.getScore().empty()) {
-        FailureOr<Value> changed = a.apply(op.getScore(), s, place);
-        if (failed(changed))
-          return failure();
-        s = *changed;
-      }
-      FailureOr<Value> keep = a.mask(op.getMask(), place, keys, block.keys);
-      if (failed(keep))
+      Value products = a.mul(a.dot(*q, *k, zero, false, true),
+                             a.number(scores, op.getScale()));
+      FailureOr<AttentionBuilder::Scores> made = a.score(
+          op.getScore(), op.getMask(), products, place, keys, block.keys);
+      if (failed(made))
         return failure();
-      if (*keep)
+      Value s = made->values;
+      if (made->keep)
         s = a.select(
-            *keep, s,
+            made->keep, s,
             a.number(scores, -std::numeric_limits<double>::infinity()));
       Value n = arith::MaximumFOp::create(
           b, a.loc, m, a.reduce(s, tile::ReduceKind::Max, 1));

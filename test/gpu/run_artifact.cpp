@@ -15,6 +15,7 @@
 #include "runtime/File.h"
 #include "runtime/Json.h"
 #include "runtime/Session.h"
+#include "tools/tarn/Noise.h"
 #include "tools/tarn/Tuner.h"
 
 #include <algorithm>
@@ -81,11 +82,8 @@ Training::Training(std::shared_ptr<const rt::Model> model, const char *isa) {
     if (const rt::Json *value = owner->manifest().hyper.find(name))
       if (value->isInt())
         limit = std::max<int64_t>(limit, value->asInt());
-  uint64_t state = 1;
-  auto random = [&] {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return uint32_t(state >> 33);
-  };
+  cli::Noise noise;
+  auto random = [&] { return noise.next() >> 1; };
   for (auto &batch : inputs)
     for (const rt::TensorDesc &input : step.inputs) {
       std::vector<char> &bytes = batch.emplace_back(input.bytes);

@@ -1,6 +1,7 @@
 //===- Bench.cpp - `tarn bench` -------------------------------------------===//
 
 #include "tools/tarn/Model.h"
+#include "tools/tarn/Noise.h"
 #include "tools/tarn/Options.h"
 #include "tools/tarn/Predict.h"
 #include "tools/tarn/Session.h"
@@ -22,16 +23,16 @@ using namespace tarn;
 using namespace tarn::cli;
 
 /// Fills integer inputs with token numbers that any vocabulary of the model
-/// has; a fixed sequence, so that runs compare.
+/// has.
 static void fillInputs(Bindings &bindings, int64_t vocabulary) {
-  uint64_t state = 1;
+  Noise noise;
   for (int i = 0; i < bindings.inputCount(); ++i) {
     std::vector<char> &bytes = bindings.input(i);
     if (bindings.inputInfo(i).dtype != TARN_I32)
       continue;
     for (size_t at = 0; at + 4 <= bytes.size(); at += 4) {
-      state = state * 6364136223846793005u + 1442695040888963407u;
-      int32_t token = int32_t((state >> 33) % uint64_t(vocabulary));
+      int32_t token =
+          int32_t(uint64_t(noise.next() >> 1) % uint64_t(vocabulary));
       std::memcpy(&bytes[at], &token, 4);
     }
   }

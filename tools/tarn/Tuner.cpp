@@ -2,6 +2,8 @@
 
 #include "tools/tarn/Tuner.h"
 
+#include "tools/tarn/Noise.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -16,11 +18,10 @@ using namespace tarn::cli;
 static std::string noiseOf(const rt::TensorDesc &tensor) {
   std::string bytes(tensor.bytes, '\0');
   size_t size = rt::dtypeSize(tensor.dtype);
-  uint64_t state = 1;
+  Noise noise;
   for (size_t at = 0; at + size <= bytes.size(); at += size) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
     // Sign, an exponent of 1/8 to below 1, and a random mantissa.
-    uint64_t random = state >> 32;
+    uint64_t random = noise.next();
     uint64_t word = 0;
     switch (tensor.dtype) {
     case rt::DType::F32:
