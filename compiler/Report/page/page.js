@@ -28,7 +28,7 @@ function showHero() {
     ['plan', plan.chosen || '–', planCost()],
     ['smallest budget', bytes(plan.least_bytes || peak), inTime() ? `in more than twice the time; within it ${bytes(inTime().total_bytes)}` : plan.bound_bytes ? `proven bound ${bytes(plan.bound_bytes)}, gap ${percent(plan.least_bytes / plan.bound_bytes - 1)}` : ''],
     ['gap of the plan', plan.bound_seconds ? percent(plan.plan_seconds / plan.bound_seconds - 1) : '–',
-      plan.bound_seconds ? `no plan in as much memory is faster than ${seconds(plan.bound_seconds)} (${plan.bound_method})` : ''],
+      plan.bound_seconds ? `no plan in as much memory${isGrouped() ? ', launched one by one,' : ''} is faster than ${seconds(plan.bound_seconds)} (${plan.bound_method})` : ''],
     ['state', bytes(plan.peak.state_bytes), 'kept between steps'],
     ['arena', bytes(plan.peak.arena_bytes), `fullest at step ${plan.peak.step} of ${plan.peak.function}`],
     ['checkpoint', bytes(plan.host.checkpoint_bytes), plan.host.pinned_bytes ? `pinned host ${bytes(plan.host.pinned_bytes)}` : 'nothing pinned on the host']
@@ -56,6 +56,12 @@ function planCost() {
   const all = plan.rungs.find(r => r.name === 'keep-all'), mine = plan.rungs.find(r => r.name === plan.chosen);
   if (!all || !mine) return '';
   return mine === all ? 'nothing is computed again' : `${percent(mine.seconds / all.seconds - 1, true)} time against keep-all${planParts(mine)}`;
+}
+
+/** Whether the training step launches several kernels as one. */
+function isGrouped() {
+  const step = plan.functions.find(f => f.kind === 'train');
+  return Boolean(step) && step.steps.some(s => s.group);
 }
 
 /** What a plan computes again and offloads. */
