@@ -2,6 +2,8 @@
 
 #include "passes/Fuse/ClusterAnalysis.h"
 
+#include "passes/Layout/InPlace.h"
+
 #include "mlir/IR/AffineExpr.h"
 
 using namespace mlir;
@@ -34,13 +36,18 @@ static bool isView(Operation *op) {
   return isFree(op) && op->getNumOperands() == 1;
 }
 
-/// Whether `op` helps to put together results of `maker`.
-static bool joinsPartsOf(Operation *op, Operation *maker) {
-  if (makerOfParts(op) == maker)
+/// Whether a value is what `op` makes, all of it, be it moved or put together.
+static bool isResultOf(Value value, Operation *op) {
+  Operation *source = value.getDefiningOp();
+  if (!source)
+    return false;
+  if (source == op || makerOfParts(source) == op)
     return true;
-  return isa<IndexedOp>(op) && op->getNumOperands() == 1 && op->hasOneUse() &&
-         op->getOperand(0).getDefiningOp() == maker &&
-         makerOfParts(*op->user_begin()) == maker;
+  Value below = source->getOperand(0);
+  return (isOpen(source) ||
+          (isView(source) && graph::tensorType(below).getNumElements() ==
+                                 graph::tensorType(value).getNumElements())) &&
+         isResultOf(below, op);
 }
 
 /// Whether a gather picks one element of each row of its operand.
@@ -58,8 +65,11 @@ class Analyzer {
 public:
   Analyzer(ArrayRef<Operation *> ops, ArrayRef<Value> outputs,
            std::string &reason)
-      : ops(ops), members(ops.begin(), ops.end()), outputs(outputs),
-        reason(reason) {}
+      : ops(ops), members(ops.begin(), ops.end()), whole(outputs),
+        reason(reason) {
+    for (Value output : outputs)
+      this->outputs.push_back(writtenPartOf(output).value);
+  }
 
   std::optional<ClusterInfo> run();
 
@@ -78,7 +88,9 @@ private:
 
   ArrayRef<Operation *> ops;
   llvm::DenseSet<Operation *> members;
-  ArrayRef<Value> outputs;
+  ArrayRef<Value> whole;
+  /// What blocks write of them.
+  SmallVector<Value> outputs;
   std::string &reason;
   ClusterInfo info;
   SmallVector<Operation *> reductions;
@@ -120,7 +132,8 @@ bool Analyzer::findAnchor() {
     if (dot || !reductions.empty())
       return fail("an op with a program of its own beside another anchor");
     for (Operation *op : ops)
-      if (op != program && !isFree(op) && !joinsPartsOf(op, program))
+      if (op != program && !isFree(op) && makerOfParts(op) != program &&
+          !(isOpen(op) && isResultOf(op->getOperand(0), program)))
         return fail("an op with a program of its own takes no others");
     info.kind = ClusterKind::program;
     info.anchor = program;
@@ -320,6 +333,12 @@ bool Analyzer::assignRoles() {
 /// Blocks must not store an element twice: an output has every dim that the
 /// grid splits.
 bool Analyzer::checkOutputs() {
+  for (Value output : whole)
+    if (WrittenPart part = writtenPartOf(output);
+        info.kind != ClusterKind::elementwise)
+      for (size_t d = 0; d != part.dims.size(); ++d)
+        if (part.isPart(d))
+          return fail("blocks that may end behind the part that is theirs");
   if (info.kind == ClusterKind::program || info.kind == ClusterKind::serial)
     return outputs.size() == 1 || info.kind == ClusterKind::program
                ? true
@@ -365,20 +384,6 @@ bool Analyzer::checkOutputs() {
   return true;
 }
 
-/// Whether a value is what `op` makes, all of it, be it moved or put together.
-static bool isResultOf(Value value, Operation *op) {
-  Operation *source = value.getDefiningOp();
-  if (source == op || makerOfParts(source) == op)
-    return true;
-  if (!source || !isView(source))
-    return false;
-  Value below = source->getOperand(0);
-  return (below.getDefiningOp() == op ||
-          makerOfParts(below.getDefiningOp()) == op) &&
-         graph::tensorType(below).getNumElements() ==
-             graph::tensorType(value).getNumElements();
-}
-
 std::optional<ClusterInfo> Analyzer::run() {
   if (!findAnchor() || !checkPositions())
     return std::nullopt;
@@ -386,12 +391,12 @@ std::optional<ClusterInfo> Analyzer::run() {
     // It stores its own results, as they are, put together, or with their dims
     // in another order. Another view that must lie in memory is another
     // kernel's work.
-    for (Value output : outputs)
+    for (Value output : whole)
       if (!isResultOf(output, info.anchor)) {
         fail("a view behind an op with a program of its own");
         return std::nullopt;
       }
-    info.primary = outputs[0];
+    info.primary = whole[0];
     return info;
   }
   info.primary = outputs[0];

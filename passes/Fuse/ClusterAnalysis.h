@@ -38,7 +38,8 @@ struct ClusterInfo {
   llvm::SmallVector<bool> whole;
   /// For each value the domain dim of each of its dims; -1 = none.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> ties;
-  /// The output whose dims the domain begins with.
+  /// The output, or the part of it that is written, whose dims the domain
+  /// begins with.
   mlir::Value primary;
 };
 
@@ -60,6 +61,19 @@ llvm::SmallVector<mlir::AffineMap> mapsOf(graph::IndexedOp op);
 /// which they are put together. So blocks of one part end where it ends. Null
 /// if `op` is nothing like this.
 mlir::Operation *makerOfParts(mlir::Operation *op);
+
+/// What the blocks of a kernel write of an output.
+struct WrittenPart {
+  /// The output, or what is seen through views in an open pad.
+  mlir::Value value;
+  /// Where its dims lie in the output.
+  llvm::SmallVector<int64_t> dims;
+  /// Of its dims: whether others write beside it along this one.
+  bool isPart(unsigned dim) const;
+  mlir::Value output;
+};
+
+WrittenPart writtenPartOf(mlir::Value output);
 
 /// Analyses `ops` (of one block, in program order, with the free ops between
 /// them) as a cluster with these outputs. Nothing, with `reason` set, when they

@@ -61,7 +61,6 @@ public:
 private:
   void visit(Operation *op);
   bool join(Operation *op, const Uses &uses);
-  bool joinParts(Operation *op);
   bool holdsLonger(Operation *op, Cluster *cluster);
   bool merge(Cluster *first, Cluster *second, Value shared);
   void mergeReductions();
@@ -199,11 +198,17 @@ bool Fuser::holdsLonger(Operation *op, Cluster *cluster) {
   auto indexed = dyn_cast<graph::IndexedOp>(op);
   if (!indexed || indexed.getTileKind() != graph::TileKind::dot)
     return false;
+  // What is seen through an op.
+  auto below = [](Operation *op) {
+    return op->getNumOperands() ? op->getOperand(0).getDefiningOp() : nullptr;
+  };
   SmallVector<Operation *> late;
   for (Operation *member : cluster->ops)
     for (Value operand : member->getOperands()) {
-      Operation *source = operand.getDefiningOp();
-      if (source && home.lookup(source) != cluster &&
+      Operation *source = operand.getDefiningOp(), *seen = source;
+      while (seen && isFree(seen))
+        seen = below(seen);
+      if (source && (!seen || home.lookup(seen) != cluster) &&
           order.lookup(source) > order.lookup(op))
         late.push_back(source);
     }
@@ -212,8 +217,7 @@ bool Fuser::holdsLonger(Operation *op, Cluster *cluster) {
   for (Value operand : op->getOperands()) {
     Operation *maker = operand.getDefiningOp();
     while (maker && (isFree(maker) || isAlias(maker)))
-      maker = maker->getNumOperands() ? maker->getOperand(0).getDefiningOp()
-                                      : nullptr;
+      maker = below(maker);
     if (!maker || bitsInMemory(operand) < 2 * bitsInMemory(op->getResult(0)))
       continue;
     // Upwards from what is waited for; what reads the operand itself ends with
@@ -382,40 +386,6 @@ bool Fuser::join(Operation *op, const Uses &uses) {
   return false;
 }
 
-/// Lets `op` store its results into what they are put together to, where nobody
-/// else makes anything of that.
-bool Fuser::joinParts(Operation *op) {
-  Cluster *target = nullptr;
-  SmallVector<Operation *> ops{op};
-  for (Operation *view : op->getUsers()) {
-    if (!view->hasOneUse() || makerOfParts(*view->user_begin()) != op)
-      continue;
-    Cluster *cluster = home.lookup(*view->user_begin());
-    if (!cluster || (target && target != cluster))
-      return false;
-    ops.push_back(view);
-    target = cluster;
-  }
-  if (!target)
-    return false;
-  llvm::append_range(ops, target->ops);
-  llvm::sort(ops, [&](Operation *x, Operation *y) {
-    return order.lookup(x) < order.lookup(y);
-  });
-  std::string reason;
-  if (!analyzeCluster(withFreeOps(ops), outputsOf(ops), reason) ||
-      reenters(ops)) {
-    border(op, target,
-           reason.empty() ? "another kernel comes in between"
-                          : StringRef(reason));
-    return false;
-  }
-  target->ops = ops;
-  for (Operation *member : ops)
-    home[member] = target;
-  return true;
-}
-
 void Fuser::visit(Operation *op) {
   if (isAlias(op) || op->hasTrait<OpTrait::IsTerminator>())
     return;
@@ -428,7 +398,7 @@ void Fuser::visit(Operation *op) {
     });
     if (!direct)
       return;
-  } else if ((!uses.clusters.empty() && join(op, uses)) || joinParts(op)) {
+  } else if (!uses.clusters.empty() && join(op, uses)) {
     return;
   }
   if (explain && !clusters.empty() && (uses.clusters.empty() || isFree(op))) {

@@ -28,6 +28,10 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
       its other readers see it through that;
     - such an op stores its results where they are put together along a dim of
       their own (dq, dk, dv in the gradient of one product);
+    - where several kernels make such parts (dq in one, dk and dv in another, or
+      dq rounded behind the one that adds it up in f32), each writes its own:
+      the whole is the sum in place (`tarn.in_place`) of pads that are open
+      (`tarn.open`), of which the kernels write what is not padding;
     - a slice that is one run of bytes of what is stored anyway, and a
       concatenation of stored values that are made for it alone, are names for
       bytes (`tarn.in_place`), without bytes and a launch of their own.
@@ -46,11 +50,10 @@ def TarnFuseClusters : Pass<"tarn-fuse-clusters", "::mlir::func::FuncOp"> {
     Example: see test/passes/Fuse/fuse-clusters.mlir.
 
     Limits: parts are names only where they begin at a multiple of 64 bytes,
-    and not for the caller, who gets a copy. Results are not put together
-    through casts (gradients in bf16), or along a dim that they have. An op is
-    the work of one kernel. Where several kernels read what cheap ops make,
-    whether they make it themselves is the plan's to decide
-    (tarn-plan-schedule). A kernel holds 256 ops; some ops with programs
+    and not for the caller, who gets a copy. Results are not put together along
+    a dim that they have. An op is the work of one kernel. Where several kernels
+    read what cheap ops make, whether they make it themselves is the plan's to
+    decide (tarn-plan-schedule). A kernel holds 256 ops; some ops with programs
     of their own are alone.
 
     Numerics: exact.

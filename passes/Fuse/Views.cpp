@@ -2,6 +2,7 @@
 
 #include "passes/Fuse/ClusterAnalysis.h"
 
+#include "dialects/Tarn/Joining.h"
 #include "passes/Layout/InPlace.h"
 
 #include "mlir/IR/AffineExpr.h"
@@ -64,12 +65,26 @@ static bool continuesPart(IndexedOp op) {
          !mapsOf(op).empty();
 }
 
+/// Whether a view without maps of its own leads to where the program of its
+/// operand stores it as a part, and so is one view with what is behind it.
+static bool leadsToPart(IndexedOp view) {
+  Operation *user = view;
+  while (view && view.getTileKind() == TileKind::view &&
+         view->getNumOperands() == 1 && view->hasOneUse() &&
+         !mapsOf(view).empty()) {
+    user = *view->user_begin();
+    view = dyn_cast<IndexedOp>(user);
+  }
+  return isOpen(user) || makerOfParts(user);
+}
+
 bool tarn::isAlias(Operation *op) {
   if (isInPlace(op))
     return true;
   auto indexed = dyn_cast<IndexedOp>(op);
   return indexed && indexed.getTileKind() == TileKind::view &&
-         indexed.getIndexingMaps().empty() && !continuesPart(indexed);
+         indexed.getIndexingMaps().empty() && !continuesPart(indexed) &&
+         !leadsToPart(indexed);
 }
 
 bool tarn::isFree(Operation *op) {
@@ -84,12 +99,12 @@ bool tarn::isFree(Operation *op) {
 }
 
 Operation *tarn::makerOfParts(Operation *op) {
-  auto concat = dyn_cast_or_null<graph::ConcatOp>(op);
-  if (!concat)
+  std::optional<int64_t> dim = graph::joinedDim(op);
+  if (!dim)
     return nullptr;
-  AffineExpr along = getAffineDimExpr(concat.getDim(), op->getContext());
+  AffineExpr along = getAffineDimExpr(*dim, op->getContext());
   Operation *maker = nullptr;
-  for (Value part : concat.getInputs()) {
+  for (Value part : op->getOperands()) {
     auto view = part.getDefiningOp<IndexedOp>();
     if (!view || view.getTileKind() != TileKind::view ||
         view->getNumOperands() != 1 || !part.hasOneUse())
@@ -106,4 +121,34 @@ Operation *tarn::makerOfParts(Operation *op) {
     maker = source;
   }
   return maker;
+}
+
+bool WrittenPart::isPart(unsigned dim) const {
+  return graph::tensorType(value).getDimSize(dim) !=
+         graph::tensorType(output).getDimSize(dims[dim]);
+}
+
+WrittenPart tarn::writtenPartOf(Value output) {
+  WrittenPart part{output, {}, output};
+  for (int64_t d = 0, e = graph::tensorType(output).getRank(); d != e; ++d)
+    part.dims.push_back(d);
+  if (!isOpen(output.getDefiningOp()))
+    return part;
+  part.value = output.getDefiningOp()->getOperand(0);
+  while (auto view = part.value.getDefiningOp<IndexedOp>()) {
+    if (view.getTileKind() != TileKind::view || view->getNumOperands() != 1 ||
+        graph::tensorType(view->getOperand(0)).getNumElements() !=
+            graph::tensorType(part.value).getNumElements())
+      break;
+    SmallVector<int64_t> dims;
+    SmallVector<AffineMap> maps = mapsOf(view);
+    if (!maps.empty())
+      for (AffineExpr place : maps[0].getResults())
+        if (auto dim = dyn_cast<AffineDimExpr>(place))
+          dims.push_back(part.dims[dim.getPosition()]);
+    if (maps.empty() || dims.size() != maps[0].getNumResults())
+      break;
+    part = {view->getOperand(0), dims, output};
+  }
+  return part;
 }

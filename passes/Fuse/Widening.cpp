@@ -3,6 +3,7 @@
 #include "passes/Fuse/Widening.h"
 
 #include "passes/Fuse/ClusterAnalysis.h"
+#include "passes/Layout/InPlace.h"
 
 using namespace mlir;
 using namespace tarn;
@@ -41,6 +42,26 @@ static int64_t bitsBehind(Value value) {
   return bits;
 }
 
+/// Moves an op of one operand below another name of its result: readers are
+/// behind it. Null where `name` is none.
+static Operation *moveBelow(Operation *op, Operation *name) {
+  if (!isAlias(name) || isInPlace(name) || name->getNumOperands() != 1 ||
+      op->getNumOperands() != 1)
+    return nullptr;
+  Type from = graph::tensorType(op->getOperand(0)).getElementType();
+  OpBuilder b(name);
+  Operation *narrow = b.clone(*name);
+  narrow->setOperand(0, op->getOperand(0));
+  narrow->getResult(0).setType(
+      graph::tensorType(name->getResult(0)).clone(from));
+  Operation *moved = b.clone(*op);
+  moved->setOperand(0, narrow->getResult(0));
+  moved->getResult(0).setType(name->getResult(0).getType());
+  name->getResult(0).replaceAllUsesWith(moved->getResult(0));
+  name->erase();
+  return moved;
+}
+
 // Readers first, so that several such ops in a row are repeated together.
 void tarn::widenAtReaders(func::FuncOp function) {
   SmallVector<Operation *> widening;
@@ -53,11 +74,16 @@ void tarn::widenAtReaders(func::FuncOp function) {
     if (read < bitsInMemory(op.getResult(0)))
       widening.push_back(&op);
   }
-  for (Operation *op : widening) {
+  for (size_t i = 0; i != widening.size(); ++i) {
+    Operation *op = widening[i];
     llvm::MapVector<Operation *, SmallVector<OpOperand *>> readers;
     for (OpOperand &use : op->getUses())
       readers[use.getOwner()].push_back(&use);
     for (auto &[reader, uses] : readers) {
+      if (Operation *moved = moveBelow(op, reader)) {
+        widening.push_back(moved);
+        continue;
+      }
       OpBuilder b(reader);
       Operation *copy = b.clone(*op);
       for (OpOperand *use : uses)

@@ -2,6 +2,8 @@
 
 #include "passes/Layout/InPlace.h"
 
+#include "dialects/Tarn/Joining.h"
+
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -53,12 +55,12 @@ bool tarn::markInPlace(Operation *op) {
     std::optional<int64_t> offset = sliceOffset(slice);
     if (!offset || *offset % alignment != 0)
       return false;
-  } else if (auto concat = dyn_cast<graph::ConcatOp>(op)) {
+  } else if (std::optional<int64_t> dim = graph::joinedDim(op)) {
     llvm::SmallDenseSet<Value> seen;
-    for (Value part : concat.getInputs()) {
+    for (Value part : op->getOperands()) {
       auto type = graph::tensorType(part);
-      std::optional<int64_t> row = rowBytes(type, concat.getDim());
-      bool isLast = part == concat.getInputs().back();
+      std::optional<int64_t> row = rowBytes(type, *dim);
+      bool isLast = part == op->getOperands().back();
       Operation *maker = part.getDefiningOp();
       if (!row || (!isLast && bytesOf(type) % alignment != 0) ||
           !seen.insert(part).second || !maker ||
@@ -73,6 +75,30 @@ bool tarn::markInPlace(Operation *op) {
 }
 
 bool tarn::isInPlace(Operation *op) { return op->hasAttr(mark); }
+
+static constexpr llvm::StringLiteral openMark = "tarn.open";
+
+bool tarn::isOpen(Operation *op) { return op && op->hasAttr(openMark); }
+
+Value tarn::padOpen(OpBuilder &b, Location loc, Value part, int64_t dim,
+                    int64_t before, int64_t behind) {
+  SmallVector<int64_t> low(graph::tensorType(part).getRank(), 0), high(low);
+  low[dim] = before;
+  high[dim] = behind;
+  auto pad = graph::PadOp::create(b, loc, part, low, high);
+  pad->setAttr(openMark, b.getUnitAttr());
+  return pad.getResult();
+}
+
+Value tarn::putTogether(OpBuilder &b, Location loc, ValueRange padded) {
+  Value whole = padded.front();
+  for (Value part : padded.drop_front()) {
+    auto sum = graph::AddOp::create(b, loc, whole, part);
+    sum->setAttr(mark, b.getUnitAttr());
+    whole = sum.getResult();
+  }
+  return whole;
+}
 
 static constexpr llvm::StringLiteral partMark = "tarn.part";
 
@@ -98,16 +124,20 @@ std::optional<Alias> tarn::aliasOf(Value value) {
   }
   if (graph::tensorType(value).getRank() == 0)
     return std::nullopt; // like this
-  for (Operation *user : value.getUsers())
-    if (auto concat = dyn_cast<graph::ConcatOp>(user);
-        concat && isInPlace(user)) {
+  for (Operation *user : value.getUsers()) {
+    if (!isInPlace(user))
+      continue;
+    if (auto sum = dyn_cast<graph::AddOp>(user))
+      return Alias{sum.getResult(), 0};
+    if (graph::joinedDim(user)) {
       int64_t offset = 0;
-      for (Value part : concat.getInputs()) {
+      for (Value part : user->getOperands()) {
         if (part == value)
-          return Alias{concat.getResult(), offset};
+          return Alias{user->getResult(0), offset};
         offset += bytesOf(graph::tensorType(part));
       }
     }
+  }
   return std::nullopt;
 }
 

@@ -5,6 +5,10 @@
 // another name for bytes, like a reshape: fusion makes no kernel of them, and
 // the plan gives them no place of their own.
 //
+// Parts that are put together along another dim are many runs of bytes. Each is
+// padded to the whole by its kernel, which writes the part alone: the pad is
+// open. The sum of open pads is another name for the bytes of all.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef PASSES_LAYOUT_INPLACE_H
@@ -21,6 +25,18 @@ bool markInPlace(mlir::Operation *op);
 
 /// Whether an op was marked.
 bool isInPlace(mlir::Operation *op);
+
+/// Pads a part to a whole of which other kernels write the rest: `before` and
+/// `behind` it along a dim.
+mlir::Value padOpen(mlir::OpBuilder &b, mlir::Location loc, mlir::Value part,
+                    int64_t dim, int64_t before, int64_t behind);
+
+/// The whole of what is in open pads.
+mlir::Value putTogether(mlir::OpBuilder &b, mlir::Location loc,
+                        mlir::ValueRange padded);
+
+/// Whether an op pads a part to a whole of which other kernels write the rest.
+bool isOpen(mlir::Operation *op);
 
 /// Gives an op the number of the part of the rows that it works on. Ops of
 /// different parts never share a kernel: that would bring back what parts save.

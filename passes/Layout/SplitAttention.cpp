@@ -4,6 +4,7 @@
 #include "passes/Precision/Factors.h"
 #include "passes/Tile/AttentionShape.h"
 
+#include "dialects/Tarn/Joining.h"
 #include "dialects/Tarn/TarnOps.h"
 
 namespace tarn {
@@ -46,7 +47,7 @@ static Value narrowSource(Value value) {
 static Value narrowCopy(Operation *op) {
   auto indexed = dyn_cast<IndexedOp>(op);
   bool isView = indexed && indexed.getTileKind() == TileKind::view;
-  if ((!isView && !isa<ConcatOp>(op)) || op->getNumResults() != 1)
+  if ((!isView && !joinedDim(op)) || op->getNumResults() != 1)
     return Value();
   SmallVector<Value> sources;
   int64_t elements = 0;

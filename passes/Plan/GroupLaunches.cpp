@@ -12,6 +12,7 @@
 
 #include "compiler/Cost/CostModel.h"
 #include "dialects/Tile/GpuCode.h"
+#include "passes/Layout/InPlace.h"
 #include "passes/Plan/FunctionPlan.h"
 #include "passes/Plan/KernelGraph.h"
 #include "passes/Train/Roles.h"
@@ -345,8 +346,9 @@ void Grouper::findStates() {
   }
 }
 
-/// Whether a kernel needs what one of the members makes, or one of the two
-/// writes a state that the other one reads.
+/// Whether a kernel needs what one of the members makes, one of the two writes
+/// a state that the other one reads, or both write parts of a value that lie
+/// between each other.
 bool Grouper::dependsOn(Operation *cluster, ArrayRef<Operation *> members) {
   auto touches = [&](Operation *reader, Operation *writer) {
     for (Value input : reader->getOperands()) {
@@ -363,8 +365,20 @@ bool Grouper::dependsOn(Operation *cluster, ArrayRef<Operation *> members) {
     }
     return false;
   };
+  // Parts that lie between each other in one value.
+  auto areMixed = [](Operation *first, Operation *second) {
+    for (Value x : first->getResults())
+      for (Value y : second->getResults()) {
+        Alias a = ownerOf(x), b = ownerOf(y);
+        if (a.of == b.of && a.offset < b.offset + bytesOf(y.getType()) &&
+            b.offset < a.offset + bytesOf(x.getType()))
+          return true;
+      }
+    return false;
+  };
   return llvm::any_of(members, [&](Operation *member) {
-    return touches(cluster, member) || touches(member, cluster);
+    return touches(cluster, member) || touches(member, cluster) ||
+           areMixed(cluster, member);
   });
 }
 

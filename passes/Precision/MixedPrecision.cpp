@@ -11,6 +11,7 @@
 #include "passes/Precision/Factors.h"
 #include "passes/Precision/Passes.h"
 
+#include "dialects/Tarn/Joining.h"
 #include "dialects/Tarn/TarnOps.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -69,35 +70,64 @@ private:
   Factors factors;
 };
 
-/// `value` in bf16: what it was widened from, through views, or rounded right
-/// behind where it is made; once per value.
+/// Whether the bf16 form of a value is there, seen through views.
+static bool isWidened(Value value) {
+  while (isView(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  return bool(narrowSource(value));
+}
+
+/// Whether an op puts together what products make for it alone. What ops with
+/// programs of their own make is rounded by these (tarn-split-attention).
+static bool joinsProducts(Operation *op) {
+  return graph::joinedDim(op) &&
+         llvm::all_of(op->getOperands(), [](Value part) {
+           while (part.hasOneUse() && isView(part.getDefiningOp()))
+             part = part.getDefiningOp()->getOperand(0);
+           Operation *maker = part.getDefiningOp();
+           return part.hasOneUse() && isa_and_nonnull<ProductOp>(maker) &&
+                  !hasKind(maker, TileKind::composite);
+         });
+}
+
+/// Whether what a value has all elements of, in another order, is rounded by
+/// the kernel that makes it: so that the short form is moved.
+static bool isRoundedBelow(Value value) {
+  Operation *maker = value.getDefiningOp();
+  if (!maker)
+    return true;
+  if (isView(maker))
+    return graph::tensorType(maker->getOperand(0)).getNumElements() ==
+               graph::tensorType(value).getNumElements() &&
+           isRoundedBelow(maker->getOperand(0));
+  return graph::joinedDim(maker) ? joinsProducts(maker)
+                                 : !hasKind(maker, TileKind::composite);
+}
+
+/// `value` in bf16: what it was widened from, or rounded right behind where it
+/// is made, seen through what moves it; once per value.
 Value Rounder::narrow(Value value) {
   if (Value source = narrowSource(value))
     return source;
-  Value &known = narrowed[value];
-  if (known)
+  if (Value known = narrowed.lookup(value))
     return known;
-  Type type = graph::withElementType(value.getType(), b.getBF16Type());
-  SmallVector<Operation *> views;
-  Value below = value;
-  while (isView(below.getDefiningOp())) {
-    views.push_back(below.getDefiningOp());
-    below = views.back()->getOperand(0);
-  }
-  if (Value source = narrowSource(below); source && !views.empty()) {
-    for (Operation *view : llvm::reverse(views)) {
-      b.setInsertionPointAfter(view);
-      Operation *copy = b.clone(*view);
-      copy->setOperand(0, source);
-      copy->getResult(0).setType(cast<RankedTensorType>(graph::withElementType(
-          view->getResult(0).getType(), b.getBF16Type())));
-      source = copy->getResult(0);
-    }
-    return narrowed[value] = source;
+  auto type = cast<RankedTensorType>(
+      graph::withElementType(value.getType(), b.getBF16Type()));
+  Operation *maker = value.getDefiningOp();
+  bool moves = maker && (isView(maker) || joinsProducts(maker));
+  if (moves && (isRoundedBelow(value) || isWidened(value))) {
+    SmallVector<Value> sources;
+    for (Value operand : maker->getOperands())
+      sources.push_back(narrow(operand));
+    b.setInsertionPointAfter(maker);
+    Operation *copy = b.clone(*maker);
+    copy->setOperands(sources);
+    copy->getResult(0).setType(type);
+    return narrowed[value] = copy->getResult(0);
   }
   b.setInsertionPointAfterValue(value);
-  known = graph::CastOp::create(b, value.getLoc(), type, value);
-  return known;
+  return narrowed[value] =
+             graph::CastOp::create(b, value.getLoc(), type, value);
 }
 
 void Rounder::roundFactors(ProductOp op) {
@@ -119,13 +149,14 @@ bool Rounder::isSmall(Value operand, Value beside) {
 }
 
 /// Rounds what a product makes, where it is kept: behind the elementwise ops
-/// that read nothing else of its size.
+/// that read nothing else of its size, and put together with others of its
+/// kind.
 void Rounder::roundResult(Value value) {
   while (value.hasOneUse()) {
     Operation *user = *value.getUsers().begin();
-    bool follows = isView(user);
-    if (hasKind(user, TileKind::elementwise) && user->getNumResults() == 1 &&
-        isF32(user->getResult(0)))
+    bool follows = isView(user) || joinsProducts(user);
+    if (!follows && hasKind(user, TileKind::elementwise) &&
+        user->getNumResults() == 1 && isF32(user->getResult(0)))
       follows = llvm::all_of(user->getOperands(), [&](Value operand) {
         return operand == value || isSmall(operand, value);
       });
@@ -133,7 +164,9 @@ void Rounder::roundResult(Value value) {
       return; // its one reader takes it as it is, or rounds it
     value = user->getResult(0);
   }
-  if (value.use_empty() || !isF32(value) || !factors.feedsProduct(value))
+  // What was put together is rounded with the first of its kind.
+  if (value.use_empty() || !isF32(value) || narrowed.contains(value) ||
+      !factors.feedsProduct(value))
     return;
   SmallVector<OpOperand *> uses;
   for (OpOperand &use : value.getUses())

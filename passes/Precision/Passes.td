@@ -10,9 +10,10 @@ def TarnMixedPrecision : Pass<"tarn-mixed-precision", "::mlir::func::FuncOp"> {
   let description = [{
     What: in a function with `tarn.precision = "bf16"` the factors of every
     product (ProductOp: dots, attention and its backward) are rounded to bf16,
-    once per value; products sum in f32. What a product makes is rounded too
-    where several ops read it, after the bias and the like; each reader widens
-    it for itself. Gradients of weights, parameters, optimizer state, norms,
+    once per value, where it is made, whatever views and concatenations lie in
+    between; products sum in f32. What a product makes is rounded too
+    where several ops read it, after the bias and the like, or where it is put
+    together with others of its kind; each reader widens it for itself. Gradients of weights, parameters, optimizer state, norms,
     softmax, losses, reductions and the residual stream stay f32: the master
     weights never lose a bit.
 

@@ -3,6 +3,7 @@
 #include "passes/Tile/Derivation.h"
 
 #include "passes/Fuse/ClusterAnalysis.h"
+#include "passes/Tile/Programs.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -619,8 +620,10 @@ LogicalResult TileDeriver::finish(Value result, Value sum,
   remember(result, slice, sum);
   auto yield = cast<graph::YieldOp>(cluster.getBody().front().getTerminator());
   for (Value output : yield.getOperands()) {
-    FailureOr<Value> stored = tile(output, slice);
-    if (failed(stored) || failed(store(output, *stored, slice)))
+    WrittenPart part = writtenPartOf(output);
+    FailureOr<Value> stored = tile(part.value, slice);
+    if (failed(stored) ||
+        failed(store(output, *stored, placeOf(b, part, slice))))
       return failure();
   }
   return success();

@@ -77,6 +77,13 @@ public:
         held = std::max(held, extent);
     block = sizes.block(ArrayRef(info.domain).take_front(rank),
                         ArrayRef(info.whole).take_front(rank), held);
+    // Blocks end where a part of an output does.
+    for (Value output : outputs()) {
+      WrittenPart part = writtenPartOf(output);
+      for (auto [d, dim] : llvm::enumerate(info.ties.find(part.value)->second))
+        if (part.isPart(d))
+          block[dim] = 1;
+    }
   }
   Grid grid() override {
     Grid grid;
@@ -99,21 +106,21 @@ public:
       at.push_back(deriver.b.getIndexAttr(0));
       block.push_back(info.domain[d]);
     }
-    auto yield =
-        cast<graph::YieldOp>(cluster.getBody().front().getTerminator());
     SmallVector<std::tuple<Value, Value, TileSlice>> stores;
-    for (Value output : yield.getOperands()) {
+    for (Value output : outputs()) {
+      WrittenPart part = writtenPartOf(output);
       TileSlice slice;
-      for (auto [d, dim] : llvm::enumerate(info.ties.find(output)->second)) {
+      for (auto [d, dim] :
+           llvm::enumerate(info.ties.find(part.value)->second)) {
         slice.offsets.push_back(at[dim]);
         slice.sizes.push_back(block[dim]);
         if (block[dim] > 1)
           slice.order.push_back(d);
       }
-      FailureOr<Value> tile = deriver.tile(output, slice);
+      FailureOr<Value> tile = deriver.tile(part.value, slice);
       if (failed(tile))
         return failure();
-      stores.push_back({output, *tile, slice});
+      stores.push_back({output, *tile, placeOf(deriver.b, part, slice)});
     }
     for (auto &[output, tile, slice] : stores)
       if (failed(deriver.store(output, tile, slice)))
@@ -122,6 +129,10 @@ public:
   }
 
 private:
+  ValueRange outputs() {
+    return cluster.getBody().front().getTerminator()->getOperands();
+  }
+
   graph::ClusterOp cluster;
   const ClusterInfo &info;
   SmallVector<int64_t> block;

@@ -5,6 +5,7 @@
 #include "compiler/Cost/KernelCost.h"
 #include "dialects/Tile/GpuCode.h"
 #include "passes/Fuse/ClusterAnalysis.h"
+#include "passes/Layout/InPlace.h"
 #include "passes/Tile/Programs.h"
 
 #include "mlir/IR/AsmState.h"
@@ -23,14 +24,14 @@ static std::string nameOf(graph::ClusterOp cluster, const ClusterInfo &info) {
   Operation *op = info.anchor;
   if (!op)
     for (Operation &member : cluster.getBody().front().without_terminator())
-      if (!isFree(&member))
+      if (!isFree(&member) && !isOpen(&member))
         op = &member;
   if (!op)
     op = &cluster.getBody().front().front();
   std::string name = op->getName().stripDialect().str();
   int64_t others = -1;
   for (Operation &member : cluster.getBody().front().without_terminator())
-    others += !isFree(&member);
+    others += !isFree(&member) && !isOpen(&member);
   if (info.kind == ClusterKind::row)
     name = "row_" + name;
   else if (others > 0)

@@ -45,9 +45,13 @@ std::unique_ptr<TileProgram> createProgram(graph::ClusterOp cluster,
                                            const ClusterInfo &info,
                                            const TileSizes &sizes);
 
+/// Where in an output a slice of the part lies that is written of it.
+TileSlice placeOf(mlir::OpBuilder &b, const WrittenPart &part,
+                  const TileSlice &slice);
+
 /// Calls `f` with every output of the cluster that holds `result`, an op's own,
 /// and where in it a slice of the result lies: views move it, concatenations
-/// shift it. Fails with an error at what can't be stored through.
+/// and open pads shift it. Fails with an error at what can't be stored through.
 mlir::LogicalResult forEachStore(
     mlir::OpBuilder &b, mlir::Value result, const TileSlice &slice,
     llvm::function_ref<mlir::LogicalResult(mlir::Value, const TileSlice &)> f);

@@ -90,3 +90,31 @@ func.func @fp32(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> {
   %y = tarn.dot %x, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
   return %y : tensor<4x8xf32>
 }
+
+// What products make and what is put together is rounded where it is made, and
+// seen through what moves it.
+// CHECK-LABEL: func.func @put_together
+// CHECK: %[[A:.*]] = tarn.dot
+// CHECK-NEXT: %[[NA:.*]] = tarn.cast %[[A]] : tensor<4x8xf32> -> tensor<4x8xbf16>
+// CHECK: %[[B:.*]] = tarn.dot
+// CHECK-NEXT: %[[NB:.*]] = tarn.cast %[[B]] : tensor<4x8xf32> -> tensor<4x8xbf16>
+// CHECK-DAG: %[[RA:.*]] = tarn.reshape %[[NA]]
+// CHECK-DAG: %[[RB:.*]] = tarn.reshape %[[NB]]
+// CHECK: %[[C:.*]] = tarn.concat %[[RA]], %[[RB]] dim = 0 : tensor<1x4x8xbf16>
+// CHECK: %[[T:.*]] = tarn.transpose %[[C]] {{.*}} : tensor<2x4x8xbf16>
+// CHECK: %[[R:.*]] = tarn.reshape %[[T]]
+// CHECK: %[[W:.*]] = tarn.cast %[[R]] : tensor<4x16xbf16> -> tensor<4x16xf32>
+// CHECK-DAG: tarn.reduce_sum %[[W]]
+// CHECK-DAG: tarn.dot %[[R]],
+func.func @put_together(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %v: tensor<16x8xf32>) -> (tensor<16xf32>, tensor<4x8xf32>) attributes {tarn.precision = "bf16"} {
+  %a = tarn.dot %x, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  %b = tarn.dot %x, %w transpose_b : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+  %ra = tarn.reshape %a : tensor<4x8xf32> -> tensor<1x4x8xf32>
+  %rb = tarn.reshape %b : tensor<4x8xf32> -> tensor<1x4x8xf32>
+  %c = tarn.concat %ra, %rb dim = 0 : tensor<1x4x8xf32>, tensor<1x4x8xf32>
+  %t = tarn.transpose %c permutation = [1, 0, 2] : tensor<2x4x8xf32>
+  %r = tarn.reshape %t : tensor<4x2x8xf32> -> tensor<4x16xf32>
+  %s = tarn.reduce_sum %r dims = [0] : tensor<4x16xf32>
+  %z = tarn.dot %r, %v : tensor<4x16xf32>, tensor<16x8xf32> -> tensor<4x8xf32>
+  return %s, %z : tensor<16xf32>, tensor<4x8xf32>
+}
