@@ -39,20 +39,20 @@ func.func @two(%q: tensor<2x4x8x16xf32>, %k: tensor<2x4x8x16xf32>, %o: tensor<2x
 // Products write what is rounded of them, another kernel the part that is not
 // a product's.
 // CHECK-LABEL: func.func @products
-// CHECK: %[[B:.*]] = tarn.cluster
-// CHECK-NOT: tarn.dot
-// CHECK: tarn.exp
-// CHECK: tarn.pad {{.*}} low = [0, 0, 1, 0, 0] high = [0, 0, 0, 0, 0] {tarn.open} : tensor<2x80x1x4x16xbf16>
 // CHECK: %[[A:.*]] = tarn.cluster
 // CHECK: tarn.dot
 // CHECK: tarn.cast
 // CHECK: tarn.pad {{.*}} low = [0, 0, 0, 0, 0] high = [0, 0, 1, 0, 0] {tarn.open} : tensor<2x80x1x4x16xbf16>
+// CHECK: %[[B:.*]] = tarn.cluster
+// CHECK-NOT: tarn.dot
+// CHECK: tarn.exp
+// CHECK: tarn.pad {{.*}} low = [0, 0, 1, 0, 0] high = [0, 0, 0, 0, 0] {tarn.open} : tensor<2x80x1x4x16xbf16>
 // CHECK: tarn.add %[[A]], %[[B]] {tarn.in_place} : tensor<2x80x2x4x16xbf16>
 
-// TILE: tile.kernel @k_cast_1(%{{.*}}: memref<2x4x80x16xf32>, %[[C:[a-z0-9]*]]: memref<2x80x2x4x16xbf16>)
-// TILE: tile.store %{{.*}}, %[[C]][%{{.*}}, %{{.*}}, 1, %{{.*}}, 0] {dims = [1, 4]}
 // TILE: tile.kernel @k_dot_1(%{{.*}}, %[[D:[a-z0-9]*]]: memref<2x80x2x4x16xbf16>)
 // TILE: tile.store %{{.*}}, %[[D]][%{{.*}}, %{{.*}}, 0, %{{.*}}, %{{.*}}] {dims = [1, 4]}
+// TILE: tile.kernel @k_cast_1(%{{.*}}: memref<2x4x80x16xf32>, %[[C:[a-z0-9]*]]: memref<2x80x2x4x16xbf16>)
+// TILE: tile.store %{{.*}}, %[[C]][%{{.*}}, %{{.*}}, 1, %{{.*}}, %{{.*}}] {dims = [1, 4]}
 func.func @products(%p: tensor<2x4x80x80xbf16>, %v: tensor<2x4x80x16xbf16>, %x: tensor<2x4x80x16xf32>) -> tensor<2x80x128xbf16> {
   %d = tarn.dot %p, %v : tensor<2x4x80x80xbf16>, tensor<2x4x80x16xbf16> -> tensor<2x4x80x16xf32>
   %n = tarn.cast %d : tensor<2x4x80x16xf32> -> tensor<2x4x80x16xbf16>
