@@ -32,6 +32,7 @@ enum : int32_t {
   cublasF16 = 2,
   cublasBF16 = 14,
   cublasCompute32F = 68,
+  cublasCompute32FTf32 = 77,
   cublasOpN = 0,
   cublasOpT = 1,
 };

@@ -112,7 +112,9 @@ Status CudaLibrary::describe(size_t index) {
     each.to = made.take();
   }
   void *matmul = nullptr;
-  int status = lt->matmulCreate(&matmul, cublasCompute32F, cublasF32);
+  int status = lt->matmulCreate(
+      &matmul, product.tf32 ? cublasCompute32FTf32 : cublasCompute32F,
+      cublasF32);
   call.matmul = CudaHandle(matmul, CudaDestroy{lt->matmulDestroy});
   int32_t transA = product.b.transposed ? cublasOpT : cublasOpN;
   int32_t transB = product.a.transposed ? cublasOpT : cublasOpN;

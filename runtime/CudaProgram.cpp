@@ -143,7 +143,7 @@ Status CudaProgram::encode(const TensorMapDesc &map, CudaAddress address,
     return Status(Code::Unsupported, "the CUDA driver makes no tensor maps; "
                                      "one of CUDA 12 or later is needed");
   // CUtensorMapDataType, by DType.
-  static constexpr int types[dtypeCount] = {7, 9, 6, 8, 3, 5, 0, 0};
+  static constexpr int types[dtypeCount] = {11, 9, 6, 8, 3, 5, 0, 0};
   int swizzle = map.swizzle == 128  ? 3
                 : map.swizzle == 64 ? 2
                 : map.swizzle == 32 ? 1

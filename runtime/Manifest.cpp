@@ -146,6 +146,8 @@ static Json writeLibrary(const LibraryProduct &product) {
   out.set("columns", product.columns);
   out.set("depth", product.depth);
   out.set("batch", product.batch);
+  if (product.tf32)
+    out.set("tf32", true);
   out.set("a", writeMatrix(product.a));
   out.set("b", writeMatrix(product.b));
   out.set("d", writeMatrix(product.d));

@@ -59,7 +59,8 @@ constexpr unsigned accessCount = 4;
 const char *accessName(KernelArg::Access access);
 
 /// A tensor in the device's memory as the tensor memory accelerator reads it,
-/// a box at a time. Dimensions go from the fastest on.
+/// a box at a time; f32 is rounded to tf32 on the way. Dimensions go from the
+/// fastest on.
 struct TensorMapDesc {
   DType dtype = DType::BF16;
   std::vector<uint64_t> sizes;   ///< elements
@@ -104,6 +105,7 @@ struct LibraryMatrix {
 /// most one of addend and bias added, all in f32, rounded once.
 struct LibraryProduct {
   int64_t rows = 0, columns = 0, depth = 0, batch = 1;
+  bool tf32 = false; ///< a and b, in f32, are rounded to tf32 on the way
   LibraryMatrix a, b, d;
   std::optional<uint32_t> addend; ///< argument; lies as d does
   std::optional<uint32_t> bias;   ///< argument; an element of d's type a column

@@ -311,6 +311,7 @@ private:
     out.columns = integer(item, "columns");
     out.depth = integer(item, "depth");
     out.batch = integer(item, "batch", 1);
+    out.tf32 = boolean(item, "tf32");
     out.a = matrix(item, "a");
     out.b = matrix(item, "b");
     out.d = matrix(item, "d");

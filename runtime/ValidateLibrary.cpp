@@ -95,6 +95,9 @@ std::string tarn::rt::libraryProblem(const Kernel &kernel) {
     return std::string("the library does not multiply ") +
            dtypeName(product.a.dtype) + " and " + dtypeName(product.b.dtype) +
            " to " + dtypeName(product.d.dtype);
+  if (product.tf32 && product.a.dtype != DType::F32)
+    return std::string("the library rounds no ") + dtypeName(product.a.dtype) +
+           " to tf32";
   if (product.d.transposed)
     return "the result is transposed";
   if (product.addend && product.bias)

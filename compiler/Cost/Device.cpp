@@ -22,6 +22,7 @@ const Rate &DeviceTarget::dot(DotType type) const {
   static const std::map<DotType, std::vector<const char *>> wider = {
       {DotType::f64, {"f64", "f32"}},
       {DotType::f32, {"f32"}},
+      {DotType::tf32, {"tf32", "f32"}},
       {DotType::f16, {"f16", "f32"}},
       {DotType::bf16, {"bf16", "f32"}},
       {DotType::fp8, {"fp8", "f16", "bf16", "f32"}}};

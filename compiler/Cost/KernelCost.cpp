@@ -21,7 +21,8 @@ using namespace tarn;
 static constexpr double lineBytes = 64;
 
 StringRef tarn::dotTypeName(DotType type) {
-  static constexpr StringRef names[] = {"f64", "f32", "f16", "bf16", "fp8"};
+  static constexpr StringRef names[] = {"f64", "f32",  "tf32",
+                                        "f16", "bf16", "fp8"};
   return names[unsigned(type)];
 }
 
@@ -63,7 +64,10 @@ KernelCost &KernelCost::operator+=(const KernelCost &other) {
   return *this;
 }
 
-static DotType dotTypeOf(Type element) {
+DotType tarn::dotTypeOf(tile::DotOp dot) {
+  Type element = dot.getA().getType().getElementType();
+  if (dot.getTf32())
+    return DotType::tf32;
   if (element.isF64())
     return DotType::f64;
   if (element.isF16())
@@ -261,8 +265,7 @@ void Counter::visit(Operation *op) {
   if (auto dot = dyn_cast<tile::DotOp>(op)) {
     double k = std::min(extent(dot.getA(), dot.getTransposeA() ? 0 : 1),
                         extent(dot.getB(), dot.getTransposeB() ? 1 : 0));
-    Type element = dot.getA().getType().getElementType();
-    dots[unsigned(dotTypeOf(element))] +=
+    dots[unsigned(dotTypeOf(dot))] +=
         2 * loops.executions(op) * elements(dot.getResult()) * k;
     return;
   }

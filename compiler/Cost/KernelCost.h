@@ -18,11 +18,14 @@
 namespace tarn {
 
 /// Operand types that devices multiply at speeds of their own.
-enum class DotType : unsigned { f64, f32, f16, bf16, fp8 };
-constexpr unsigned dotTypeCount = 5;
+enum class DotType : unsigned { f64, f32, tf32, f16, bf16, fp8 };
+constexpr unsigned dotTypeCount = 6;
 
-/// "f64", "f32", "f16", "bf16", "fp8".
+/// "f64", "f32", "tf32", "f16", "bf16", "fp8".
 llvm::StringRef dotTypeName(DotType type);
+
+/// What a product's operands are multiplied as.
+DotType dotTypeOf(tile::DotOp dot);
 
 /// The work of one launch. Counts that pass 63 bits stay at the largest.
 struct KernelCost {

@@ -151,7 +151,7 @@ struct CompileResult {
   std::vector<std::pair<std::string, double>> seconds;
   /// Trainable and frozen parameters together, in elements.
   uint64_t parameters = 0;
-  /// The policy of the training step: `fp32`, `bf16`.
+  /// The policy of the training step: `fp32`, `tf32`, `bf16`.
   std::string precision = "fp32";
   /// The model does not say its precision.
   bool precisionIsDefault = false;

@@ -61,6 +61,7 @@ void tarn::describeLibrary(tile::KernelOp kernel, rt::Kernel &result) {
   library.columns = product->columns;
   library.depth = product->depth;
   library.batch = product->batch;
+  library.tf32 = product->isTf32;
   library.a = matrixOf(product->a);
   library.b = matrixOf(product->b);
   library.d = matrixOf(product->d);

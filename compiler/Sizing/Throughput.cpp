@@ -88,8 +88,11 @@ void WorkCounter::count(Operation *op, RankWork &work) {
     flops *= options.shard.imbalance;
   DotType type =
       dotTypeOf(graph::tensorType(op->getOperand(0)).getElementType());
+  auto product = dyn_cast<graph::ProductOp>(op);
   if (options.recipe.activation == 2 && type == DotType::f32)
     type = DotType::bf16;
+  else if (product && product.isTf32())
+    type = DotType::tf32;
   auto whole = [](double number) {
     return int64_t(std::min(std::ceil(number), 0x1p62));
   };

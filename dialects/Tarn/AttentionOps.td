@@ -49,7 +49,8 @@ def AttentionOp : Tarn_InferredOp<"attention", !listconcat(
     ```
   }];
   let arguments = (ins Tarn_Float:$q, Tarn_Float:$k, Tarn_Float:$v,
-                       Variadic<Tarn_Tensor>:$captures, Tarn_RealAttr:$scale);
+                       Variadic<Tarn_Tensor>:$captures, Tarn_RealAttr:$scale,
+                       UnitAttr:$tf32);
   let results = (outs Tarn_Float:$out, Tarn_F32:$lse);
   let regions = (region MaxSizedRegion<1>:$mask, MaxSizedRegion<1>:$score);
   let assemblyFormat = [{
@@ -119,7 +120,8 @@ def AttentionBackwardOp : Tarn_Op<"attention_backward", !listconcat(
   }];
   let arguments = (ins Tarn_Float:$q, Tarn_Float:$k, Tarn_Float:$v,
                        Tarn_Float:$out, Tarn_F32:$lse, Tarn_Float:$grad,
-                       Variadic<Tarn_Tensor>:$captures, Tarn_RealAttr:$scale);
+                       Variadic<Tarn_Tensor>:$captures, Tarn_RealAttr:$scale,
+                       UnitAttr:$tf32);
   let results = (outs Tarn_Float:$dq, Tarn_Float:$dk, Tarn_Float:$dv);
   let regions = (region MaxSizedRegion<1>:$mask, MaxSizedRegion<1>:$score,
                         MaxSizedRegion<1>:$score_gradient);

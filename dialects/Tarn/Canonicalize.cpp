@@ -246,7 +246,8 @@ struct FoldTransposeIntoDot : OpRewritePattern<DotOp> {
       return rewriter.notifyMatchFailure(op, "no operand is a transpose");
     rewriter.replaceOpWithNewOp<DotOp>(
         op, op.getType(), a ? a : op.getA(), b ? b : op.getB(),
-        op.getTransposeA() != bool(a), op.getTransposeB() != bool(b));
+        op.getTransposeA() != bool(a), op.getTransposeB() != bool(b),
+        op.getTf32());
     return success();
   }
 };

@@ -282,7 +282,7 @@ struct DotInsteadOfConv : OpRewritePattern<ConvOp> {
                                      w.getShape().drop_front(2));
     rewriter.replaceOpWithNewOp<DotOp>(op, op.getResult().getType(), op.getX(),
                                        matrix, /*transpose_a=*/false,
-                                       op.getTransposeW());
+                                       op.getTransposeW(), op.getTf32());
     return success();
   }
 };

@@ -82,7 +82,7 @@ def ConvOp : Tarn_WindowsOp<"conv", 0> {
     ```
   }];
   let arguments = !con((ins Tarn_Float:$x, Tarn_Float:$w), windows,
-                       (ins UnitAttr:$transpose_w));
+                       (ins UnitAttr:$transpose_w, UnitAttr:$tf32));
   let results = (outs Tarn_Float:$result);
   let assemblyFormat = "$x `,` $w " # windowsFormat # [{
     (`transpose_w` $transpose_w^)? attr-dict `:`
@@ -126,7 +126,8 @@ def ConvWeightsOp : Tarn_WindowsOp<"conv_weights", -1> {
       : tensor<128x2xf32>, tensor<128x6xf32> -> tensor<9x1x2x6xf32>
     ```
   }];
-  let arguments = !con((ins Tarn_Float:$x, Tarn_Float:$y), windows);
+  let arguments = !con((ins Tarn_Float:$x, Tarn_Float:$y), windows,
+                       (ins UnitAttr:$tf32));
   let results = (outs Tarn_Float:$result);
   let assemblyFormat = "$x `,` $y " # windowsFormat # [{
     attr-dict `:` type($x) `,` type($y) `->` type($result)

@@ -185,8 +185,9 @@ namespace {
 // What forward and backward share: tensors of shape [B, H, T, S].
 struct AttentionGraph {
   AttentionGraph(OpBuilder &builder, Location loc, Value q, Value k,
-                 ValueRange captures)
+                 ValueRange captures, bool tf32)
       : f(builder, loc), captures(captures) {
+    f.tf32 = tf32;
     auto queries = tensorType(q), keys = tensorType(k);
     shape = {queries.getDimSize(0), queries.getDimSize(1),
              queries.getDimSize(2), keys.getDimSize(2)};
@@ -248,7 +249,7 @@ constexpr double noScore = -1e30;
 } // namespace
 
 FailureOr<Values> AttentionOp::decompose(OpBuilder &builder) {
-  AttentionGraph g(builder, getLoc(), getQ(), getK(), getCaptures());
+  AttentionGraph g(builder, getLoc(), getQ(), getK(), getCaptures(), getTf32());
   Formula &f = g.f;
   Value s = g.products(getQ(), getK(), getScale());
   if (!getScore().empty())
@@ -277,8 +278,8 @@ FailureOr<Values> AttentionOp::decompose(OpBuilder &builder) {
 Value tarn::graph::materialiseAttention(
     OpBuilder &builder, AttentionOp op, bool anyRow,
     llvm::function_ref<Value(Value)> onProbabilities) {
-  AttentionGraph g(builder, op.getLoc(), op.getQ(), op.getK(),
-                   op.getCaptures());
+  AttentionGraph g(builder, op.getLoc(), op.getQ(), op.getK(), op.getCaptures(),
+                   op.getTf32());
   Formula &f = g.f;
   Value s = g.products(op.getQ(), op.getK(), op.getScale());
   if (!op.getScore().empty())
@@ -299,7 +300,7 @@ Value tarn::graph::materialiseAttention(
 }
 
 FailureOr<Values> AttentionBackwardOp::decompose(OpBuilder &builder) {
-  AttentionGraph g(builder, getLoc(), getQ(), getK(), getCaptures());
+  AttentionGraph g(builder, getLoc(), getQ(), getK(), getCaptures(), getTf32());
   Formula &f = g.f;
   Type type = elementOf(getQ()), wide = g.accumulator(type);
   Value product = g.products(getQ(), getK(), getScale()), s = product;

@@ -11,7 +11,8 @@ def DotOp : Tarn_Op<"dot", !listconcat(LoopsAndCombiner, Gradient, [
   let description = [{
     `result[.., m, n] = sum_k a'[.., m, k] * b'[.., k, n]` where `a'` is `a`
     with its last two dims swapped under `transpose_a`, likewise `b'`.
-    Accumulates in f32 (f64 for f64), rounds once.
+    Accumulates in f32 (f64 for f64), rounds once. Under `tf32` the elements of
+    `a` and `b` are rounded to tf32 before they are multiplied.
 
     Shapes: all leading dims are batch dims.
 
@@ -30,7 +31,7 @@ def DotOp : Tarn_Op<"dot", !listconcat(LoopsAndCombiner, Gradient, [
     ```
   }];
   let arguments = (ins Tarn_Float:$a, Tarn_Float:$b, UnitAttr:$transpose_a,
-                       UnitAttr:$transpose_b);
+                       UnitAttr:$transpose_b, UnitAttr:$tf32);
   let results = (outs Tarn_Float:$result);
   let assemblyFormat = [{
     $a `,` $b (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?

@@ -41,7 +41,10 @@ public:
   }
   Value dot(Value x, Value y, bool transposeX = false, bool transposeY = false,
             mlir::Type elementType = {}) {
-    return DotOp::create(b, loc, x, y, transposeX, transposeY, elementType);
+    auto product =
+        DotOp::create(b, loc, x, y, transposeX, transposeY, elementType);
+    product.setTf32(tf32);
+    return product;
   }
   Value reshape(Value x, llvm::ArrayRef<int64_t> shape) {
     return ReshapeOp::create(b, loc, x, shape);
@@ -98,6 +101,8 @@ public:
 
   mlir::OpBuilder &b;
   mlir::Location loc;
+  /// Whether products are in tf32.
+  bool tf32 = false;
 };
 
 } // namespace tarn::graph

@@ -114,6 +114,16 @@ double tarn::roundToElementType(double value, Type type) {
   return value;
 }
 
+double tarn::roundToTf32(double value) {
+  llvm::APFloat number(value);
+  bool lost;
+  number.convert(llvm::APFloat::FloatTF32(), llvm::APFloat::rmNearestTiesToAway,
+                 &lost);
+  number.convert(llvm::APFloat::IEEEdouble(),
+                 llvm::APFloat::rmNearestTiesToEven, &lost);
+  return number.convertToDouble();
+}
+
 void tarn::roundToElementType(HostTensor &tensor) {
   Type type = tensor.type.getElementType();
   if (type.isF64())

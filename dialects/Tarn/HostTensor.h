@@ -44,6 +44,9 @@ llvm::SmallVector<int64_t> rowMajorStrides(llvm::ArrayRef<int64_t> shape);
 /// integers wrapped.
 double roundToElementType(double value, mlir::Type elementType);
 
+/// Rounds to 10 bits behind the point in the range of f32, ties away from zero.
+double roundToTf32(double value);
+
 /// Rounds all elements to the tensor's element type.
 void roundToElementType(HostTensor &tensor);
 

@@ -135,6 +135,19 @@ ShardKind defaults::defaultShardKind(Operation *op, unsigned loopDim) {
              : ShardKind::replicated;
 }
 
+LogicalResult defaults::verifyProduct(Operation *op) {
+  auto product = cast<ProductOp>(op);
+  if (!product.isTf32())
+    return success();
+  for (unsigned i : product.getFactors()) {
+    Type element = tensorType(op->getOperand(i)).getElementType();
+    if (!element.isF32())
+      return op->emitOpError("rounds factors of ")
+             << element << " to tf32, which is for f32";
+  }
+  return success();
+}
+
 SmallVector<int64_t> defaults::resultBounds(Operation *op) {
   return SmallVector<int64_t>(tensorType(op->getResult(0)).getShape());
 }

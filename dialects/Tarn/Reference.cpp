@@ -48,9 +48,14 @@ private:
 };
 } // namespace
 
-static LogicalResult evaluateOp(Operation &op, ArrayRef<HostTensor> operands,
+static LogicalResult evaluateOp(Operation &op,
+                                MutableArrayRef<HostTensor> operands,
                                 SmallVectorImpl<HostTensor> &results,
                                 const ReferenceOptions &options) {
+  if (auto product = dyn_cast<ProductOp>(op); product && product.isTf32())
+    for (unsigned i : product.getFactors())
+      for (double &value : operands[i].data)
+        value = roundToTf32(value);
   if (auto cluster = dyn_cast<ClusterOp>(op))
     return evaluateBlock(cluster.getBody().front(), operands, results, options);
   if (auto evaluable = dyn_cast<Evaluable>(op)) {

@@ -95,7 +95,7 @@ def GroupedDotOp : Tarn_Op<"grouped_dot", !listconcat(OwnProgram, Gradient,
     ```
   }];
   let arguments = (ins Tarn_Float:$x, Tarn_Float:$w, Tarn_I32:$offsets,
-                       UnitAttr:$transpose_w);
+                       UnitAttr:$transpose_w, UnitAttr:$tf32);
   let results = (outs Tarn_Float:$result);
   let assemblyFormat = [{
     $x `,` $w `,` $offsets (`transpose_w` $transpose_w^)? attr-dict `:`
@@ -131,7 +131,8 @@ def GroupedOuterOp : Tarn_Op<"grouped_outer", !listconcat(OwnProgram, Gradient,
     %r = tarn.grouped_outer %x, %y, %o : tensor<12x8xf32>, tensor<12x6xf32>, tensor<5xi32> -> tensor<4x8x6xf32>
     ```
   }];
-  let arguments = (ins Tarn_Float:$x, Tarn_Float:$y, Tarn_I32:$offsets);
+  let arguments = (ins Tarn_Float:$x, Tarn_Float:$y, Tarn_I32:$offsets,
+                       UnitAttr:$tf32);
   let results = (outs Tarn_Float:$result);
   let assemblyFormat = [{
     $x `,` $y `,` $offsets attr-dict `:`

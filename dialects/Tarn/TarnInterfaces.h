@@ -72,6 +72,8 @@ int64_t defaultBytes(mlir::Operation *op);
 RecomputeClass defaultRecomputeClass(mlir::Operation *op);
 bool defaultIsRowWise(mlir::Operation *op, unsigned resultDim);
 ShardKind defaultShardKind(mlir::Operation *op, unsigned loopDim);
+/// Whether a product may have the precision that it says.
+llvm::LogicalResult verifyProduct(mlir::Operation *op);
 /// The extents of the first result.
 llvm::SmallVector<int64_t> resultBounds(mlir::Operation *op);
 /// Parallel loops over the first result.

@@ -55,7 +55,11 @@ def ProductOp : OpInterface<"ProductOp"> {
   let cppNamespace = "::tarn::graph";
   let description = [{
     An op whose work is products on the matrix units: with bf16 factors they
-    run faster, and are summed in f32 all the same.
+    run faster, and are summed in f32 all the same. So they do in tf32, where
+    f32 factors are rounded to 10 bits behind the point for the product alone.
+
+    Such an op has a unit attribute `tf32`:
+    - C0: with tf32 the factors are f32.
   }];
   let methods = [
     InterfaceMethod<"The operands that may be rounded to bf16, all or none.",
@@ -64,7 +68,17 @@ def ProductOp : OpInterface<"ProductOp"> {
     InterfaceMethod<"The matrices that it multiplies; nothing for other forms.",
       "::std::optional<::tarn::graph::ProductShape>", "getProductShape", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return std::nullopt;">,
+    InterfaceMethod<[{
+        Whether what it multiplies, its factors and what it makes of them, is
+        rounded to tf32 first: to nearest, ties away from zero.
+      }],
+      "bool", "isTf32", (ins), /*methodBody=*/"",
+      /*defaultImplementation=*/"return $_op.getTf32();">,
+    InterfaceMethod<"", "void", "setIsTf32", (ins "bool":$isTf32),
+      /*methodBody=*/"", /*defaultImplementation=*/
+      "$_op.setTf32(isTf32);">,
   ];
+  let verify = "return ::tarn::graph::defaults::verifyProduct($_op);";
 }
 
 def RandomOp : OpInterface<"RandomOp"> {

@@ -36,6 +36,15 @@ double tarn::tile::roundTo(Type type, double value) {
   return number.convertToDouble();
 }
 
+double tarn::tile::roundToTf32(double value) {
+  // f32 with 13 bits less behind the point.
+  APFloat number(value);
+  bool lost;
+  number.convert(APFloat::FloatTF32(), APFloat::rmNearestTiesToAway, &lost);
+  number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lost);
+  return number.convertToDouble();
+}
+
 namespace {
 
 // One op on its operands' cells.

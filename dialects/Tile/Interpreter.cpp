@@ -392,9 +392,11 @@ LogicalResult BlockRunner::runDot(DotOp op) {
   for (int64_t m = 0; m < result.shape[0]; ++m)
     for (int64_t n = 0; n < result.shape[1]; ++n) {
       double sum = 0;
-      for (int64_t k = 0; k < op.getK(); ++k)
-        sum += element(a, op.getTransposeA(), m, k) *
-               element(b, op.getTransposeB(), k, n);
+      for (int64_t k = 0; k < op.getK(); ++k) {
+        double x = element(a, op.getTransposeA(), m, k);
+        double y = element(b, op.getTransposeB(), k, n);
+        sum += op.getTf32() ? roundToTf32(x) * roundToTf32(y) : x * y;
+      }
       double &cell = result.cells[m * result.shape[1] + n].f;
       cell = finish(op.getType(), cell + sum);
     }

@@ -62,6 +62,8 @@ mlir::LogicalResult interpretBlock(KernelOp kernel, int64_t block,
 /// `value` as an element of `type` holds it: rounded to nearest even, or
 /// wrapped.
 double roundTo(mlir::Type type, double value);
+/// `value` as `dot` multiplies it under `tf32`.
+double roundToTf32(double value);
 
 } // namespace tarn::tile
 

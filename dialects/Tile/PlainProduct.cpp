@@ -76,6 +76,7 @@ bool Finder::findDot() {
   if (!single)
     return no("it has several products");
   known.insert(dot);
+  result.isTf32 = dot.getTf32();
   product = dot.getResult();
   Value start = dot.getAcc();
   if (dot->getParentOp() != kernel) {

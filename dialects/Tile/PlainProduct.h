@@ -31,6 +31,7 @@ struct ProductMatrix {
 /// the type of d.
 struct PlainProduct {
   int64_t rows = 0, columns = 0, depth = 0, batch = 1;
+  bool isTf32 = false; ///< the elements of a and b are rounded to tf32
   ProductMatrix a, b, d;
   /// Lies in its buffer as d does in its own.
   std::optional<unsigned> addend;

@@ -477,7 +477,9 @@ def DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
   let description = [{
     `result = acc + op(a) op(b)`, where op is a transposition if the flag says
     so. Products are summed in the accumulator's type, in an order that the
-    target fixes.
+    target fixes. Under `tf32` each element of a and b is first rounded to 10
+    bits behind the point, to nearest, ties away from zero (where loads round
+    on the way, as TMA does, ties are theirs).
 
     C1: a and b have one element type
     C2: the contracted extents are equal
@@ -485,6 +487,7 @@ def DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
       and b are f64)
     C4: `acc` has no other use, unless it is a constant: targets accumulate in
       place
+    C5: with `tf32`, a and b have f32 elements
 
     Example:
     ```mlir
@@ -493,7 +496,8 @@ def DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     ```
   }];
   let arguments = (ins Tile_Matrix:$a, Tile_Matrix:$b, Tile_Accumulator:$acc,
-                       UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+                       UnitAttr:$transpose_a, UnitAttr:$transpose_b,
+                       UnitAttr:$tf32);
   let results = (outs Tile_Accumulator:$result);
   let assemblyFormat = [{
     $a `,` $b `,` $acc attr-dict `:` type($a) `,` type($b) `->` type($result)

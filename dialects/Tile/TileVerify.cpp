@@ -133,6 +133,10 @@ LogicalResult DotOp::verify() {
     return emitOpError("multiplies ")
            << getA().getType().getElementType() << " by "
            << getB().getType().getElementType();
+  // dot.C5
+  if (getTf32() && !getA().getType().getElementType().isF32())
+    return emitOpError("rounds ")
+           << getA().getType().getElementType() << " to tf32, which is for f32";
   return verifyDot(*this);
 }
 

@@ -353,8 +353,9 @@ void Elaborator::emitTrainSettings(const StepDecl &step,
   }
   if (const Datum *precision = find("precision")) {
     if (precision->kind != Datum::Kind::String ||
-        (precision->text != "fp32" && precision->text != "bf16")) {
-      error(rangeOf("precision"), "precision is \"fp32\" or \"bf16\"");
+        !llvm::is_contained({"fp32", "tf32", "bf16"}, precision->text)) {
+      error(rangeOf("precision"),
+            "precision is \"fp32\", \"tf32\" or \"bf16\"");
       return;
     }
     put("precision", b.getStringAttr(precision->text));

@@ -155,7 +155,7 @@ static void splitProduct(DotOp op, const TileSizes &sizes) {
   int64_t terms = a.getShape().front();
   int64_t parts = sizes.dotParts(
       {1, type.getDimSize(0), type.getDimSize(1), terms,
-       int64_t(llvm::divideCeil(a.getElementTypeBitWidth(), 8))});
+       int64_t(llvm::divideCeil(a.getElementTypeBitWidth(), 8)), op.getTf32()});
   if (parts < 2)
     return;
   OpBuilder b(op);
@@ -168,9 +168,11 @@ static void splitProduct(DotOp op, const TileSizes &sizes) {
   };
   Type partial =
       type.getElementType().isF64() ? b.getF64Type() : Type(b.getF32Type());
-  Value result =
+  auto products =
       DotOp::create(b, loc, inParts(op.getA()), inParts(op.getB()),
                     /*transposeA=*/true, /*transposeB=*/false, partial);
+  products.setTf32(op.getTf32());
+  Value result = products;
   auto sum = ReduceSumOp::create(b, loc, result, ArrayRef<int64_t>{0});
   for (Operation *stage : {result.getDefiningOp(), sum.getOperation()})
     stage->setDiscardableAttrs(op->getDiscardableAttrDictionary());

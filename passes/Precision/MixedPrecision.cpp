@@ -1,10 +1,12 @@
-//===- MixedPrecision.cpp - bf16 where the matrix units work --------------===//
+//===- MixedPrecision.cpp - fewer bits where the matrix units work --------===//
 //
 // Micikevicius et al., "Mixed precision training" (arXiv 1710.03740), with
 // bf16: products read rounded factors and sum in f32, everything else computes
 // in f32. What a product makes is rounded where it is kept: where it, a bias
 // already added, meets more than one reader. Readers widen it again, each for
 // itself, so that only the short form lies in memory.
+//
+// With tf32 nothing but the products changes: they round their factors.
 //
 //===----------------------------------------------------------------------===//
 
@@ -212,13 +214,26 @@ void Rounder::run() {
   }
 }
 
+/// Products of f32 multiply in tf32.
+void markTf32(func::FuncOp function) {
+  function.walk([](ProductOp op) {
+    if (llvm::all_of(op.getFactors(),
+                     [&](unsigned i) { return isF32(op->getOperand(i)); }))
+      op.setIsTf32(true);
+  });
+}
+
 struct MixedPrecision : tarn::impl::TarnMixedPrecisionBase<MixedPrecision> {
   using Base::Base;
   void runOnOperation() override {
     auto precision =
         getOperation()->getAttrOfType<StringAttr>("tarn.precision");
-    if (precision && precision.getValue() == "bf16")
+    if (!precision)
+      return;
+    if (precision.getValue() == "bf16")
       Rounder(getOperation()).run();
+    else if (precision.getValue() == "tf32")
+      markTf32(getOperation());
   }
 };
 

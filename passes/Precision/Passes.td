@@ -6,7 +6,7 @@
 include "mlir/Pass/PassBase.td"
 
 def TarnMixedPrecision : Pass<"tarn-mixed-precision", "::mlir::func::FuncOp"> {
-  let summary = "Give products bf16 operands where the function asks for it";
+  let summary = "Give products short operands where the function asks for it";
   let description = [{
     What: in a function with `tarn.precision = "bf16"` the factors of every
     product (ProductOp: dots, attention and its backward) are rounded to bf16,
@@ -18,6 +18,9 @@ def TarnMixedPrecision : Pass<"tarn-mixed-precision", "::mlir::func::FuncOp"> {
     weights never lose a bit.
 
     When: phase precision, after train: gradients' products are rounded too.
+
+    With `tarn.precision = "tf32"` products of f32 are marked `tf32`: each
+    rounds its factors to tf32 for itself, and all that lies in memory is f32.
 
     Example: see test/passes/Precision/mixed-precision.mlir.
 

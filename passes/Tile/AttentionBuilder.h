@@ -21,7 +21,7 @@ namespace tarn {
 /// Arithmetic on tiles, and what forward and backward share.
 class AttentionBuilder {
 public:
-  AttentionBuilder(TileDeriver &deriver, mlir::Operation *op,
+  AttentionBuilder(TileDeriver &deriver, graph::ProductOp op,
                    mlir::ValueRange captures)
       : deriver(deriver), b(deriver.b), loc(op->getLoc()), op(op),
         captures(captures) {}
@@ -56,7 +56,7 @@ public:
   }
   mlir::Value dot(mlir::Value x, mlir::Value y, mlir::Value acc, bool tx,
                   bool ty) {
-    return tile::DotOp::create(b, loc, x, y, acc, tx, ty);
+    return tile::DotOp::create(b, loc, x, y, acc, tx, ty, op.isTf32());
   }
   mlir::Value reduce(mlir::Value x, tile::ReduceKind kind, int64_t axis) {
     return tile::ReduceOp::create(b, loc, x, kind, axis);
@@ -138,7 +138,7 @@ public:
   TileDeriver &deriver;
   mlir::OpBuilder &b;
   mlir::Location loc;
-  mlir::Operation *op;
+  graph::ProductOp op;
   mlir::ValueRange captures;
 };
 

@@ -23,6 +23,7 @@ AttentionShape attentionShapeOf(Op op, AttentionPass pass) {
   shape.elementBytes = llvm::divideCeil(q.getElementTypeBitWidth(), 8);
   shape.isCausal = graph::AttentionOp::isCausalMask(op.getMask());
   shape.pass = pass;
+  shape.isTf32 = op.getTf32();
   return shape;
 }
 

@@ -309,8 +309,8 @@ private:
     FailureOr<Value> right = deriver.tile(conv.getW(), slice);
     if (failed(left) || failed(right))
       return failure();
-    return Value(
-        tile::DotOp::create(b, loc, *left, *right, acc, false, transposed));
+    return Value(tile::DotOp::create(b, loc, *left, *right, acc, false,
+                                     transposed, conv.getTf32()));
   }
 
   /// Channels apart from each other: elements times a weight for each tap.
@@ -395,7 +395,8 @@ public:
         return multiplyAdd(b, *left, *right, acc, /*reduces=*/true);
       return Value(tile::DotOp::create(b, weights.getLoc(), *left, *right, acc,
                                        /*transpose_a=*/true,
-                                       /*transpose_b=*/false));
+                                       /*transpose_b=*/false,
+                                       weights.getTf32()));
     };
     SmallVector<int64_t> shape{block.columns};
     if (isProduct)

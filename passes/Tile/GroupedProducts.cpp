@@ -88,7 +88,7 @@ public:
     // a group has.
     int64_t share = llvm::divideCeil(rows, groups);
     block = sizes.dot({groups, std::min(rows, std::max(share, leastRows)),
-                       columns, depth, bytes});
+                       columns, depth, bytes, op.getTf32()});
   }
 
   Grid grid() override {
@@ -201,7 +201,7 @@ private:
         return failure();
       Value next =
           tile::DotOp::create(b, m.loc, *x, *w, loop.getRegionIterArg(0),
-                              swapsX, transposes != swapsW);
+                              swapsX, transposes != swapsW, dot.getTf32());
       scf::YieldOp::create(b, m.loc, next);
     }
     Value number = m.iota(row, shape, 0);
@@ -225,7 +225,8 @@ public:
     width = graph::tensorType(op.getY()).getDimSize(1);
     int64_t share = llvm::divideCeil(rows, groups);
     block = sizes.dot({groups, height, width,
-                       int64_t(llvm::alignTo(share, leastRows)), bytes});
+                       int64_t(llvm::alignTo(share, leastRows)), bytes,
+                       op.getTf32()});
   }
 
   Grid grid() override {
@@ -267,8 +268,9 @@ public:
         return failure();
       Value left = keep(m, *x, at, end, swapsX);
       Value right = keep(m, *y, at, end, swapsY);
-      Value next = tile::DotOp::create(
-          b, m.loc, left, right, loop.getRegionIterArg(0), !swapsX, swapsY);
+      Value next =
+          tile::DotOp::create(b, m.loc, left, right, loop.getRegionIterArg(0),
+                              !swapsX, swapsY, outer.getTf32());
       scf::YieldOp::create(b, m.loc, next);
     }
     TileSlice slice;

@@ -83,8 +83,12 @@ std::string tarn::describeProduct(const PlainProduct &product) {
   if (product.batch > 1)
     os << product.batch << " times ";
   os << product.rows << " x " << product.columns << " x " << product.depth
-     << " " << product.a.element;
-  if (product.d.element != product.a.element)
+     << " ";
+  if (product.isTf32)
+    os << "tf32";
+  else
+    os << product.a.element;
+  if (product.d.element != product.a.element || product.isTf32)
     os << " -> " << product.d.element;
   if (product.bias)
     os << " + bias";

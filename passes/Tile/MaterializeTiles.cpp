@@ -56,8 +56,12 @@ std::optional<DotShape> tarn::shapeOf(graph::ProductOp product) {
     return std::nullopt;
   Value factor = product->getOperand(product.getFactors()[0]);
   int64_t bits = graph::tensorType(factor).getElementTypeBitWidth();
-  return DotShape{shape->batch, shape->rows, shape->columns, shape->depth,
-                  int64_t(llvm::divideCeil(bits, 8))};
+  return DotShape{shape->batch,
+                  shape->rows,
+                  shape->columns,
+                  shape->depth,
+                  int64_t(llvm::divideCeil(bits, 8)),
+                  product.isTf32()};
 }
 
 namespace {
@@ -178,7 +182,8 @@ public:
       if (failed(x) || failed(y))
         return failure();
       // `operand` says whether k is the tile's last dim.
-      return Value(tile::DotOp::create(b, loc, *x, *y, acc, !ta, tb));
+      return Value(
+          tile::DotOp::create(b, loc, *x, *y, acc, !ta, tb, dot.getTf32()));
     };
     FailureOr<Value> product;
     if (block.depth == depth) {

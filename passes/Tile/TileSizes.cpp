@@ -93,7 +93,7 @@ public:
   }
 
   DotBlock dot(const DotShape &shape) const override {
-    auto [batch, rows, columns, depth, bytes] = shape;
+    int64_t rows = shape.rows, columns = shape.columns, depth = shape.depth;
     DotBlock block{rows, columns, depth};
     if (columns > 256)
       block.columns = divisorOf(columns, {256, 192, 128});
@@ -196,7 +196,7 @@ public:
     DotBlock standard = dot(shape);
     llvm::SmallVector<DotChoice> choices{judge(shape, standard)};
     // A warpgroup has 64 rows; f32 holds operands in registers besides.
-    bool wide = shape.elementBytes <= 2;
+    bool wide = shape.onMatrixUnits();
     for (int64_t rows : {64, 128, 192})
       for (int64_t columns : {64, 128, 192, 256}) {
         DotBlock block{rows, columns, standard.depth};
@@ -218,10 +218,13 @@ public:
   AttentionBlock attention(const AttentionShape &shape) const override {
     // Accumulators of 128 rows stay in registers up to 128 columns; the
     // backward pass has two of them, and as many tiles of scores. Products of
-    // f32 keep operands in shared memory.
+    // f32 keep operands in shared memory; those in tf32 have twice the bytes.
     int64_t queries = 128, keys = 128;
-    if (shape.elementBytes > 2 || std::max(shape.columns, shape.features) > 128)
+    int64_t widest = std::max(shape.columns, shape.features);
+    if (!shape.onMatrixUnits() || widest * shape.elementBytes > 256)
       queries = keys = 32;
+    else if (shape.isTf32)
+      queries = keys = 64;
     else if (shape.pass == AttentionPass::backward)
       queries = keys = 64;
     else if (shape.pass == AttentionPass::keyGradients)
@@ -274,7 +277,7 @@ private:
   static double sumCost(const DotShape &shape, int64_t parts) {
     double bytes = 2.0 * sizeof(float) * double(parts * shape.batch) *
                    double(shape.rows) * double(shape.columns);
-    return byteCost(shape.elementBytes) *
+    return byteCost(shape) *
            (memoryCost * bytes / multiprocessors + launchBytes);
   }
 
@@ -282,12 +285,11 @@ private:
   /// second cache level: with tensor cores, blocks of 128 x 128 wait for it
   /// about a third of the time; threads that multiply f32 hardly do.
   static double loadCost(const DotShape &shape) {
-    return byteCost(shape.elementBytes) * double(shape.elementBytes);
+    return byteCost(shape) * double(shape.elementBytes);
   }
   /// The same of a byte.
-  static double byteCost(int64_t elementBytes) {
-    return elementBytes <= 2 ? 100.0 / double(elementBytes)
-                             : 12.0 / double(elementBytes);
+  template <typename Shape> static double byteCost(const Shape &shape) {
+    return (shape.onMatrixUnits() ? 100.0 : 12.0) / double(shape.elementBytes);
   }
 
   /// What a kernel of the backward pass costs, in multiply-adds of one
@@ -326,7 +328,7 @@ private:
       }
     }
     double multiplied = queries * keys * products,
-           loaded = byteCost(shape.elementBytes) * bytes;
+           loaded = byteCost(shape) * bytes;
     return double(llvm::divideCeil(blocks, multiprocessors)) * tiles *
            (std::max(multiplied, loaded) + 0.1 * std::min(multiplied, loaded));
   }
@@ -336,7 +338,7 @@ private:
     double bytes = 2.0 * double(shape.elementBytes) * double(shape.batch) *
                    double(shape.heads) * double(shape.queries) *
                    double(shape.columns);
-    return byteCost(shape.elementBytes) *
+    return byteCost(shape) *
            (memoryCost * bytes / multiprocessors + 2 * launchBytes);
   }
 

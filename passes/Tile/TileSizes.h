@@ -38,6 +38,10 @@ struct DotChoice {
 /// A batch of products; `elementBytes` are those of the operands.
 struct DotShape {
   int64_t batch, rows, columns, depth, elementBytes;
+  bool isTf32 = false;
+
+  /// Whether matrix units multiply them, where a machine has some.
+  bool onMatrixUnits() const { return elementBytes <= 2 || isTf32; }
 };
 
 /// Block sizes of attention: queries and keys.
@@ -56,6 +60,10 @@ struct AttentionShape {
       elementBytes;
   bool isCausal;
   AttentionPass pass;
+  bool isTf32 = false;
+
+  /// As of products.
+  bool onMatrixUnits() const { return elementBytes <= 2 || isTf32; }
 };
 
 /// Block sizes for one kind of machine.

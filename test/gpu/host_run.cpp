@@ -60,6 +60,7 @@ std::string encode(const Case &c, const CaseParameter &parameter,
   const CaseBuffer &buffer = c.buffers[parameter.buffer];
   TensorMapShape shape;
   shape.elementBytes = buffer.elementBytes();
+  shape.isTf32 = buffer.element == "f32";
   for (size_t d = buffer.shape.size(); d-- > 0;) {
     shape.sizes.push_back(buffer.shape[d]);
     shape.box.push_back(parameter.box[d]);

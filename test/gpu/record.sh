@@ -87,6 +87,8 @@ kernels() {
     --set layers=1,width=64,heads=1,context=64,vocab=128 --shape B=1,T=64
   record_model gpt2_fp32 "$source/examples/gpt2/gpt2.tarn" --precision fp32 \
     --set layers=1,width=64,heads=1,context=64,vocab=128 --shape B=1,T=64
+  record_model gpt2_tf32 "$source/examples/gpt2/gpt2.tarn" --precision tf32 \
+    --set layers=1,width=64,heads=1,context=64,vocab=128 --shape B=1,T=64
   record_model llama "$source/examples/llama/llama.tarn" --precision bf16 \
     --set layers=1,width=128,heads=2,kv=1,hidden=96,context=64,vocab=128 --shape B=1,T=64
   record_model cnn "$source/examples/cnn/cnn.tarn" --precision bf16 --shape B=2,H=8,W=8
@@ -114,6 +116,7 @@ training() {
   local rates="rate=1e-3,warmup=4,total=40"
   local nano="--set layers=4,heads=4,width=128,context=64,vocab=96,$rates --shape B=12,T=64"
   train gpt2_nano_fp32 1e-5 "$gpt2" $nano --precision fp32 --budget none
+  train gpt2_nano_tf32 1e-2 "$gpt2" $nano --precision tf32 --budget none
   train gpt2_nano_bf16 1e-2 "$gpt2" $nano --precision bf16 --budget none
   train gpt2_nano_budget 1e-5 "$gpt2" $nano --precision fp32 --budget 18MiB
   train gpt2_nano_cublaslt 1e-2 "$gpt2" $nano --precision bf16 --gemm cublaslt --budget none

@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <random>
 #include <sys/wait.h>
@@ -33,7 +34,8 @@ constexpr int secondsPerCase = 60, timedRuns = 20;
 constexpr int attributeProcessors = 16, attributeMajor = 75,
               attributeMinor = 76;
 constexpr int functionDynamicShared = 8;
-constexpr int mapF16 = 6, mapBf16 = 9, mapSwizzle128 = 3, mapPromote128 = 2;
+constexpr int mapF16 = 6, mapBf16 = 9, mapTf32 = 11, mapSwizzle128 = 3,
+              mapPromote128 = 2;
 
 [[noreturn]] void stop(const std::string &why) {
   printf("FAILED: %s\n", why.c_str());
@@ -99,7 +101,9 @@ struct alignas(64) DeviceMap {
 void encode(const Driver &driver, const Case &c, const CaseParameter &parameter,
             uint64_t address, DeviceMap &map) {
   const CaseBuffer &buffer = c.buffers[parameter.buffer];
-  if (buffer.element != "bf16" && buffer.element != "f16")
+  static const std::map<std::string, int> types = {
+      {"bf16", mapBf16}, {"f16", mapF16}, {"f32", mapTf32}};
+  if (!types.count(buffer.element))
     stop("a tensor map of " + buffer.element);
   std::vector<uint64_t> sizes, strides;
   std::vector<uint32_t> box;
@@ -112,7 +116,7 @@ void encode(const Driver &driver, const Case &c, const CaseParameter &parameter,
   std::vector<uint32_t> steps(sizes.size(), 1);
   check(driver,
         driver.cuTensorMapEncodeTiled(
-            &map, buffer.element == "bf16" ? mapBf16 : mapF16, sizes.size(),
+            &map, types.at(buffer.element), sizes.size(),
             reinterpret_cast<void *>(address), sizes.data(), strides.data(),
             box.data(), steps.data(), 0, mapSwizzle128, mapPromote128, 0),
         "cuTensorMapEncodeTiled");

@@ -76,7 +76,9 @@ OpRecord dotRecord() {
            ">) { %0 = tarn.dot %a, %b " + flags + ": tensor<" + a +
            ">, tensor<" + b + "> -> tensor<" + result + "> return }";
   };
-  record.errors = {{"C1", program("4xf32", "4xf32", "", "f32"),
+  record.errors = {{"C0", program("4x5xbf16", "5x7xbf16", "{tf32} ", "4x7xf32"),
+                    "rounds factors of 'bf16' to tf32, which is for f32"},
+                   {"C1", program("4xf32", "4xf32", "", "f32"),
                     "multiplies tensors of rank 1 and 1"},
                    {"C1", program("2x4x4xf32", "4x4xf32", "", "2x4x4xf32"),
                     "multiplies tensors of rank 3 and 2"},

@@ -119,9 +119,10 @@ void addModelOptions(CLI::App *app, Invocation &in, RawOptions &raw,
       ->check(CLI::IsMember({"rounding", "meaning"}))
       ->allow_extra_args(false);
   app->add_option("--precision", in.model.precision,
-                  "fp32 or bf16, whatever the model says (where it says "
+                  "fp32, tf32 (fp32 whose products round their factors to 10 "
+                  "bits) or bf16, whatever the model says (where it says "
                   "nothing, GPUs get bf16)")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
+      ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
   app->add_option("--gemm", in.model.gemm,
                   "who runs plain products on a GPU: own kernels, or cublaslt "
                   "(NVIDIA's library, which must be where the model trains)")

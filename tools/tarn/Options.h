@@ -47,7 +47,7 @@ struct ModelOptions {
   /// What the planner may do beyond exact choices: `rounding`, `meaning` (which
   /// takes in rounding).
   std::vector<std::string> allow;
-  /// `fp32` or `bf16` whatever the model says; empty = what it says.
+  /// `fp32`, `tf32` or `bf16` whatever the model says; empty = what it says.
   std::string precision;
   /// Who runs plain products on a GPU: `own` or `cublaslt`.
   std::string gemm = "own";

@@ -119,6 +119,18 @@ static Value roundToBf16(OpBuilder &b, Location loc, Value value) {
                                   half);
 }
 
+/// Round to nearest, ties away from zero; a NaN stays one.
+Value Emitter::roundToTf32(Value value) {
+  Bits bits{b, loc, withElements(value.getType(), b.getI32Type())};
+  Value in = arith::BitcastOp::create(b, loc, bits.type, value);
+  Value rounded = bits.band(bits.add(in, bits.constant(0x1000)), ~0x1fff);
+  Value isNan =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
+  return arith::SelectOp::create(
+      b, loc, isNan, value,
+      arith::BitcastOp::create(b, loc, value.getType(), rounded));
+}
+
 Value Emitter::convertFloat(Value value, Type elementType) {
   Type from = getElementTypeOrSelf(value.getType());
   if (from == elementType)

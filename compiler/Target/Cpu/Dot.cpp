@@ -36,6 +36,7 @@ private:
   LogicalResult packRows(Value firstColumn, int64_t columns);
   LogicalResult packTransposed(Value firstColumn, int64_t columns);
   void emitTile(int64_t height, Value firstRow, Value firstColumn);
+  Value factor(Value vector);
   void transposeEight(SmallVectorImpl<Value> &rows);
   bool staysInPlace(tile::LoadOp load);
 
@@ -58,10 +59,17 @@ private:
 
 } // namespace tarn::cpu
 
+/// Elements of an operand as they are multiplied: f32, rounded to tf32 where
+/// the product says so.
+Value DotEmitter::factor(Value vector) {
+  Value x = e.convertFloat(vector, b.getF32Type());
+  return dot.getTf32() ? e.roundToTf32(x) : x;
+}
+
 /// A tile of f32 inside a buffer may be read where it lies.
 bool DotEmitter::staysInPlace(tile::LoadOp load) {
   auto buffer = cast<MemRefType>(load.getBuffer().getType());
-  if (!buffer.getElementType().isF32())
+  if (!buffer.getElementType().isF32() || dot.getTf32())
     return false;
   SmallVector<OpFoldResult> at = load.getMixedPositions();
   SmallVector<int64_t> dims = load.getTileDims();
@@ -80,7 +88,7 @@ bool DotEmitter::staysInPlace(tile::LoadOp load) {
 LogicalResult DotEmitter::findA() {
   Value value = dot.getA();
   auto found = e.storages.find(value);
-  if (found != e.storages.end() &&
+  if (found != e.storages.end() && !dot.getTf32() &&
       cast<RankedTensorType>(value.getType()).getElementType().isF32()) {
     a = found->second;
     return success();
@@ -106,8 +114,7 @@ LogicalResult DotEmitter::findA() {
     e.memo.clear();
     if (failed(vector))
       return failure();
-    Value wide = e.convertFloat(*vector, b.getF32Type());
-    e.storeStorage(a, wide, point);
+    e.storeStorage(a, factor(*vector), point);
     return success();
   };
   int64_t whole = extent / lanes * lanes;
@@ -243,7 +250,7 @@ LogicalResult DotEmitter::packRows(Value firstColumn, int64_t count) {
       e.memo.clear();
       if (failed(loaded))
         return failure();
-      vector = e.convertFloat(*loaded, b.getF32Type());
+      vector = factor(*loaded);
     }
     vector::StoreOp::create(b, loc, vector, panel,
                             e.add(rowStart, e.constantIndex(at)));
@@ -260,7 +267,7 @@ LogicalResult DotEmitter::packTransposed(Value firstColumn, int64_t count) {
     e.memo.clear();
     if (failed(loaded))
       return failure();
-    return e.convertFloat(*loaded, b.getF32Type());
+    return factor(*loaded);
   };
   auto eight = VectorType::get(8, b.getF32Type());
   int64_t whole = depth / 8 * 8;

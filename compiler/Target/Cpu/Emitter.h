@@ -119,6 +119,7 @@ private:
 
   // Convert.cpp: float types.
   Value convertFloat(Value value, Type elementType);
+  Value roundToTf32(Value value);
   /// The value whose bits were read from memory, and back.
   Value fromMemory(Value value, Type elementType);
   Value toMemory(Value value);

@@ -97,10 +97,15 @@ bool TensorCoreEmitter::packsInPlace(tile::DotOp dot) {
          });
 }
 
-/// "bf16" or "f16": what a product's operands are.
+/// "bf16", "f16" or "tf32": what a product's operands are.
 static std::string factorType(tile::DotOp dot) {
+  if (dot.getTf32())
+    return "tf32";
   return dot.getA().getType().getElementType().isBF16() ? "bf16" : "f16";
 }
+
+/// Terms of one product: 32 bytes.
+static int64_t sliceTerms(tile::DotOp dot) { return dot.getTf32() ? 8 : 16; }
 
 /// Packs a left operand that is in registers.
 LogicalResult TensorCoreEmitter::packLeft(tile::DotOp dot) {
@@ -153,13 +158,13 @@ LogicalResult TensorCoreEmitter::issueDot(tile::DotOp dot, StringRef turn) {
     return "descriptor_mn(" + address(shared, offset) + ", " +
            std::to_string(shared->chunkBytes()) + ")";
   };
-  // What is added to a descriptor for slice `slice` of 16 along K, in units of
-  // 16 bytes: 32 bytes of a row, or 16 rows.
+  // What is added to a descriptor for slice `slice` of 16 (tf32: 8) along K, in
+  // units of 16 bytes: 32 bytes of a row, or 16 rows.
   auto advance = [&](SharedTile *shared, bool kMajor) -> std::string {
     if (!kMajor)
       return "slice * 128";
     std::string text = "slice % 4 * 2";
-    if (k > 64)
+    if (k > shared->perRow)
       text += " + slice / 4 * " + std::to_string(shared->chunkBytes() / 16);
     return text;
   };
@@ -178,11 +183,14 @@ LogicalResult TensorCoreEmitter::issueDot(tile::DotOp dot, StringRef turn) {
   text.line("const u64 b = " + descriptor(b, kMajorB, "") + ";");
   text.line("wgmma_fence();");
   text.directive("#pragma unroll");
-  text.line("for (int slice = 0; slice < " + Twine(k / 16) + "; ++slice)");
+  text.line("for (int slice = 0; slice < " + Twine(k / sliceTerms(dot)) +
+            "; ++slice)");
   std::string transposeB = kMajorB ? "0" : "1";
-  std::string call =
-      "wgmma_m64n" + std::to_string(n) + "k16_" + factorType(dot);
-  if (a)
+  std::string call = "wgmma_m64n" + std::to_string(n) + "k" +
+                     std::to_string(sliceTerms(dot)) + "_" + factorType(dot);
+  if (dot.getTf32())
+    call += "(" + acc + ", a + " + advance(a, kMajorA);
+  else if (a)
     call += std::string("<") + (kMajorA ? "0, " : "1, ") + transposeB + ">(" +
             acc + ", a + " + advance(a, kMajorA);
   else

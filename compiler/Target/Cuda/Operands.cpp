@@ -27,9 +27,7 @@ LogicalResult describeTile(tile::LoadOp load, SharedTile &shared) {
   MemRefType buffer = load.getBuffer().getType();
   RankedTensorType type = load.getTileType();
   SmallVector<int64_t> dims = load.getTileDims();
-  if (!type.getElementType().isBF16() && !type.getElementType().isF16())
-    return unsupported(load) << "dot operands of " << type.getElementType()
-                             << " (only bf16 and f16)";
+  int64_t bytes = type.getElementTypeBitWidth() / 8;
   if (buffer.getRank() > 5)
     return unsupported(load) << "a dot operand in a buffer of rank "
                              << buffer.getRank() << " (TMA takes 5)";
@@ -43,13 +41,14 @@ LogicalResult describeTile(tile::LoadOp load, SharedTile &shared) {
   shared.contiguousDim = dims[1] == last ? 1 : 0;
   SmallVector<int64_t> strides = denseStrides(buffer);
   for (int64_t stride : ArrayRef(strides).drop_back())
-    if (stride * 2 % 16 != 0)
+    if (stride * bytes % 16 != 0)
       return unsupported(load)
-             << "a dot operand whose rows are " << stride * 2
+             << "a dot operand whose rows are " << stride * bytes
              << " bytes apart (TMA needs multiples of 16: pad the buffer)";
   int64_t contiguous = type.getDimSize(shared.contiguousDim);
   shared.rows = type.getDimSize(1 - shared.contiguousDim);
-  shared.chunks = llvm::divideCeil(contiguous, 64);
+  shared.perRow = 128 / bytes;
+  shared.chunks = llvm::divideCeil(contiguous, shared.perRow);
   if (shared.rows % 8 != 0 || shared.rows > 256)
     return unsupported(load) << "a dot operand of " << shared.rows
                              << " rows (multiples of 8 up to 256)";
@@ -61,6 +60,10 @@ LogicalResult describeTile(tile::LoadOp load, SharedTile &shared) {
 LogicalResult checkDot(tile::DotOp dot) {
   int64_t n = dot.getResult().getType().getDimSize(1), k = dot.getK();
   int64_t m = dot.getResult().getType().getDimSize(0);
+  Type element = dot.getA().getType().getElementType();
+  if (!element.isBF16() && !element.isF16() && !dot.getTf32())
+    return unsupported(dot)
+           << "dot operands of " << element << " (only bf16, f16 and tf32)";
   if (m % 64 != 0 || m / 64 > maxConsumers)
     return unsupported(dot)
            << "a dot with " << m << " rows (64, 128 or 192 for wgmma)";
@@ -73,7 +76,8 @@ LogicalResult checkDot(tile::DotOp dot) {
   if (!dot.getB().getDefiningOp<tile::LoadOp>())
     return unsupported(dot) << "a right dot operand that is not loaded";
   if (!dot.getA().getDefiningOp<tile::LoadOp>()) {
-    if (!dot.getA().getDefiningOp<arith::TruncFOp>() || dot.getTransposeA())
+    if (!dot.getA().getDefiningOp<arith::TruncFOp>() || dot.getTransposeA() ||
+        dot.getTf32())
       return unsupported(dot) << "a left dot operand that is neither loaded "
                                  "nor a rounded tile, not transposed";
   }
@@ -89,8 +93,9 @@ FailureOr<scf::ForOp> loopAround(Operation *op) {
   return loop;
 }
 
-/// Adds the shared tile of `value`, an operand of `dot`.
-LogicalResult addTile(Operands &operands, Value value, tile::DotOp dot) {
+/// Adds the shared tile of an operand of `dot`.
+LogicalResult addTile(Operands &operands, bool isLeft, tile::DotOp dot) {
+  Value value = isLeft ? dot.getA() : dot.getB();
   auto load = value.getDefiningOp<tile::LoadOp>();
   if (!load)
     return success();
@@ -123,6 +128,10 @@ LogicalResult addTile(Operands &operands, Value value, tile::DotOp dot) {
     operands.tiles.push_back(shared);
     known = &operands.tiles.back();
   }
+  bool termsLast = isLeft ? !dot.getTransposeA() : bool(dot.getTransposeB());
+  if (dot.getTf32() && (known->contiguousDim == 1) != termsLast)
+    return unsupported(dot) << "operands in tf32 that do not run along the "
+                               "terms (wgmma turns 16 bits only)";
   if (known->group &&
       !llvm::is_contained(operands.groups[*known->group].readers, dot)) {
     if (dot->getParentOp() != load->getParentOp())
@@ -187,7 +196,7 @@ SmallVector<int64_t> cuda::boxOf(const SharedTile &shared) {
   tile::LoadOp load = shared.load;
   SmallVector<int64_t> box(load.getBuffer().getType().getRank(), 1);
   SmallVector<int64_t> dims = load.getTileDims();
-  box[dims[shared.contiguousDim]] = 64;
+  box[dims[shared.contiguousDim]] = shared.perRow;
   box[dims[1 - shared.contiguousDim]] = shared.rows;
   return box;
 }
@@ -198,8 +207,8 @@ FailureOr<Operands> cuda::analyseOperands(tile::KernelOp kernel,
   WalkResult walked = kernel.walk([&](tile::DotOp dot) {
     operands.dots.push_back(dot);
     if (failed(loopAround(dot)) || failed(checkDot(dot)) ||
-        failed(addTile(operands, dot.getA(), dot)) ||
-        failed(addTile(operands, dot.getB(), dot)))
+        failed(addTile(operands, /*isLeft=*/true, dot)) ||
+        failed(addTile(operands, /*isLeft=*/false, dot)))
       return WalkResult::interrupt();
     unsigned consumers = dot.getResult().getType().getDimSize(0) / 64;
     if (operands.consumers && operands.consumers != consumers) {

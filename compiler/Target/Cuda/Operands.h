@@ -16,14 +16,14 @@
 
 namespace tarn::cuda {
 
-/// A tile that TMA writes to shared memory: `chunks` boxes of 64 contiguous
-/// elements by `rows`, each 128 bytes a row, swizzled.
+/// A tile that TMA writes to shared memory: `chunks` boxes of `perRow`
+/// contiguous elements by `rows`, each 128 bytes a row, swizzled.
 struct SharedTile {
   tile::LoadOp load;
   std::string name, map;
   /// The tile dim whose elements are contiguous in the buffer.
   unsigned contiguousDim = 1;
-  int64_t chunks = 0, rows = 0;
+  int64_t chunks = 0, rows = 0, perRow = 64;
   /// Index of the group in Operands::groups, or none for tiles loaded once.
   std::optional<unsigned> group;
   int64_t offset = 0;

@@ -246,9 +246,12 @@ private:
   bool isInline(mlir::Value value);
 
   // Shared memory (SimtShared.cpp).
+  /// How far rows of a tile are apart: 16 bytes more than they need be, twice
+  /// that, or an odd number of elements.
+  enum class Pitch { padded, paddedTwice, odd };
   const BlockTile &allocate(llvm::StringRef wish, mlir::Type element,
                             int64_t rows, int64_t columns,
-                            bool oddPitch = false, int64_t stages = 1);
+                            Pitch pitch = Pitch::padded, int64_t stages = 1);
   void willRead(const std::string &tile);
   void willWrite(const std::string &tile);
   void barrier();
@@ -268,6 +271,10 @@ private:
   void emitMma(tile::DotOp dot, Operand &a, Operand &b, int64_t depth,
                llvm::StringRef acc, const Layout &layout,
                llvm::StringRef startA, llvm::StringRef startB);
+  void emitLeft(tile::DotOp dot, Operand &a, const Layout &layout,
+                llvm::StringRef start);
+  void emitRight(tile::DotOp dot, Operand &b, bool inPairs,
+                 llvm::StringRef start);
   mlir::LogicalResult stageBefore(mlir::scf::ForOp loop);
   bool holdsMatrix(mlir::Value value, llvm::DenseSet<mlir::Value> &seen);
 

@@ -47,14 +47,28 @@ static bool isZero(Value value) {
          elements.getSplatValue<APFloat>().isPosZero();
 }
 
+/// Whether threads have a value in the accumulators' fragment: it is made of
+/// products or of what a loop carries.
+static bool isOfProducts(Value value, llvm::DenseSet<Value> &seen) {
+  Operation *op = value.getDefiningOp();
+  if (!isa<RankedTensorType>(value.getType()) || !seen.insert(value).second)
+    return false;
+  return !op || isa<tile::DotOp>(op) ||
+         (!isa<tile::LoadOp, tile::GatherOp>(op) &&
+          llvm::any_of(op->getOperands(), [&](Value operand) {
+            return isOfProducts(operand, seen);
+          }));
+}
+
 /// A tile for an operand. Rows and columns that threads read beyond its end
 /// exist, whatever is in them.
 const BlockTile &SimtEmitter::allocateOperand(Value value, int64_t rows,
                                               int64_t columns, int64_t stages) {
   auto type = cast<RankedTensorType>(value.getType());
   // Columns of a transposed right operand are rows here: an odd distance puts
-  // those of a warp into different banks.
-  bool odd = false;
+  // those of a warp into different banks. Terms of tf32 that are rows are read
+  // four at a time, beside eight elements of each.
+  Pitch pitch = Pitch::padded;
   int64_t coveredRows = rows, coveredColumns = columns;
   for (OpOperand &use : value.getUses()) {
     auto dot = dyn_cast<tile::DotOp>(use.getOwner());
@@ -62,7 +76,12 @@ const BlockTile &SimtEmitter::allocateOperand(Value value, int64_t rows,
       continue;
     bool left = use.getOperandNumber() == 0;
     bool transposed = left ? dot.getTransposeA() : dot.getTransposeB();
-    odd |= !tensorCores && !left && transposed;
+    if (!tensorCores && !left && transposed)
+      pitch = Pitch::odd;
+    llvm::DenseSet<Value> seen;
+    if (tensorCores && dot.getTf32() && left == transposed &&
+        (left || dot.getTransposeA() || !isOfProducts(dot.getA(), seen)))
+      pitch = Pitch::paddedTwice;
     auto covered = [&](int64_t extent) {
       return left ? rowLayout(extent).coveredRows()
                   : matrixLayout(1, extent).coveredColumns();
@@ -75,7 +94,7 @@ const BlockTile &SimtEmitter::allocateOperand(Value value, int64_t rows,
       coveredColumns = std::max(coveredColumns, covered(columns));
   }
   return allocate(nameFor(value), type.getElementType(), coveredRows,
-                  coveredColumns, odd, stages);
+                  coveredColumns, pitch, stages);
 }
 
 /// Operands from outside a loop are copied once, before it, where they fit.
@@ -256,12 +275,15 @@ void SimtEmitter::emitFma(tile::DotOp dot, Operand &a, Operand &b,
                           StringRef startA, StringRef startB) {
   bool aDepthLast = !dot.getTransposeA(), bDepthLast = dot.getTransposeB();
   std::string type = variableType(dot.getResult().getType().getElementType());
-  auto value = [](const BlockTile *tile, const std::string &index) {
+  bool tf32 = dot.getTf32();
+  auto value = [&](const BlockTile *tile, const std::string &index) {
     std::string read = tile->name + "[" + index + "]";
     return tile->element.isBF16() || tile->element.isF16()
                ? "to_float(" + read + ")"
-               : read;
+           : tf32 ? "round_tf32(" + read + ")"
+                  : read;
   };
+  std::string vectorLoad = tf32 ? "load_tf32" : "load_vector";
   std::string rows = std::to_string(layout.heldRows);
   std::string vector = std::to_string(layout.vector);
   std::string groups = std::to_string(layout.groups);
@@ -295,8 +317,8 @@ void SimtEmitter::emitFma(tile::DotOp dot, Operand &a, Operand &b,
   text.directive("#pragma unroll");
   text.line("for (int p = 0; p < " + rows + "; ++p)");
   if (fours)
-    text.line("  load_vector(left[p], &" + a.tile->name + "[" + r + " * " +
-              pitchA + " + " + startA + "k]);");
+    text.line("  " + vectorLoad + "(left[p], &" + a.tile->name + "[" + r +
+              " * " + pitchA + " + " + startA + "k]);");
   else
     text.line(
         "  left[p] = " +
@@ -313,7 +335,8 @@ void SimtEmitter::emitFma(tile::DotOp dot, Operand &a, Operand &b,
   text.line("for (int n = 0; n < " + groups + "; ++n)");
   std::string at = "(" + startB.str() + term + ") * " + pitchB + " + " + column;
   if (!bDepthLast && b.tile->pitch * memoryBytes(b.tile->element) % 16 == 0) {
-    text.line("  load_vector(right[n], &" + b.tile->name + "[" + at + "]);");
+    text.line("  " + vectorLoad + "(right[n], &" + b.tile->name + "[" + at +
+              "]);");
   } else {
     text.line("  for (int e = 0; e < " + vector + "; ++e)");
     text.line("    right[n][e] = " +
@@ -336,67 +359,120 @@ void SimtEmitter::emitFma(tile::DotOp dot, Operand &a, Operand &b,
   text.close();
 }
 
+/// Where a thread is in its warp's part of a fragment.
+static const char laneRow[] = "thread % 32 / 4";
+
+/// A part of the left operand, 16 rows of it: `left`, in the instruction's
+/// order.
+void SimtEmitter::emitLeft(tile::DotOp dot, Operand &a, const Layout &layout,
+                           StringRef start) {
+  bool tf32 = dot.getTf32();
+  std::string k = start.str() + "k";
+  auto four = [&](ArrayRef<std::string> parts) {
+    text.line("const u32 left[4] = {" + parts[0] + ", " + parts[1] + ",");
+    text.line("                     " + parts[2] + ", " + parts[3] + "};");
+  };
+  if (!a.registers.empty()) {
+    // Registers of the accumulators: neighbours are a pair of halves, or terms
+    // 2 t and 2 t + 1 in the places of t and t + 4.
+    int64_t groups = dot.getK() / 8;
+    std::string type =
+        dot.getA().getType().getElementType().isBF16() ? "bf16" : "f16";
+    auto part = [&](int half, int next) {
+      std::string p = layout.heldRows > 2
+                          ? "(2 * q + " + std::to_string(half) + ")"
+                          : std::to_string(half);
+      std::string i = "(" + p + " * " + std::to_string(groups) + " + (" + k +
+                      ") / 8" + (tf32 ? "" : " + " + std::to_string(next)) +
+                      ") * 2";
+      if (tf32)
+        return "to_tf32(" + a.registers + "[" + i + (next ? " + 1" : "") + "])";
+      return "pack_" + type + "(" + a.registers + "[" + i + "], " +
+             a.registers + "[" + i + " + 1])";
+    };
+    return four({part(0, 0), part(1, 0), part(0, 1), part(1, 1)});
+  }
+  std::string pitch = std::to_string(a.tile->pitch);
+  if (tf32 && dot.getTransposeA()) {
+    auto part = [&](int half, int next) {
+      return "to_tf32(" + a.tile->name + "[(" + k + " + thread % 4" +
+             (next ? " + 4" : "") + ") * " + pitch + " + warp_row + " +
+             laneRow + (half ? " + 8" : "") + "])";
+    };
+    return four({part(0, 0), part(1, 0), part(0, 1), part(1, 1)});
+  }
+  text.line("u32 left[4];");
+  if (dot.getTransposeA())
+    text.line("ldmatrix_x4_transposed(left, &" + a.tile->name + "[(" + k +
+              " + thread % 8 + thread % 32 / 16 * 8) * " + pitch +
+              " + warp_row + thread / 8 % 2 * 8]);");
+  else
+    text.line("ldmatrix_x4(left, &" + a.tile->name +
+              "[(warp_row + thread % 16) * " + pitch + " + " + k +
+              " + thread % 32 / 16 * " + (tf32 ? "4" : "8") + "]);");
+  if (tf32)
+    text.line("round_tf32(left);");
+}
+
+/// The same terms of 16 columns of the right operand: `right`. `inPairs`: as
+/// left operands in registers have them.
+void SimtEmitter::emitRight(tile::DotOp dot, Operand &b, bool inPairs,
+                            StringRef start) {
+  bool tf32 = dot.getTf32(), depthLast = dot.getTransposeB();
+  std::string pitch = std::to_string(b.tile->pitch), k = start.str() + "k";
+  if (tf32 && (inPairs || !depthLast)) {
+    auto part = [&](int half, int next) {
+      std::string term = inPairs ? " + thread % 4 * 2" : " + thread % 4";
+      if (next)
+        term += inPairs ? " + 1" : " + 4";
+      std::string column = "n + " + std::string(laneRow) + (half ? " + 8" : "");
+      return "to_tf32(" + b.tile->name + "[" +
+             (depthLast ? "(" + column + ") * " + pitch + " + " + k + term
+                        : "(" + k + term + ") * " + pitch + " + " + column) +
+             "])";
+    };
+    text.line("const u32 right[4] = {" + part(0, 0) + ", " + part(0, 1) + ",");
+    text.line("                      " + part(1, 0) + ", " + part(1, 1) + "};");
+    return;
+  }
+  text.line("u32 right[4];");
+  if (depthLast)
+    text.line("ldmatrix_x4(right, &" + b.tile->name +
+              "[(n + thread % 8 + thread % 32 / 16 * 8) * " + pitch + " + " +
+              k + " + thread / 8 % 2 * " + (tf32 ? "4" : "8") + "]);");
+  else
+    text.line("ldmatrix_x4_transposed(right, &" + b.tile->name + "[(" + k +
+              " + thread % 16) * " + pitch + " + n + thread % 32 / 16 * 8]);");
+  if (tf32)
+    text.line("round_tf32(right);");
+}
+
 /// Every warp multiplies 16 rows with all columns.
 void SimtEmitter::emitMma(tile::DotOp dot, Operand &a, Operand &b,
                           int64_t depth, StringRef acc, const Layout &layout,
                           StringRef startA, StringRef startB) {
-  bool aDepthLast = !dot.getTransposeA(), bDepthLast = dot.getTransposeB();
   int64_t rows = layout.rows, columns = layout.columns;
   int64_t rowTiles = layout.heldRows / 2, step = threads / 2;
-  std::string type =
-      dot.getA().getType().getElementType().isBF16() ? "bf16" : "f16";
+  Type element = dot.getA().getType().getElementType();
+  std::string product = dot.getTf32()      ? "mma_m16n8k8_tf32"
+                        : element.isBF16() ? "mma_m16n8k16_bf16"
+                                           : "mma_m16n8k16_f16";
   text.directive("#pragma unroll");
-  text.open("for (int k = 0; k < " + Twine(depth) + "; k += 16) {");
-  std::string q = rowTiles > 1 ? "q" : "0";
+  text.open("for (int k = 0; k < " + Twine(depth) +
+            "; k += " + Twine(dot.getTf32() ? 8 : 16) + ") {");
   if (rowTiles > 1) {
     text.directive("#pragma unroll");
     text.open("for (int q = 0; q < " + Twine(rowTiles) + "; ++q) {");
   }
-  std::string m = "warp_row";
   text.line("const int warp_row = thread / 32 * 16" +
             (rowTiles > 1 ? " + " + Twine(step) + " * q" : Twine()) + ";");
   bool guard = layout.coveredRows() > rows;
   if (guard)
     text.open("if (warp_row < " + Twine(rows) + ") {");
-  if (!a.registers.empty()) {
-    // Registers of the accumulators, two to a pair.
-    int64_t groups = dot.getK() / 8;
-    auto pair = [&](int half, int next) {
-      std::string p = rowTiles > 1 ? "(2 * q + " + std::to_string(half) + ")"
-                                   : std::to_string(half);
-      std::string i = "(" + p + " * " + std::to_string(groups) + " + (" +
-                      startA.str() + "k) / 8 + " + std::to_string(next) +
-                      ") * 2";
-      return "pack_" + type + "(" + a.registers + "[" + i + "], " +
-             a.registers + "[" + i + " + 1])";
-    };
-    text.line("const u32 left[4] = {" + pair(0, 0) + ", " + pair(1, 0) + ",");
-    text.line("                     " + pair(0, 1) + ", " + pair(1, 1) + "};");
-  } else {
-    std::string pitch = std::to_string(a.tile->pitch);
-    std::string k = startA.str() + "k";
-    text.line("u32 left[4];");
-    if (aDepthLast)
-      text.line("ldmatrix_x4(left, &" + a.tile->name + "[(" + m +
-                " + thread % 16) * " + pitch + " + " + k +
-                " + thread % 32 / 16 * 8]);");
-    else
-      text.line("ldmatrix_x4_transposed(left, &" + a.tile->name + "[(" + k +
-                " + thread % 8 + thread % 32 / 16 * 8) * " + pitch + " + " + m +
-                " + thread / 8 % 2 * 8]);");
-  }
+  emitLeft(dot, a, layout, startA);
   text.directive("#pragma unroll");
   text.open("for (int n = 0; n < " + Twine(columns) + "; n += 16) {");
-  std::string pitch = std::to_string(b.tile->pitch);
-  std::string k = startB.str() + "k";
-  text.line("u32 right[4];");
-  if (bDepthLast)
-    text.line("ldmatrix_x4(right, &" + b.tile->name +
-              "[(n + thread % 8 + thread % 32 / 16 * 8) * " + pitch + " + " +
-              k + " + thread / 8 % 2 * 8]);");
-  else
-    text.line("ldmatrix_x4_transposed(right, &" + b.tile->name + "[(" + k +
-              " + thread % 16) * " + pitch + " + n + thread % 32 / 16 * 8]);");
+  emitRight(dot, b, /*inPairs=*/!a.registers.empty(), startB);
   int64_t groups = layout.groups;
   for (int half = 0; half < 2; ++half) {
     auto at = [&](int lower) {
@@ -405,9 +481,8 @@ void SimtEmitter::emitMma(tile::DotOp dot, Operand &a, Operand &b,
       return "&" + acc.str() + "[(" + p + " * " + std::to_string(groups) +
              " + n / 8 + " + std::to_string(half) + ") * 2]";
     };
-    text.line("mma_m16n8k16_" + type + "(" + at(0) + ", " + at(1) +
-              ", left, right[" + Twine(2 * half) + "], right[" +
-              Twine(2 * half + 1) + "]);");
+    text.line(product + "(" + at(0) + ", " + at(1) + ", left, right[" +
+              Twine(2 * half) + "], right[" + Twine(2 * half + 1) + "]);");
   }
   text.close();
   if (guard)

@@ -83,7 +83,7 @@ void SimtEmitter::classifyVectors() {
 bool SimtEmitter::usesTensorCores(tile::DotOp dot) {
   Type element = dot.getA().getType().getElementType();
   RankedTensorType result = dot.getResult().getType();
-  return (element.isBF16() || element.isF16()) &&
+  return (element.isBF16() || element.isF16() || dot.getTf32()) &&
          result.getElementType().isF32() && result.getDimSize(0) % 16 == 0 &&
          result.getDimSize(1) % 16 == 0 && dot.getK() % 16 == 0;
 }

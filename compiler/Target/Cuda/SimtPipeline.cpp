@@ -283,6 +283,7 @@ bool SimtEmitter::chooseStages() {
     int64_t registers = 0;
     loop.walk([&](tile::DotOp dot) {
       RankedTensorType type = dot.getResult().getType();
+      model.type = dotTypeOf(dot);
       model.flops += 2.0 * double(type.getNumElements()) * double(dot.getK());
       registers += home(dot.getResult()).registers();
     });

@@ -17,7 +17,7 @@ static constexpr int64_t padBytes = 16;
 
 const BlockTile &SimtEmitter::allocate(StringRef wish, Type element,
                                        int64_t rows, int64_t columns,
-                                       bool oddPitch, int64_t stages) {
+                                       Pitch pitch, int64_t stages) {
   auto tile = std::make_unique<BlockTile>();
   int64_t bytes = memoryBytes(element);
   tile->name = lastingName((wish + (stages > 1 ? "_ring" : "_tile")).str());
@@ -25,8 +25,10 @@ const BlockTile &SimtEmitter::allocate(StringRef wish, Type element,
   tile->rows = rows;
   tile->pitch = columns;
   if (rows > 1)
-    tile->pitch = (llvm::alignTo(columns * bytes, padBytes) + padBytes) / bytes;
-  if (oddPitch)
+    tile->pitch = (llvm::alignTo(columns * bytes, padBytes) +
+                   (pitch == Pitch::paddedTwice ? 2 : 1) * padBytes) /
+                  bytes;
+  if (pitch == Pitch::odd)
     tile->pitch = columns | 1;
   arena +=
       (memoryType(element) + " *" + tile->name + " = (" + memoryType(element) +

@@ -370,7 +370,7 @@ LogicalResult TensorCoreEmitter::emitTmaLoads(SharedTile &shared,
       std::string coordinate = *at;
       if (d == rank - 1 && chunk > 0)
         coordinate = (coordinate == "0" ? "" : coordinate + " + ") +
-                     std::to_string(64 * chunk);
+                     std::to_string(shared.perRow * chunk);
       coordinates.push_back(coordinate);
     }
     std::string to = shared.name;

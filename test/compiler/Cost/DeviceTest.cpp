@@ -105,6 +105,10 @@ TEST(Device, NarrowTypesAreComputedInWiderOnes) {
   const Device device = *findDevice("a100");
   const DeviceTarget &target = device.targets.back();
   EXPECT_EQ(&target.dot(DotType::fp8), &target.dot(DotType::f16));
+  EXPECT_EQ(target.dot(DotType::tf32).peak.value, 156e12);
+  const Device cpu = *findDevice("cpu");
+  EXPECT_EQ(&cpu.targets.back().dot(DotType::tf32),
+            &cpu.targets.back().dot(DotType::f32));
 }
 
 /// A file that is right, with one part replaced.

@@ -109,6 +109,11 @@ TEST(KernelCost, OperandsOfOtherTypesAreApart) {
   EXPECT_EQ(dots(cost, DotType::bf16), 2 * 64 * 64 * 64);
   EXPECT_EQ(dots(cost, DotType::f32), 0);
   EXPECT_EQ(cost.bytesRead, 2 * 2 * 64 * 64);
+  std::string text = gemm(64, 64, 64, 64, 64);
+  text.insert(text.find(" : ", text.find("tile.dot")), " {tf32}");
+  cost = count(text);
+  EXPECT_EQ(dots(cost, DotType::tf32), 2 * 64 * 64 * 64);
+  EXPECT_EQ(dots(cost, DotType::f32), 0);
 }
 
 TEST(KernelCost, GrowsWithEverySize) {

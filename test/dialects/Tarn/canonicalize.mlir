@@ -158,11 +158,11 @@ func.func @reductions(%x: tensor<4x1xf32>) -> (tensor<4xf32>, tensor<4x1xf32>, t
 // CHECK-LABEL: func.func @transposed_operands
 // CHECK-SAME: %[[A:.*]]: tensor<2x8x4xf32>, %[[B:.*]]: tensor<2x6x8xf32>
 func.func @transposed_operands(%a: tensor<2x8x4xf32>, %b: tensor<2x6x8xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x6xf32>) {
-  // CHECK: %[[D:.*]] = tarn.dot %[[A]], %[[B]] transpose_a transpose_b
+  // CHECK: %[[D:.*]] = tarn.dot %[[A]], %[[B]] transpose_a transpose_b {tf32}
   // CHECK: %[[E:.*]] = tarn.dot %[[A]], %[[B]] transpose_a transpose_b
   %0 = tarn.transpose %a permutation = [0, 2, 1] : tensor<2x8x4xf32>
   %1 = tarn.transpose %b permutation = [0, 2, 1] : tensor<2x6x8xf32>
-  %2 = tarn.dot %0, %1 : tensor<2x4x8xf32>, tensor<2x8x6xf32> -> tensor<2x4x6xf32>
+  %2 = tarn.dot %0, %1 {tf32} : tensor<2x4x8xf32>, tensor<2x8x6xf32> -> tensor<2x4x6xf32>
   %3 = tarn.dot %a, %b transpose_a transpose_b : tensor<2x8x4xf32>, tensor<2x6x8xf32> -> tensor<2x4x6xf32>
   return %2, %3 : tensor<2x4x6xf32>, tensor<2x4x6xf32>
 }

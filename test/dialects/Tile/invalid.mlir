@@ -298,6 +298,16 @@ tile.kernel @dot_C4(%x: memref<8x8xf32>) access ["read"] grid () {
 
 // -----
 
+tile.kernel @dot_C5(%x: memref<8x8xbf16>) access ["read"] grid () {
+  %zero = arith.constant dense<0.0> : tensor<8x8xf32>
+  %a = tile.load %x[0, 0] : memref<8x8xbf16> -> tensor<8x8xbf16>
+  // expected-error@+1 {{'tile.dot' op rounds 'bf16' to tf32, which is for f32}}
+  %d = tile.dot %a, %a, %zero {tf32} : tensor<8x8xbf16>, tensor<8x8xbf16> -> tensor<8x8xf32>
+  tile.return
+}
+
+// -----
+
 tile.kernel @dot_scaled_C1(%x: memref<8x8xbf16>, %s: memref<8x8xf32>) access ["read", "read"] grid () {
   %zero = arith.constant dense<0.0> : tensor<8x8xf32>
   %a = tile.load %x[0, 0] : memref<8x8xbf16> -> tensor<8x8xbf16>

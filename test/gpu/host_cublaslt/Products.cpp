@@ -35,7 +35,7 @@ struct Matrix {
 /// A product that was checked.
 struct Product {
   Matrix a, b, c, d;
-  bool transA = false, transB = false, hasBias = false;
+  bool transA = false, transB = false, hasBias = false, isTf32 = false;
   uint64_t m = 0, n = 0, k = 0;
 };
 
@@ -83,6 +83,18 @@ static float load(const void *base, uint64_t at, int type) {
   return value;
 }
 
+/// An element of an operand.
+static float factor(const void *base, uint64_t at, const Product &p) {
+  float value = load(base, at, p.a.type);
+  if (!p.isTf32 || !std::isfinite(value))
+    return value;
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  bits = (bits + 0x1000) & ~0x1FFFu;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+
 static void store(void *base, uint64_t at, int type, float value) {
   if (type == 0) {
     memcpy(static_cast<char *>(base) + 4 * at, &value, 4);
@@ -122,7 +134,8 @@ static int describe(const CublasLibrary &library, void *matmul, void *a,
   if (!op || !readMatrix(library, a, p.a) || !readMatrix(library, b, p.b) ||
       !readMatrix(library, c, p.c) || !readMatrix(library, dd, p.d))
     return cublasInvalidValue;
-  if (op->get(0) != 68 || op->get(1) != 0)
+  p.isTf32 = op->get(0) == 77;
+  if ((op->get(0) != 68 && !p.isTf32) || op->get(1) != 0)
     return cublasNotSupported;
   p.transA = op->get(3) == 1;
   p.transB = op->get(4) == 1;
@@ -140,6 +153,8 @@ static int describe(const CublasLibrary &library, void *matmul, void *a,
       p.c.count != p.d.count)
     return cublasInvalidValue;
   bool half = p.a.type == 2 || p.a.type == 14;
+  if (p.isTf32 && p.a.type != 0)
+    return cublasNotSupported;
   if (p.b.type != p.a.type || p.c.type != p.d.type ||
       !(p.a.type == 0 ? p.d.type == 0
                       : half && (p.d.type == 0 || p.d.type == p.a.type)))
@@ -237,14 +252,14 @@ static void multiply(const Run &run) {
           for (uint64_t k = p.k * part / run.way.parts,
                         end = p.k * (part + 1) / run.way.parts;
                k < end; ++k)
-            terms += double(load(run.a,
-                                 base(p.a) + (p.transA ? k + i * p.a.leading
-                                                       : i + k * p.a.leading),
-                                 p.a.type)) *
-                     load(run.b,
-                          base(p.b) + (p.transB ? j + k * p.b.leading
-                                                : k + j * p.b.leading),
-                          p.b.type);
+            terms += double(factor(run.a,
+                                   base(p.a) + (p.transA ? k + i * p.a.leading
+                                                         : i + k * p.a.leading),
+                                   p)) *
+                     factor(run.b,
+                            base(p.b) + (p.transB ? j + k * p.b.leading
+                                                  : k + j * p.b.leading),
+                            p);
           sum += static_cast<float>(terms);
         }
         float value = run.alpha * sum;

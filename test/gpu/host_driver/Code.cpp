@@ -342,6 +342,7 @@ TARN_DRIVER_EXPORT cuTensorMapEncodeTiled(
     return invalidValue;
   TensorMapShape shape;
   shape.elementBytes = element;
+  shape.isTf32 = type == 11;
   shape.sizes.assign(sizes, sizes + rank);
   shape.strides.assign(strides, strides + rank - 1);
   shape.box.assign(box, box + rank);

@@ -100,7 +100,8 @@ struct Warp {
 /// One wgmma instruction of a warpgroup.
 struct WgmmaOp {
   uint64_t a, b;
-  bool add, transposeA, transposeB, fromRegisters, isBf16;
+  bool add, transposeA, transposeB, fromRegisters;
+  HostFactor factor;
   int n, line, group;
   uint32_t issuers = 0;
   bool run = false;

@@ -68,6 +68,9 @@ Faults runKernel(void *kernel, const Launch &launch, const Schedule &schedule,
 /// What cuTensorMapEncodeTiled takes, dims from the fastest on.
 struct TensorMapShape {
   unsigned elementBytes = 2;
+  /// Floats that loads round to tf32. NVIDIA does not say what becomes of ties;
+  /// here they go away from zero.
+  bool isTf32 = false;
   std::vector<uint64_t> sizes;
   /// Bytes from one element to the next in dims 1 and up.
   std::vector<uint64_t> strides;

@@ -13,6 +13,7 @@ struct HostMap {
   u64 strides[4];
   u16 box[5];
   u8 rank, elementBytes;
+  bool isTf32;
 };
 static_assert(sizeof(HostMap) <= sizeof(TensorMap));
 
@@ -86,6 +87,7 @@ std::string tarn::gpu::encodeTensorMap(const void *address,
   host.address = static_cast<const u8 *>(address);
   host.rank = rank;
   host.elementBytes = shape.elementBytes;
+  host.isTf32 = shape.isTf32;
   for (size_t d = 0; d < rank; ++d) {
     if (shape.sizes[d] < 1 || shape.sizes[d] > 1ull << 32)
       return "a size of a tensor map is not in 1 to 2^32";
@@ -125,6 +127,12 @@ void host_tma_load(void *to, const TensorMap *map, u64 *barrier, int rank,
         memcpy(out, in, host.elementBytes);
       else
         memset(out, 0, host.elementBytes);
+      if (host.isTf32) {
+        float x;
+        memcpy(&x, out, 4);
+        x = round_tf32(x);
+        memcpy(out, &x, 4);
+      }
       if (!block->checker)
         return;
       if (in)

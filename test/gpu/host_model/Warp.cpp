@@ -36,15 +36,19 @@ void host_ldmatrix(u32 *registers, const void *address, bool transposed,
   }
 }
 
-static float element(uint32_t pair, int half, bool isBf16) {
-  uint16_t bits = pair >> 16 * half;
-  if (isBf16)
-    return to_float(bf16{bits});
-  return to_float(f16{bits});
+/// Element i of those in a register: a pair, or one of tf32, of which the lower
+/// bits are not read.
+static float element(uint32_t bits, int i, HostFactor factor) {
+  if (factor == host_tf32)
+    return __uint_as_float(bits & ~0x1FFFu);
+  uint16_t half = bits >> 16 * i;
+  if (factor == host_bf16)
+    return to_float(bf16{half});
+  return to_float(f16{half});
 }
 
 void host_mma(float *upper, float *lower, const u32 *a, u32 b0, u32 b1,
-              bool isBf16, int line) {
+              HostFactor factor, int line) {
   uint32_t lane = fiber->thread.number % 32;
   // Two registers of a thread at once: rows g and g + 8 of A, for the first
   // and the second half of the terms; both halves of B.
@@ -53,23 +57,24 @@ void host_mma(float *upper, float *lower, const u32 *a, u32 b0, u32 b1,
   memcpy(lowA, gatherWarp(both(a[0], a[1]), ~0u, false, line), sizeof lowA);
   memcpy(highA, gatherWarp(both(a[2], a[3]), ~0u, false, line), sizeof highA);
   const uint64_t *allB = gatherWarp(both(b0, b1), ~0u, false, line);
+  int each = factor == host_tf32 ? 1 : 2; // elements of a register
   float rows[2][16], columns[2][16];
   // Row g of A lies in the threads 4 g to 4 g + 3, column n of B in 4 n and
   // the following.
   for (uint32_t t = 0; t < 4; ++t)
     for (int half = 0; half < 2; ++half)
-      for (int i = 0; i < 2; ++i) {
+      for (int i = 0; i < each; ++i) {
         uint32_t owner = lane / 4 * 4 + t;
         uint32_t holder = 4 * (2 * (lane % 4) + half) + t;
-        rows[half][2 * t + i] = element(lowA[owner] >> 32 * half, i, isBf16);
-        rows[half][8 + 2 * t + i] =
-            element(highA[owner] >> 32 * half, i, isBf16);
-        columns[half][2 * t + i] = element(allB[holder], i, isBf16);
-        columns[half][8 + 2 * t + i] = element(allB[holder] >> 32, i, isBf16);
+        int low = each * t + i, high = 4 * each + low;
+        rows[half][low] = element(lowA[owner] >> 32 * half, i, factor);
+        rows[half][high] = element(highA[owner] >> 32 * half, i, factor);
+        columns[half][low] = element(allB[holder], i, factor);
+        columns[half][high] = element(allB[holder] >> 32, i, factor);
       }
   for (int column = 0; column < 2; ++column) {
     float first = 0, second = 0;
-    for (int k = 0; k < 16; ++k) {
+    for (int k = 0; k < 8 * each; ++k) {
       first += rows[0][k] * columns[column][k];
       second += rows[1][k] * columns[column][k];
     }

@@ -8,7 +8,9 @@ using namespace tarn::gpu;
 
 namespace {
 
-constexpr int depth = 16;
+/// Terms of a product, and bytes of a factor.
+int depthOf(const WgmmaOp &op) { return op.factor == host_tf32 ? 8 : 16; }
+int bytesOf(const WgmmaOp &op) { return op.factor == host_tf32 ? 4 : 2; }
 
 /// Row of accumulator register i of thread t.
 int fragmentRow(int t, int i) {
@@ -17,8 +19,8 @@ int fragmentRow(int t, int i) {
 /// Column of accumulator register i of thread t.
 int fragmentColumn(int t, int i) { return i / 4 * 8 + t % 4 * 2 + i % 2; }
 
-float toFloat(u16 bits, bool isBf16) {
-  return isBf16 ? to_float(bf16{bits}) : to_float(f16{bits});
+float toFloat(u16 bits, HostFactor factor) {
+  return factor == host_bf16 ? to_float(bf16{bits}) : to_float(f16{bits});
 }
 
 /// The fields of a shared-memory descriptor.
@@ -31,42 +33,50 @@ struct Descriptor {
         swizzle(static_cast<u32>(bits >> 62)) {}
 };
 
+/// Where element e of term k lies.
+u32 addressOf(const WgmmaOp &op, const Descriptor &d, int k, int e,
+              bool mnMajor) {
+  u32 address =
+      mnMajor ? d.start + e / 64 * d.leading + k / 8 * d.stride + k % 8 * 128 +
+                    e % 64 * 2
+              : d.start + e / 8 * d.stride + e % 8 * 128 + k * bytesOf(op);
+  return address ^ (address >> 7 & 7) << 4;
+}
+
 /// Notes the bytes of an operand as read.
 void noteReads(const WgmmaOp &op, u64 bits, int extent, bool mnMajor) {
   Descriptor d(bits);
-  for (int i = 0; i < extent * depth; i += 8) {
+  int depth = depthOf(op);
+  for (int i = 0; i < extent * depth; i += 16 / bytesOf(op)) {
     // Chunks of 16 bytes: eight of them to a row of 128 bytes.
     int k = mnMajor ? i / extent : i % depth;
     int e = mnMajor ? i % extent : i / depth;
-    u32 address = mnMajor ? d.start + e / 64 * d.leading + k / 8 * d.stride +
-                                k % 8 * 128 + e % 64 * 2
-                          : d.start + e / 8 * d.stride + e % 8 * 128 + k * 2;
-    address ^= (address >> 7 & 7) << 4;
-    block->checker->accessAsync(op.flight, block->view.shared + address, 16,
-                                false, false, op.line);
+    block->checker->accessAsync(
+        op.flight, block->view.shared + addressOf(op, d, k, e, mnMajor), 16,
+        false, false, op.line);
   }
 }
 
-/// Reads an operand of `extent` x 16 elements through its descriptor as the
-/// hardware walks it, to out[k][extent].
+/// Reads an operand of `extent` elements a term through its descriptor as the
+/// hardware walks it, to out[k][extent]. Of tf32 the lower bits count for
+/// nothing.
 void fetch(const WgmmaOp &op, u64 bits, int extent, bool mnMajor,
            std::vector<float> &out) {
   Descriptor d(bits);
+  int depth = depthOf(op), bytes = bytesOf(op);
   out.assign(static_cast<size_t>(extent) * depth, 0.f);
   if (d.swizzle != 1)
     fatalFault("wgmma descriptor: only 128-byte swizzling is modelled",
                op.line);
   for (int k = 0; k < depth; ++k)
     for (int e = 0; e < extent; ++e) {
-      u32 address = mnMajor ? d.start + e / 64 * d.leading + k / 8 * d.stride +
-                                  k % 8 * 128 + e % 64 * 2
-                            : d.start + e / 8 * d.stride + e % 8 * 128 + k * 2;
-      address ^= (address >> 7 & 7) << 4;
-      if (address + 2 > block->view.bytes)
+      u32 address = addressOf(op, d, k, e, mnMajor), element = 0;
+      if (address + bytes > block->view.bytes)
         fatalFault("wgmma reads outside shared memory", op.line);
-      u16 element;
-      memcpy(&element, block->view.shared + address, 2);
-      out[k * extent + e] = toFloat(element, op.isBf16);
+      memcpy(&element, block->view.shared + address, bytes);
+      out[k * extent + e] = op.factor == host_tf32
+                                ? __uint_as_float(element & ~0x1FFFu)
+                                : toFloat(element, op.factor);
     }
 }
 
@@ -86,7 +96,7 @@ void execute(Warpgroup &group, WgmmaOp &op) {
   if (!op.add)
     std::fill(acc.matrix.begin(), acc.matrix.end(), 0.f);
   for (int m = 0; m < 64; ++m)
-    for (int k = 0; k < depth; ++k) {
+    for (int k = 0; k < depthOf(op); ++k) {
       float x = a[k * 64 + m];
       float *d = &acc.matrix[m * op.n];
       const float *row = &b[k * op.n];
@@ -130,7 +140,7 @@ void retire(Warpgroup &group) {
 
 } // namespace
 
-void host_wgmma(float *d, int n, bool isBf16, u64 a, const u32 *registers,
+void host_wgmma(float *d, int n, HostFactor factor, u64 a, const u32 *registers,
                 u64 b, int add, int transposeA, int transposeB, int line) {
   Warpgroup &group = block->warpgroups[fiber->thread.number / 128];
   int t = fiber->thread.number % 128;
@@ -142,7 +152,7 @@ void host_wgmma(float *d, int n, bool isBf16, u64 a, const u32 *registers,
                          transposeA != 0,
                          transposeB != 0,
                          registers != nullptr,
-                         isBf16,
+                         factor,
                          n,
                          line,
                          fiber->groups,
@@ -155,7 +165,7 @@ void host_wgmma(float *d, int n, bool isBf16, u64 a, const u32 *registers,
                          {}});
   WgmmaOp &op = group.ops[number];
   if (op.a != a || op.b != b || op.add != (add != 0) || op.n != n ||
-      op.fromRegisters != (registers != nullptr) || op.isBf16 != isBf16 ||
+      op.fromRegisters != (registers != nullptr) || op.factor != factor ||
       op.group != fiber->groups)
     fault("wgmma: operands differ inside a warpgroup", line);
   op.fragments[t] = d;
@@ -163,12 +173,12 @@ void host_wgmma(float *d, int n, bool isBf16, u64 a, const u32 *registers,
     fault("wgmma without a fence behind the last use of its registers", line);
   releaseTo(op.clock);
   if (registers) {
-    op.registersA.resize(64 * depth);
+    op.registersA.resize(64 * depthOf(op));
     for (int q = 0; q < 4; ++q)
       for (int h = 0; h < 2; ++h) {
         int row = t / 32 * 16 + t % 32 / 4 + q % 2 * 8;
         int k = t % 4 * 2 + h + q / 2 * 8;
-        op.registersA[k * 64 + row] = toFloat(registers[q] >> 16 * h, isBf16);
+        op.registersA[k * 64 + row] = toFloat(registers[q] >> 16 * h, factor);
       }
   }
   if (++op.issuers < 128)

@@ -94,7 +94,9 @@ void host_tma_store(const void *from, const TensorMap *map, int rank,
                     const int *position, int line);
 void host_tma_store_commit();
 void host_tma_store_wait(int pending);
-void host_wgmma(float *d, int n, bool isBf16, u64 a, const u32 *registers,
+/// What a product multiplies.
+enum HostFactor { host_bf16, host_f16, host_tf32 };
+void host_wgmma(float *d, int n, HostFactor factor, u64 a, const u32 *registers,
                 u64 b, int add, int transposeA, int transposeB, int line);
 void host_proxy_fence();
 void host_wgmma_fence();
@@ -105,7 +107,7 @@ u32 host_shared_address(const void *p);
 void host_check_aligned(const void *p, u32 bytes, int line);
 void host_ldmatrix(u32 *registers, const void *from, bool transposed, int line);
 void host_mma(float *upper, float *lower, const u32 *a, u32 b0, u32 b1,
-              bool isBf16, int line);
+              HostFactor factor, int line);
 void host_copy_async(void *to, const void *from, bool inside, int line);
 void host_copy_async_commit();
 void host_copy_async_wait(int pending);
@@ -221,21 +223,25 @@ template <int Registers> DEVICE void registers_decrease(TARN_LINE) {
   host_set_registers(-Registers, line);
 }
 
-#define TARN_WGMMA_OF(type, isBf16, n)                                         \
+#define TARN_WGMMA_OF(type, n)                                                 \
   template <int TransposeA, int TransposeB>                                    \
   DEVICE void wgmma_m64n##n##k16_##type(float (&d)[n / 2], u64 a, u64 b,       \
                                         int add, TARN_LINE) {                  \
-    host_wgmma(d, n, isBf16, a, nullptr, b, add, TransposeA, TransposeB,       \
+    host_wgmma(d, n, host_##type, a, nullptr, b, add, TransposeA, TransposeB,  \
                line);                                                          \
   }                                                                            \
   template <int TransposeB>                                                    \
   DEVICE void wgmma_m64n##n##k16_##type(float (&d)[n / 2], const u32(&a)[4],   \
                                         u64 b, int add, TARN_LINE) {           \
-    host_wgmma(d, n, isBf16, 0, a, b, add, 0, TransposeB, line);               \
+    host_wgmma(d, n, host_##type, 0, a, b, add, 0, TransposeB, line);          \
   }
 #define TARN_WGMMA(n)                                                          \
-  TARN_WGMMA_OF(bf16, true, n)                                                 \
-  TARN_WGMMA_OF(f16, false, n)
+  TARN_WGMMA_OF(bf16, n)                                                       \
+  TARN_WGMMA_OF(f16, n)                                                        \
+  DEVICE void wgmma_m64n##n##k8_tf32(float (&d)[n / 2], u64 a, u64 b, int add, \
+                                     TARN_LINE) {                              \
+    host_wgmma(d, n, host_tf32, a, nullptr, b, add, 0, 0, line);               \
+  }
 TARN_WGMMA(16)
 TARN_WGMMA(32)
 TARN_WGMMA(48)
@@ -263,11 +269,15 @@ DEVICE void ldmatrix_x4_transposed(u32 (&r)[4], const void *from, TARN_LINE) {
 }
 DEVICE void mma_m16n8k16_bf16(float *upper, float *lower, const u32 (&a)[4],
                               u32 b0, u32 b1, TARN_LINE) {
-  host_mma(upper, lower, a, b0, b1, true, line);
+  host_mma(upper, lower, a, b0, b1, host_bf16, line);
 }
 DEVICE void mma_m16n8k16_f16(float *upper, float *lower, const u32 (&a)[4],
                              u32 b0, u32 b1, TARN_LINE) {
-  host_mma(upper, lower, a, b0, b1, false, line);
+  host_mma(upper, lower, a, b0, b1, host_f16, line);
+}
+DEVICE void mma_m16n8k8_tf32(float *upper, float *lower, const u32 (&a)[4],
+                             u32 b0, u32 b1, TARN_LINE) {
+  host_mma(upper, lower, a, b0, b1, host_tf32, line);
 }
 DEVICE void copy_async(void *to, const void *from, bool inside, TARN_LINE) {
   host_copy_async(to, from, inside, line);
@@ -308,6 +318,11 @@ DEVICE float to_float(f16 x) {
   _Float16 half;
   memcpy(&half, &x, 2);
   return (float)half;
+}
+DEVICE u32 to_tf32(float x) {
+  if (x != x)
+    return 0x7FFFFFFF;
+  return (__float_as_uint(x) + 0x1000) & ~0x1FFFu;
 }
 DEVICE u64 high_product(u64 a, u64 b) {
   return (u64)((unsigned __int128)a * b >> 64);

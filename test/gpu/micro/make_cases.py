@@ -24,8 +24,18 @@ def from_bf16(bits):
     return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
 
 
+def tf32(values):
+    """Rounded to 10 bits behind the point, ties away from zero."""
+    bits = np.asarray(values, np.float32).view(np.uint32)
+    return ((bits + 0x1000) & 0xFFFFE000).view(np.float32).astype(np.float64)
+
+
 def numbers(*shape, kind="bf16"):
-    """Random bf16 or f16 numbers, as bits, and their values."""
+    """Random bf16 or f16 numbers, as bits, and their values; or f32 ones, and what
+    they are in tf32: none lies in the middle of two."""
+    if kind == "tf32":
+        floats = (RANDOM.standard_normal(shape).astype(np.float32).view(np.uint32) | 1).view(np.float32)
+        return floats, tf32(floats)
     if kind == "f16":
         halves = RANDOM.standard_normal(shape).astype(np.float16)
         return halves.view(np.uint16), halves.astype(np.float64)
@@ -127,11 +137,37 @@ KERNEL(128) micro(const bf16 *in, TENSOR_MAP map) {{
 """, 128, [("bf16", bits), ("bf16", None, wanted)], [0, (1, box)], shared=8192, arch="sm_90a")
 
 
+def tma_tf32(cases):
+    """A load of floats rounds to tf32."""
+    floats, values = numbers(9, 40, kind="tf32")
+    wanted = np.zeros((8, 32))
+    wanted[:6, :20] = values[3:, 20:]
+    cases.write("tma_load_tf32", UNSWIZZLED + """
+KERNEL(128) micro(TENSOR_MAP map, float *out) {
+  SHARED_ARENA(arena);
+  u64 *full = (u64 *)(arena + 1024);
+  if (threadIdx.x == 0) {
+    mbarrier_init(full, 1);
+    mbarrier_init_fence();
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    mbarrier_expect(full, 1024);
+    tma_load_2d(arena, &map, full, 20, 3);
+  }
+  mbarrier_wait(full, 0);
+  for (int i = threadIdx.x; i < 256; i += 128)
+    out[i] = *(const float *)(arena + swizzled(4 * i));
+}
+""", 128, [("f32", floats), ("f32", None, wanted)], [(0, [8, 32]), 1], shared=1032, arch="sm_90a")
+
+
 def wgmma(cases):
-    """All widths, both operands in both majors, A in registers too: K = 64."""
+    """All widths, both operands in both majors, A in registers too: rows of 128 bytes."""
     widths = range(16, 257, 16)
-    k = 64
-    for form, kind in [(form, "bf16") for form in ("kk", "km", "mk", "mm", "rk", "rm")] + [("mk", "f16"), ("rm", "f16")]:
+    for form, kind in ([(form, "bf16") for form in ("kk", "km", "mk", "mm", "rk", "rm")] +
+                       [("mk", "f16"), ("rm", "f16"), ("kk", "tf32")]):
+        k = 32 if kind == "tf32" else 64
         a_bits, a = numbers(64, k, kind=kind)
         b_bits, b = numbers(256, k, kind=kind)
         left = {"k": "descriptor_k(shared_address(arena)) + slice * 2",
@@ -140,11 +176,12 @@ def wgmma(cases):
         right = {"k": "descriptor_k(shared_address(arena + 8192)) + slice * 2",
                  "m": "descriptor_mn(shared_address(arena + 8192), 8192) + slice * 128"}[form[1]]
         flags = ", ".join(str(int(major == "m")) for major in form if major != "r")
+        instruction = "k8_tf32" if kind == "tf32" else f"k16_{kind}<{flags}>"
         a_stored = np.ascontiguousarray(a_bits.T if form[0] == "m" else a_bits)
         b_stored = np.ascontiguousarray(b_bits.T if form[1] == "m" else b_bits)
         load_b = ("tma_load_2d(arena + 8192, &b_map, full, 0, 0);" if form[1] == "k" else
                   "for (int i = 0; i < 4; ++i)\n      tma_load_2d(arena + 8192 + i * 8192, &b_map, full, 64 * i, 0);")
-        b_box = [256, 64] if form[1] == "k" else [64, 64]
+        b_box = [256, k] if form[1] == "k" else [64, 64]
         bodies, wanted, base = [], [], 0
         for n in widths:
             bodies.append(f"""  {{
@@ -155,7 +192,7 @@ def wgmma(cases):
     wgmma_fence();
 #pragma unroll
     for (int slice = 0; slice < 4; ++slice)
-      wgmma_m64n{n}k16_{kind}<{flags}>(d, {left}, {right}, {1 if n % 32 else "slice > 0"});
+      wgmma_m64n{n}{instruction}(d, {left}, {right}, {1 if n % 32 else "slice > 0"});
     wgmma_commit();
     wgmma_wait<0>();
 #pragma unroll
@@ -173,7 +210,7 @@ def wgmma(cases):
         first = f"const {kind} *a" if form[0] == "r" else "TENSOR_MAP a_map"
         load_a = "" if form[0] == "r" else "tma_load_2d(arena, &a_map, full, 0, 0);\n    "
         total = 32768 + (0 if form[0] == "r" else 8192)
-        cases.write(f"wgmma_{form}" + ("_f16" if kind == "f16" else ""), f"""KERNEL(128) micro({first}, TENSOR_MAP b_map, float *out) {{
+        cases.write(f"wgmma_{form}" + ("" if kind == "bf16" else f"_{kind}"), f"""KERNEL(128) micro({first}, TENSOR_MAP b_map, float *out) {{
   SHARED_ARENA(arena);
   u64 *full = (u64 *)(arena + 40960);
   const int row = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4;
@@ -189,8 +226,9 @@ def wgmma(cases):
   }}
 {registers}  mbarrier_wait(full, 0);
 {"".join(bodies)}}}
-""", 128, [(kind, a_stored), (kind, b_stored), ("f32", None, np.concatenate(wanted))],
-                    [0 if form[0] == "r" else (0, [64, 64]), (1, b_box), 2], shared=40968,
+""", 128, [("f32" if kind == "tf32" else kind, stored) for stored in (a_stored, b_stored)] +
+                    [("f32", None, np.concatenate(wanted))],
+                    [0 if form[0] == "r" else (0, [64, k]), (1, b_box), 2], shared=40968,
                     bound=(1e-3, 1e-4), arch="sm_90a")
 
 
@@ -323,6 +361,40 @@ def warps(cases):
 """, 32, [("bf16", a_bits), ("bf16", b_bits),
           ("f32", None, a @ b.T + np.where(np.arange(16)[:, None] < 8, 1, 3) + np.arange(8) % 2)],
                     [0, 1, 2], bound=(1e-4, 1e-5))
+    (a_floats, a), (b_floats, b) = numbers(16, 8, kind="tf32"), numbers(8, 8, kind="tf32")
+    cases.write("mma_tf32", """KERNEL(32) micro(const float *a, const float *b, float *out) {
+  const int row = threadIdx.x / 4, column = threadIdx.x % 4;
+  const u32 left[4] = {to_tf32(a[row * 8 + column]), to_tf32(a[(row + 8) * 8 + column]),
+                       to_tf32(a[row * 8 + column + 4]), to_tf32(a[(row + 8) * 8 + column + 4])};
+  float upper[2] = {1.f, 2.f}, lower[2] = {3.f, 4.f};
+  mma_m16n8k8_tf32(upper, lower, left, to_tf32(b[row * 8 + column]), to_tf32(b[row * 8 + column + 4]));
+  for (int i = 0; i < 2; ++i) {
+    out[row * 8 + column * 2 + i] = upper[i];
+    out[(row + 8) * 8 + column * 2 + i] = lower[i];
+  }
+}
+""", 32, [("f32", a_floats), ("f32", b_floats),
+          ("f32", None, a @ b.T + np.where(np.arange(16)[:, None] < 8, 1, 3) + np.arange(8) % 2)],
+                [0, 1, 2], bound=(1e-4, 1e-5))
+    floats, values = numbers(128, kind="tf32")
+    cases.write("tf32", """KERNEL(32) micro(const float *in, float *out) {
+  SHARED_ARENA(arena);
+  const int t = threadIdx.x;
+  float x[4];
+  load_tf32(x, in + t * 4);
+  for (int i = 0; i < 4; ++i) {
+    out[t * 4 + i] = x[i];
+    ((float *)arena)[t * 4 + i] = in[t * 4 + i];
+  }
+  __syncwarp();
+  // Rows of four floats: thread t has number t % 4 of row t / 4.
+  u32 r[4];
+  ldmatrix_x4(r, arena + t * 16);
+  round_tf32(r);
+  for (int m = 0; m < 4; ++m)
+    out[128 + m * 32 + t] = __uint_as_float(r[m]);
+}
+""", 32, [("f32", floats), ("f32", None, np.concatenate([values, values]))], [0, 1], shared=512)
     inside = np.arange(128) % 3 != 0
     data = RANDOM.standard_normal(512).astype(np.float32)
     cases.write("copy_async", """KERNEL(128) micro(const float *in, float *out) {
@@ -351,13 +423,15 @@ def scalars(cases):
         half = x.astype(np.float16).astype(np.float64)
         larger = np.where(np.isnan(x) | np.isnan(y), np.nan, np.fmax(x, y)).astype(np.float64)
         smaller = np.where(np.isnan(x) | np.isnan(y), np.nan, np.fmin(x, y)).astype(np.float64)
-    wanted = np.stack([rounded(x), half, larger, smaller])
+    short = np.where(np.isnan(x), np.nan, tf32(np.where(np.isnan(x), 0, x)))
+    wanted = np.stack([rounded(x), half, larger, smaller, short])
     cases.write("roundings", """SIMT_KERNEL(128) micro(const float *x, const float *y, float *out) {
   for (int i = threadIdx.x; i < 512; i += 128) {
     out[i] = round_bf16(x[i]);
     out[512 + i] = round_f16(x[i]);
     out[1024 + i] = max_nan(x[i], y[i]);
     out[1536 + i] = min_nan(x[i], y[i]);
+    out[2048 + i] = round_tf32(x[i]);
   }
 }
 """, 128, [("f32", x), ("f32", y), ("f32", None, wanted)], [0, 1, 2])
@@ -435,7 +509,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     cases = Cases(sys.argv[1])
-    for family in (tma, wgmma, barriers, warps, scalars, vectors):
+    for family in (tma, tma_tf32, wgmma, barriers, warps, scalars, vectors):
         family(cases)
     print(f"{len(cases.names)} cases")
 

@@ -27,8 +27,8 @@ def unused(texts):
     # Wrappers made by macros are named where those are used.
     names = set(re.findall(r"^(?:template <[^>]*>\s*)?DEVICE[\w\s:*]*?\b(\w+)\(", header, re.M))
     names |= {f"mma_m16n8k16_{kind}" for kind in re.findall(r"^TARN_MMA\((\w+)\)", device, re.M)}
-    names |= {f"wgmma_m64n{n}k16_{kind}" for n in re.findall(r"^TARN_WGMMA\((\d+),", device, re.M)
-              for kind in ("bf16", "f16")}
+    names |= {f"wgmma_m64n{n}{kind}" for n in re.findall(r"^TARN_WGMMA\((\d+),", device, re.M)
+              for kind in ("k16_bf16", "k16_f16", "k8_tf32")}
     used = {name for name in names if any(re.search(rf"\b{name}\b", text) for text in texts)}
     bodies = dict(re.findall(r"^(?:template <[^>]*>\s*)?DEVICE[\w\s:*<>]*?\b(\w+)\([^;{]*\)\s*\{(.*?)^\}", both, re.M | re.S))
     grown = True

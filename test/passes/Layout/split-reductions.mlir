@@ -116,6 +116,15 @@ func.func @weight(%x: tensor<12288x768xbf16>, %g: tensor<12288x768xbf16>) -> ten
   return %w : tensor<768x768xbf16>
 }
 
+// So is one in tf32, of which products are in tf32.
+// DEVICE-LABEL: func.func @weight_tf32
+// DEVICE: tarn.dot {{.*}} transpose_a {tf32} : tensor<{{[0-9]+}}x{{[0-9]+}}x768xf32>
+// DEVICE: tarn.reduce_sum
+func.func @weight_tf32(%x: tensor<12288x768xf32>, %g: tensor<12288x768xf32>) -> tensor<768x768xf32> {
+  %w = tarn.dot %x, %g transpose_a {tf32} : tensor<12288x768xf32>, tensor<12288x768xf32> -> tensor<768x768xf32>
+  return %w : tensor<768x768xf32>
+}
+
 // Enough blocks, too few terms, other dims, a depth that tensor cores do not
 // divide: whole.
 // DEVICE-LABEL: func.func @whole_products

@@ -84,6 +84,23 @@ func.func @attention(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>, %g: tensor<1x2x4x
   return %o, %dq, %y : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<8x8xf32>
 }
 
+// In tf32 products round their factors for themselves, all of them; nothing in
+// memory changes, and products of other types are what they were.
+// CHECK-LABEL: func.func @tf32
+// CHECK-NOT: tarn.cast
+// CHECK: tarn.dot %arg0, %arg1 {tf32} : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+// CHECK: tarn.attention {{.*}} scale = 1.250000e-01 {tf32}
+// CHECK: tarn.attention_backward {{.*}} scale = 1.250000e-01 {tf32}
+// CHECK: tarn.dot %arg3, %arg3 : tensor<8x8xf64>
+func.func @tf32(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>, %g: tensor<1x2x4x8xf32>, %d: tensor<8x8xf64>) -> (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<8x8xf64>) attributes {tarn.precision = "tf32"} {
+  %y = tarn.dot %x, %w : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+  %q = tarn.reshape %y : tensor<8x8xf32> -> tensor<1x2x4x8xf32>
+  %o, %l = tarn.attention %q, %q, %q scale = 0.125 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
+  %dq, %dk, %dv = tarn.attention_backward %q, %q, %q, %o, %l, %g scale = 0.125 : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4xf32>, tensor<1x2x4x8xf32> -> tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>
+  %e = tarn.dot %d, %d : tensor<8x8xf64>, tensor<8x8xf64> -> tensor<8x8xf64>
+  return %o, %dq, %e : tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<8x8xf64>
+}
+
 // CHECK-LABEL: func.func @fp32
 func.func @fp32(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> {
   // CHECK-NOT: tarn.cast

@@ -39,6 +39,12 @@ func.func @sum(%a: tensor<128x64xf32>, %b: tensor<64x192xf32>, %c: tensor<128x19
   %f = tarn.add %c, %d : tensor<128x192xf32>
   return %f : tensor<128x192xf32>
 }
+// Rounded by the library, as the program would.
+// CHECK: remark: product 128 x 192 x 64 tf32 -> f32 by cuBLASLt
+func.func @tf32(%a: tensor<128x64xf32>, %b: tensor<64x192xf32>) -> tensor<128x192xf32> {
+  %d = tarn.dot %a, %b {tf32} : tensor<128x64xf32>, tensor<64x192xf32> -> tensor<128x192xf32>
+  return %d : tensor<128x192xf32>
+}
 // The vector runs along the rows.
 // CHECK: remark: {{.*}} no candidate for cuBLASLt: its bias is no vector with an element for each column
 func.func @rows(%a: tensor<128x64xf32>, %b: tensor<64x128xf32>, %c: tensor<128xf32>) -> tensor<128x128xf32> {

@@ -255,6 +255,12 @@ DEVICE float to_float(f16 x) {
   asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
   return y;
 }
+/// A float rounded to tf32, ties away from zero; the lower 13 bits are zero.
+DEVICE u32 to_tf32(float x) {
+  u32 rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(x));
+  return rounded;
+}
 /// The larger number; NaN if one of them is.
 DEVICE float max_nan(float a, float b) {
   float c;
@@ -313,6 +319,16 @@ DEVICE void ldmatrix_x4_transposed(u32 (&r)[4], const void *from) {
 TARN_MMA(bf16)
 TARN_MMA(f16)
 #undef TARN_MMA
+/// D (16 x 8) += A (16 x 8) B (8 x 8) in tf32, D as above. Thread t has rows
+/// t / 4 and t / 4 + 8 of A in column t % 4, then both in column t % 4 + 4; and
+/// of column t / 4 of B rows t % 4 and t % 4 + 4.
+DEVICE void mma_m16n8k8_tf32(float *upper, float *lower, const u32 (&a)[4],
+                             u32 b0, u32 b1) {
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+               "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(upper[0]), "+f"(upper[1]), "+f"(lower[0]), "+f"(lower[1])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
 
 //===----------------------------------------------------------------------===//
 // Copies to shared memory that go on while the thread does
@@ -334,7 +350,8 @@ template <int Pending> DEVICE void copy_async_wait() {
 }
 
 //===----------------------------------------------------------------------===//
-// wgmma: D (64 x N, f32) += A (64 x 16) B (16 x N)
+// wgmma: D (64 x N, f32) += A (64 x 16) B (16 x N); of tf32 8 terms, whose
+// lower 13 bits are not read, in operands that run along them
 //===----------------------------------------------------------------------===//
 
 // Lists of the first n accumulator registers.
@@ -458,9 +475,20 @@ template <int Pending> DEVICE void copy_async_wait() {
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b),         \
                    "r"(add), "n"(TransposeB));                                 \
   }
+#define TARN_WGMMA_TF32_OF(n, regs, o0, o1, o2, ...)                           \
+  DEVICE void wgmma_m64n##n##k8_tf32(float (&d)[regs], u64 a, u64 b,           \
+                                     int add) {                                \
+    asm volatile("{ .reg .pred p; setp.ne.b32 p, %" #o2 ", 0;\n"               \
+                 "wgmma.mma_async.sync.aligned.m64n" #n                        \
+                 "k8.f32.tf32.tf32 {" TARN_REGS_##regs "}, %" #o0 ", %" #o1    \
+                                                       ", p, 1, 1; }\n"        \
+                 : TARN_ACCS_##regs                                            \
+                 : "l"(a), "l"(b), "r"(add));                                  \
+  }
 #define TARN_WGMMA(...)                                                        \
   TARN_WGMMA_OF(bf16, __VA_ARGS__)                                             \
-  TARN_WGMMA_OF(f16, __VA_ARGS__)
+  TARN_WGMMA_OF(f16, __VA_ARGS__)                                              \
+  TARN_WGMMA_TF32_OF(__VA_ARGS__)
 TARN_WGMMA(16, 8, 8, 9, 10, 11, 12, 13, 14)
 TARN_WGMMA(32, 16, 16, 17, 18, 19, 20, 21, 22)
 TARN_WGMMA(48, 24, 24, 25, 26, 27, 28, 29, 30)
@@ -479,6 +507,7 @@ TARN_WGMMA(240, 120, 120, 121, 122, 123, 124, 125, 126)
 TARN_WGMMA(256, 128, 128, 129, 130, 131, 132, 133, 134)
 #undef TARN_WGMMA
 #undef TARN_WGMMA_OF
+#undef TARN_WGMMA_TF32_OF
 
 #else
 #include "tarn_host.h"
@@ -504,6 +533,14 @@ DEVICE u64 descriptor_mn(u32 address, u32 next) {
 DEVICE bf16 to_bf16(float x) { return bf16{(u16)pack_bf16(x, 0.f)}; }
 /// A float rounded to bf16 and back.
 DEVICE float round_bf16(float x) { return to_float(to_bf16(x)); }
+/// A float rounded to tf32 and back.
+DEVICE float round_tf32(float x) { return __uint_as_float(to_tf32(x)); }
+/// The same of four that ldmatrix has read, in place: its rows of 16 bytes are
+/// 4 floats, and a thread has one where it would have two halves.
+DEVICE void round_tf32(u32 (&r)[4]) {
+  for (int i = 0; i < 4; ++i)
+    r[i] = to_tf32(__uint_as_float(r[i]));
+}
 /// e^x: a multiplication and 2^x.
 DEVICE float exp_fast(float x) { return exp2_fast(x * 1.4426950408889634f); }
 /// The sum over the four lanes that hold a row of a fragment.
@@ -602,6 +639,13 @@ DEVICE void load_vector(V (&x)[N], const T *from TARN_ACCESS) {
     both.words[i] = ((const word *)from)[i];
   for (int i = 0; i < N; ++i)
     from_memory(x[i], both.elements[i]);
+}
+/// The same of floats, rounded to tf32.
+template <int N>
+DEVICE void load_tf32(float (&x)[N], const float *from TARN_ACCESS) {
+  load_vector(x, from TARN_PASS);
+  for (int i = 0; i < N; ++i)
+    x[i] = round_tf32(x[i]);
 }
 template <class V, int N> DEVICE void fill_vector(V (&x)[N], V value) {
   for (int i = 0; i < N; ++i)

@@ -515,6 +515,34 @@ tile.kernel @k(%a: memref<19x9xf32>, %b: memref<37x19xf32>, %y: memref<9x37xf32>
           1e-5);
 }
 
+// Factors are rounded to tf32 wherever they come from: views, sums that others
+// read as they are, and what is computed.
+TEST_F(SmallKernels, DotsInTf32) {
+  compare(R"(
+tile.kernel @k(%a: memref<19x9xf32>, %b: memref<37x19xf32>, %y: memref<9x37xf32>,
+               %z: memref<9x37xf32>, %w: memref<37x37xf32>)
+    access ["read", "read", "write", "write", "write"] grid () {
+  %zero = arith.constant dense<0.0> : tensor<9x37xf32>
+  %at = tile.load %a[0, 0] : memref<19x9xf32> -> tensor<19x9xf32>
+  %bt = tile.load %b[0, 0] : memref<37x19xf32> -> tensor<37x19xf32>
+  %d = tile.dot %at, %bt, %zero {tf32, transpose_a, transpose_b}
+      : tensor<19x9xf32>, tensor<37x19xf32> -> tensor<9x37xf32>
+  %av = tile.load %a[0, 0] {dims = [1, 0]} : memref<19x9xf32> -> tensor<9x19xf32>
+  %bv = tile.load %b[0, 0] {dims = [1, 0]} : memref<37x19xf32> -> tensor<19x37xf32>
+  %ae = math.exp %av : tensor<9x19xf32>
+  %e = tile.dot %ae, %bv, %zero {tf32}
+      : tensor<9x19xf32>, tensor<19x37xf32> -> tensor<9x37xf32>
+  %wide = arith.constant dense<0.0> : tensor<37x37xf32>
+  %f = tile.dot %d, %d, %wide {tf32, transpose_a}
+      : tensor<9x37xf32>, tensor<9x37xf32> -> tensor<37x37xf32>
+  tile.store %d, %y[0, 0] : tensor<9x37xf32>, memref<9x37xf32>
+  tile.store %e, %z[0, 0] : tensor<9x37xf32>, memref<9x37xf32>
+  tile.store %f, %w[0, 0] : tensor<37x37xf32>, memref<37x37xf32>
+  tile.return
+})",
+          1e-5);
+}
+
 // A left operand whose rows lie far apart is packed first.
 TEST_F(SmallKernels, TransposedLeftOperandOfAWideBuffer) {
   compare(R"(

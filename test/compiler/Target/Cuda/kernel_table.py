@@ -23,6 +23,7 @@ targets = ["sm_80", "sm_90a"]
 SMALL = "layers=2,heads=2,width=128,context=128,vocab=512"
 models = [
     ("gpt2", ["gpt2/gpt2.tarn", "--set", SMALL, "--shape", "B=2,T=128"]),
+    ("gpt2-tf32", ["gpt2/gpt2.tarn", "--set", SMALL, "--shape", "B=2,T=128", "--precision", "tf32"]),
     ("gpt2-bf16", ["gpt2/gpt2.tarn", "--set", SMALL + ",mode=bf16", "--shape", "B=2,T=128"]),
     ("llama-bf16", ["llama/llama.tarn", "--set", SMALL + ",kv=1,hidden=256",
                     "--shape", "B=2,T=128", "--precision", "bf16"]),
