@@ -30,8 +30,8 @@ struct Target {
 /// Turns the words of `--target` into targets, each once, in order: `auto` and
 /// `cpu` are the best level of this machine, `cpu:LEVEL` is that level,
 /// `cuda:ARCHITECTURE` a kind of GPU, and a device's name (`h100`) or file the
-/// kind that it is, a GPU's with its memory. Returns false with `error` (and a way out in
-/// `help`) for a word that names none.
+/// kind that it is, a GPU's with its memory. Returns false with `error` (and a
+/// way out in `help`) for a word that names none.
 bool resolveTargets(const std::vector<std::string> &words,
                     std::vector<Target> &targets, std::string &error,
                     std::string &help);
