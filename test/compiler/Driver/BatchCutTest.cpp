@@ -112,7 +112,7 @@ constexpr Case cases[] = {
   %c = tarn.reduce_sum %e dims = [0] : tensor<$Bxf32>
   %r = tarn.div %s, %c : tensor<f32>
   return %r : tensor<f32>)",
-     "meaning: `reduce_sum` looks across the batch, line 3, input 0 in parts"},
+     "meaning: `div` looks across the batch, line 4, input 0 in parts"},
 
     // Moments over the batch.
     {"rows that see a mean", rows, number, R"(
@@ -128,14 +128,14 @@ constexpr Case cases[] = {
   %m = tarn.div %s, %n : tensor<f32>
   %r = tarn.mul %m, %m : tensor<f32>
   return %r : tensor<f32>)",
-     "meaning: `reduce_sum` looks across the batch, line 1, input 0 in parts"},
+     "meaning: `mul` looks across the batch, line 4, input 0 in parts"},
     {"a sum beside a mean", rows, number, R"(
   %s = tarn.reduce_sum %x dims = [0, 1] : tensor<$Bx4xf32>
   %n = tarn.constant dense<$N.0> : tensor<f32>
   %m = tarn.div %s, %n : tensor<f32>
   %r = tarn.add %m, %s : tensor<f32>
   return %r : tensor<f32>)",
-     "meaning: `reduce_sum` looks across the batch, line 1, input 0 in parts"},
+     "meaning: `add` looks across the batch, line 4, input 0 in parts"},
     {"the largest of the batch", rows, number, R"(
   %m = tarn.reduce_max %x dims = [0] : tensor<$Bx4xf32>
   %r = tarn.reduce_sum %m dims = [0] : tensor<4xf32>
