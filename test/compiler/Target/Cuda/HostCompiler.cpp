@@ -37,8 +37,7 @@ bool HostCompiler::compile(const std::string &text, const std::string &header,
     result.log = "no folder for temporary files";
     return false;
   }
-  auto clean =
-      llvm::make_scope_exit([&] { llvm::sys::fs::remove_directories(folder); });
+  llvm::scope_exit clean([&] { llvm::sys::fs::remove_directories(folder); });
   std::string base = folder.str().str();
   auto write = [&](const std::string &path, const std::string &bytes) {
     std::error_code error;
