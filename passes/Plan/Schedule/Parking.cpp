@@ -11,8 +11,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
+#include <tuple>
 #include <utility>
 
 using namespace tarn::schedule;
@@ -60,7 +62,7 @@ private:
                                  std::numeric_limits<double>::infinity()}};
 };
 
-/// A value and the longest time that nobody reads it.
+/// A value, and a time that nobody reads it.
 struct Idle {
   int value = -1;
   int from = -1, to = -1; ///< steps that touch it, before and behind
@@ -136,10 +138,11 @@ static void setWorth(const Graph &graph, const Timeline &timeline, bool isAlone,
   });
 }
 
-/// What might be parked: the longest time that a value lives and nobody reads
-/// it, be it read by a first run or by one that makes something again.
+/// What might be parked: times that a value lives and nobody reads it, be it
+/// read by a first run or by one that makes something again. Of each value the
+/// longest, and others of at least so many seconds.
 static std::vector<Idle> findIdle(const Graph &graph, const Timeline &timeline,
-                                  const Clock &clock) {
+                                  const Clock &clock, double least) {
   std::vector<std::vector<int>> touches(timeline.lives.size());
   for (size_t l = 0; l != timeline.lives.size(); ++l) {
     const Life &life = timeline.lives[l];
@@ -154,20 +157,26 @@ static std::vector<Idle> findIdle(const Graph &graph, const Timeline &timeline,
         touches[size_t(timeline.sources[source++])].push_back(
             timeline.stepOf[r]);
   Fullest fullest(clock.bytes);
-  std::vector<Idle> best(graph.values.size());
+  std::vector<Idle> longest(graph.values.size()), found;
   for (size_t l = 0; l != timeline.lives.size(); ++l) {
-    size_t v = size_t(timeline.lives[l].value);
-    if (!graph.mayPark(int(v)))
+    int value = timeline.lives[l].value;
+    if (!graph.mayPark(value))
       continue;
     for (size_t i = 0; i + 1 < touches[l].size(); ++i) {
       int from = touches[l][i], to = touches[l][i + 1];
-      double idle = clock.start[size_t(to)] - clock.end[size_t(from)];
-      if (to > from + 1 && idle > best[v].seconds)
-        best[v] = {int(v), from, to, fullest.of(from + 1, to - 1), idle};
+      if (to <= from + 1)
+        continue;
+      Idle idle{value, from, to, fullest.of(from + 1, to - 1),
+                clock.start[size_t(to)] - clock.end[size_t(from)]};
+      if (idle.seconds > longest[size_t(value)].seconds)
+        std::swap(idle, longest[size_t(value)]);
+      if (idle.value >= 0 && idle.seconds >= least)
+        found.push_back(idle);
     }
   }
-  std::erase_if(best, [](const Idle &idle) { return idle.value < 0; });
-  return best;
+  std::copy_if(longest.begin(), longest.end(), std::back_inserter(found),
+               [](const Idle &idle) { return idle.value >= 0; });
+  return found;
 }
 
 Plan Search::park(const Plan &base, double speed, bool isAlone) {
@@ -178,7 +187,8 @@ Plan Search::park(const Plan &base, double speed, bool isAlone) {
   Clock clock(graph, timeline, base.order.size());
   FreeTime out, back; // the way back runs backwards in time
   std::vector<char> isParked(graph.values.size(), 0);
-  std::vector<Idle> found = findIdle(graph, timeline, clock);
+  std::vector<Idle> found =
+      findIdle(graph, timeline, clock, std::numeric_limits<double>::infinity());
   setWorth(graph, timeline, isAlone, found);
   for (const Idle &idle : found) {
     double away = copySeconds(graph, idle.value, true, speed),
@@ -243,12 +253,12 @@ Plan Search::parkFor(const Plan &base, int64_t target, bool isAll) {
   if (!timeline.ended)
     return base;
   Clock clock(graph, timeline, plan.order.size());
-  std::vector<Idle> found = findIdle(graph, timeline, clock);
-  std::erase_if(found, [&](const Idle &idle) {
-    return isParked[size_t(idle.value)] != 0;
-  });
+  constexpr double tiny = 1.0 / 256; // of the step
+  std::vector<Idle> found =
+      findIdle(graph, timeline, clock, tiny * clock.end.back());
   std::sort(found.begin(), found.end(), [](const Idle &x, const Idle &y) {
-    return std::pair(-x.seconds, x.value) < std::pair(-y.seconds, y.value);
+    return std::tuple(-x.seconds, x.value, x.from) <
+           std::tuple(-y.seconds, y.value, y.from);
   });
   std::vector<int> lastStep = lastSteps(graph, plan);
   Levels levels(clock.bytes);
@@ -266,7 +276,8 @@ Plan Search::parkFor(const Plan &base, int64_t target, bool isAll) {
     isTaken[i] = 1;
     levels.add(idle.from + 1, idle.to, -graph.values[size_t(idle.value)].bytes);
     int from = plan.order[size_t(idle.from)];
-    if (!isAll && isCheaplyMade(graph, idle.value, idle.to, lastStep)) {
+    if (!isAll && !isParked[size_t(idle.value)] &&
+        isCheaplyMade(graph, idle.value, idle.to, lastStep)) {
       plan.cuts.insert({from, idle.value});
     } else {
       isParked[size_t(idle.value)] = 1;
@@ -281,32 +292,31 @@ Plan Search::parkFor(const Plan &base, int64_t target, bool isAll) {
 
 std::vector<Search::Trip> Search::tripsOf(const Plan &plan,
                                           const Timeline &timeline) const {
-  // The first copies of each value, and who reads it last before it goes.
-  std::vector<int> outOf(graph.values.size(), -1), backOf(outOf);
   std::vector<int> lastRead(timeline.lives.size(), -1);
-  for (size_t c = timeline.copies.size(); c-- > 0;)
-    (timeline.copies[c].isOut ? outOf
-                              : backOf)[size_t(timeline.copies[c].value)] =
-        int(c);
   size_t source = 0;
   for (size_t r = 0; r != timeline.runs.size(); ++r)
     for (int read :
          graph.tasks[size_t(timeline.runs[r])].readsOf(timeline.forms[r]))
       if (graph.values[size_t(read)].bytes > 0)
         lastRead[size_t(timeline.sources[source++])] = int(r);
+  // Of each value its life so far, and the copy out that ended it.
+  std::vector<int> lifeOf(graph.values.size(), -1), outOf(lifeOf);
   std::vector<Trip> trips;
-  std::vector<char> isDone(graph.values.size(), 0);
-  for (size_t p = 0; p != plan.parks.size(); ++p) {
-    size_t value = size_t(plan.parks[p].value);
-    // A second park of a value stays as it is.
-    if (outOf[value] < 0 || backOf[value] < 0 || isDone[value])
-      continue;
-    isDone[value] = 1;
-    const Copy &out = timeline.copies[size_t(outOf[value])],
-               &back = timeline.copies[size_t(backOf[value])];
-    int last = std::max(out.start - 1, lastRead[size_t(out.life)]);
-    trips.push_back({p, timeline.stepOf[size_t(last)],
-                     timeline.stepOf[size_t(back.wait)], outOf[value]});
+  std::vector<char> isDone(plan.parks.size(), 0);
+  for (size_t c = 0; c != timeline.copies.size(); ++c) {
+    const Copy &copy = timeline.copies[c];
+    size_t value = size_t(copy.value);
+    if (copy.isOut) {
+      outOf[value] = int(c);
+    } else if (copy.park >= 0 && !isDone[size_t(copy.park)]) {
+      isDone[size_t(copy.park)] = 1;
+      size_t before = size_t(lifeOf[value]);
+      int last = std::max(timeline.lives[before].first, lastRead[before]);
+      trips.push_back({size_t(copy.park), timeline.stepOf[size_t(last)],
+                       timeline.stepOf[size_t(copy.wait)],
+                       std::exchange(outOf[value], -1)});
+    }
+    lifeOf[value] = copy.life;
   }
   return trips;
 }
@@ -329,6 +339,11 @@ void Search::settle(Plan &plan, double speed) {
   double queue = 0;
   for (const Trip &trip : trips) {
     Park &park = plan.parks[trip.park];
+    if (trip.out < 0) {
+      awayStep[trip.park] = trip.from;
+      park.away = plan.order[size_t(trip.from)];
+      continue;
+    }
     int made = timeline.copies[size_t(trip.out)].start - 1;
     double done = std::max(queue, endOfRun(made)) +
                   copySeconds(graph, park.value, true, speed);
@@ -385,9 +400,10 @@ void Search::settleFor(Plan &plan, int64_t target) {
   std::vector<double> moved(trips.size());
   double queue = 0;
   for (size_t i = 0; i != trips.size(); ++i)
-    moved[i] = queue =
-        std::max(queue, clock.end[size_t(trips[i].from)]) +
-        copySeconds(graph, plan.parks[trips[i].park].value, true, 1);
+    if (trips[i].out >= 0)
+      moved[i] = queue =
+          std::max(queue, clock.end[size_t(trips[i].from)]) +
+          copySeconds(graph, plan.parks[trips[i].park].value, true, 1);
   // The value stays until the link has taken it, where that may be.
   for (size_t i = trips.size(); i-- > 0;) {
     const Trip &trip = trips[i];

@@ -70,11 +70,11 @@ public:
   void polish(Rung &rung, int64_t target, unsigned turn = 0);
 
 private:
-  /// The first time that a parked value is away.
+  /// The time that a parked value is away.
   struct Trip {
     size_t park;  ///< in the plan
     int from, to; ///< steps that touch it, before and behind
-    int out;      ///< in the timeline's copies
+    int out;      ///< in the timeline's copies; -1: it was copied out before
   };
   std::vector<Trip> tripsOf(const Plan &plan, const Timeline &timeline) const;
   const Timeline &play(const Plan &plan);

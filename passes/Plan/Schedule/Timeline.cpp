@@ -118,7 +118,8 @@ void Player::launch(int task, int form, int step) {
 void Player::fetch(int value) {
   int life = int(timeline.lives.size()), now = int(timeline.runs.size());
   timeline.lives.push_back({value, now, now, -1, int(timeline.copies.size())});
-  timeline.copies.push_back({value, life, false, now, -1});
+  timeline.copies.push_back(
+      {value, life, false, now, -1, parkedBy[size_t(value)]});
   lifeOf[size_t(value)] = life;
 }
 
@@ -133,7 +134,8 @@ void Player::sendAway(const Plan &plan, int task) {
     if (sentBy[value] < 0) {
       Life &old = timeline.lives[size_t(life)];
       sentBy[value] = int(timeline.copies.size());
-      timeline.copies.push_back({int(value), life, true, old.first + 1, now});
+      timeline.copies.push_back(
+          {int(value), life, true, old.first + 1, now, p});
       old.last = now - 1;
       old.isHeld = true;
     }

@@ -103,6 +103,7 @@ struct Copy {
   int life; ///< that it reads (out) or fills (back)
   bool isOut;
   int start, wait; ///< moments
+  int park;        ///< of the plan's, that it is for; -1: a cut's
 };
 
 /// A copy in host memory, from the moment that it starts to the last wait for

@@ -280,15 +280,12 @@ TEST(Schedule, GradientsThatWaitAreMadeAgain) {
   }
 }
 
-/// The link is behind where the room is short: what went first is waited for,
-/// and not what goes last, which is a wait for everything.
-TEST(Schedule, NoLongerWaitsThanTheRoomAsksFor) {
-  constexpr int count = 12, room = 3;
-  Graph graph;
-  graph.link.outSeconds = graph.link.backSeconds = 0.15; // 1.5 a value
-  std::vector<int> values;
-  int order = graph.addValue(0);
-  auto add = [&](double seconds, int64_t workspace, int reads, int makes) {
+/// Adds tasks that run in one order alone, once each.
+class InOrder {
+public:
+  explicit InOrder(Graph &graph) : graph(graph), order(graph.addValue(0)) {}
+  /// `reads`, `makes`: a value, or -1.
+  void add(double seconds, int64_t workspace, int reads, int makes) {
     Task task{seconds, workspace, false, {order}, {}, {}, {}};
     if (reads >= 0)
       task.reads.push_back(reads);
@@ -297,21 +294,60 @@ TEST(Schedule, NoLongerWaitsThanTheRoomAsksFor) {
     order = graph.addValue(0);
     task.makes.push_back(order);
     graph.addTask(task);
-  };
+  }
+
+private:
+  Graph &graph;
+  int order; ///< what the last one makes for the next
+};
+
+/// The link is behind where the room is short: what went first is waited for,
+/// and not what goes last, which is a wait for everything.
+TEST(Schedule, NoLongerWaitsThanTheRoomAsksFor) {
+  constexpr int count = 12, room = 3;
+  Graph graph;
+  graph.link.outSeconds = graph.link.backSeconds = 0.15; // 1.5 a value
+  InOrder tasks(graph);
+  std::vector<int> values;
   for (int i = 0; i != count; ++i) {
     values.push_back(graph.addValue(10));
-    add(1, 0, -1, values.back());
+    tasks.add(1, 0, -1, values.back());
   }
-  add(1, 100, -1, -1);
-  add(40, 0, -1, -1);
+  tasks.add(1, 100, -1, -1);
+  tasks.add(40, 0, -1, -1);
   for (int i = count; i-- > 0;)
-    add(2, 0, values[size_t(i)], -1);
+    tasks.add(2, 0, values[size_t(i)], -1);
   ASSERT_EQ(graph.check(), "");
   std::vector<Rung> rungs = climb(graph);
   const Rung *rung = fit(rungs, 100 + 10 * room);
   ASSERT_NE(rung, nullptr);
   // All but three have moved by 1 + 9 * 1.5 seconds, at 12 it is asked for.
   EXPECT_NEAR(rung->stall, 1 + (count - room) * 1.5 - count, 1e-9);
+}
+
+/// Gradients under a clip are read twice, with full moments before and between:
+/// they wait in host memory twice, and go there once.
+TEST(Schedule, ValuesWaitMoreThanOnce) {
+  constexpr int count = 700;
+  Graph graph;
+  graph.link.outSeconds = graph.link.backSeconds = 0.1;
+  InOrder tasks(graph);
+  std::vector<int> values;
+  for (int i = 0; i != count; ++i) {
+    values.push_back(graph.addValue(10));
+    tasks.add(1, 0, -1, values.back());
+  }
+  for (int turn : {0, 1}) {
+    tasks.add(100, 1000, -1, -1);
+    for (int value : values)
+      tasks.add(1 + turn, 0, value, -1);
+  }
+  ASSERT_EQ(graph.check(), "");
+  std::vector<Rung> rungs = climb(graph);
+  const Rung *rung = fit(rungs, 1000);
+  ASSERT_NE(rung, nullptr);
+  EXPECT_EQ(rung->parkedBytes, 10 * count);
+  EXPECT_EQ(rung->hostPeak, 10 * count);
 }
 
 /// What is made from weights, which are always there, goes: the link has no
