@@ -149,15 +149,18 @@ function showCurve() {
       Object.assign(svg('text', { x: x(tick), y: height - bottom + 16, 'text-anchor': x(tick) > width - 40 ? 'end' : 'middle' }), { textContent: bytes(tick) }));
   picture.append(Object.assign(svg('text', { x: (left + width - right) / 2, y: height - 6, 'text-anchor': 'middle' }), { textContent: 'all memory' }),
     Object.assign(svg('text', { x: 10, y: (height - bottom) / 2, 'text-anchor': 'middle', transform: `rotate(-90 10 ${(height - bottom) / 2})` }), { textContent: 'step time' }));
-  const mark = (value, color, text, below) => {
+  const labels = [];
+  const mark = (value, color, text, at) => {
     if (!value || value < low || value > high) return;
     const late = x(value) > width - 120;
-    picture.append(svg('line', { x1: x(value), x2: x(value), y1: top, y2: height - bottom, stroke: color, 'stroke-dasharray': '4 3' }),
-      Object.assign(svg('text', { x: x(value) + (late ? -5 : 5), y: top + 8 + below, 'text-anchor': late ? 'end' : 'start', style: `fill:${color}` }), { textContent: text }));
+    picture.append(svg('line', { x1: x(value), x2: x(value), y1: top, y2: height - bottom, stroke: color, 'stroke-dasharray': '4 3' }));
+    labels.push(Object.assign(svg('text', { x: x(value) + (late ? -5 : 5), y: at, class: 'halo', 'text-anchor': late ? 'end' : 'start', style: `fill:${color}` }), { textContent: text }));
   };
-  mark(plan.bound_bytes, 'var(--bad)', 'no plan below', 0);
-  if (budget !== null) mark(budget, 'var(--good)', 'budget', 13);
-  if (shown.length < best.length) mark(shown[shown.length - 1].total_bytes, 'var(--faint)', 'twice the time', 26);
+  mark(plan.bound_bytes, 'var(--bad)', 'no plan below', top + 8);
+  if (budget !== null) mark(budget, 'var(--good)', 'budget', top + 21);
+  // Nothing is fast that far to the left: there is room at the ground.
+  if (shown.length < best.length) mark(shown[shown.length - 1].total_bytes, 'var(--faint)', 'twice the time', height - bottom - 6);
+  picture.append(...labels);
   // Left of a plan only slower ones are left: the steps go up to the left.
   const path = shown.map((rung, i) => i ? `V${y(rung.seconds)}H${x(rung.total_bytes)}` : `M${x(high)} ${y(rung.seconds)}H${x(rung.total_bytes)}`).join('');
   picture.append(svg('path', { d: path, fill: 'none', stroke: 'var(--accent)', 'stroke-width': 2, 'stroke-linejoin': 'round' }));
