@@ -20,55 +20,22 @@ namespace {
 
 class Cumsum : public TileProgram {
 public:
-  Cumsum(graph::CumsumOp op, const TileSizes &sizes) : op(op) {
-    shape = llvm::to_vector(graph::tensorType(op.getX()).getShape());
-    rank = shape.size();
-    axis = op.getDim();
-    bool isLast = axis + 1 == rank;
-    int64_t longest = isLast
-                          ? longestLine
-                          : std::max(longestColumn, longestLine / shape.back());
-    chunk = std::min(shape[axis], longest);
-    if (rank == 1)
-      return;
-    beside = isLast ? rank - 2 : rank - 1;
-    int64_t depth = std::max<int64_t>(2, chunk);
-    lines = isLast ? sizes.block({shape[beside], depth}, {false, true})[0]
-                   : sizes.block({depth, shape[beside]}, {true, false})[1];
-  }
+  Cumsum(graph::CumsumOp op, const TileSizes &sizes)
+      : op(op), axis(op.getDim()), extent(op.getX().getType().getDimSize(axis)),
+        chunk(std::min(extent, longest(op))),
+        lines(op.getX().getType(), axis, chunk, sizes) {}
 
-  Grid grid() override {
-    Grid grid;
-    for (int64_t d = 0; d != rank; ++d)
-      if (d != axis)
-        grid.add(shape[d], d == beside ? lines : 1);
-    if (grid.sizes.empty())
-      grid.add(1, 1);
-    return grid;
-  }
+  Grid grid() override { return lines.grid(); }
 
   LogicalResult build(TileDeriver &deriver, ValueRange positions) override {
     OpBuilder &b = deriver.b;
     ProgramMath m(b, op.getLoc());
-    TileSlice slice;
-    SmallVector<int64_t> tile, line;
-    int64_t along = 0; // the axis, among the tile's
-    for (int64_t d = 0; d != rank; ++d) {
-      slice.offsets.push_back(d == axis ? OpFoldResult(b.getIndexAttr(0))
-                                        : positions[d - (d > axis)]);
-      slice.sizes.push_back(d == axis ? chunk : d == beside ? lines : 1);
-      if (d == axis)
-        along = tile.size();
-      else if (d == beside)
-        line.push_back(lines);
-      if (d == axis || d == beside) {
-        slice.order.push_back(d);
-        tile.push_back(slice.sizes.back());
-      }
-    }
+    TileSlice slice = lines.slice(b, positions, chunk);
+    int64_t along = lines.axisOfTile();
     Type element = graph::tensorType(op.getX()).getElementType();
-    Type wide = element.isF64() ? element : b.getF32Type();
-    Value zero = m.constant(RankedTensorType::get(line, wide), 0);
+    bool isNarrow = element.isBF16() || element.isF16();
+    Type wide = isNarrow ? b.getF32Type() : element;
+    Value zero = m.constant(RankedTensorType::get(lines.line(), wide), 0);
     bool reverse = op.getReverse(), exclusive = op.getExclusive();
     // Without itself: sums lie one element further, and nothing comes first.
     // Backwards it is the elements that are taken from one further.
@@ -81,7 +48,6 @@ public:
         return failure();
     }
 
-    int64_t extent = shape[axis];
     int64_t last = (extent - 1) / chunk * chunk;
     auto loop = scf::ForOp::create(b, m.loc, m.index(0), m.index(extent),
                                    m.index(chunk), zero);
@@ -102,7 +68,7 @@ public:
       return failure();
     Value x = m.widen(*loaded);
     if (extent % chunk != 0 || (exclusive && reverse)) {
-      Value number = m.iota(from.offsets[axis], tile, along);
+      Value number = m.iota(from.offsets[axis], lines.tile(chunk), along);
       x = m.select(m.isLess(number, m.constant(number, double(extent))), x,
                    m.constant(x, 0));
     }
@@ -117,9 +83,16 @@ public:
   }
 
 private:
+  static int64_t longest(graph::CumsumOp op) {
+    ArrayRef<int64_t> shape = op.getX().getType().getShape();
+    return op.getDim() + 1 == int64_t(shape.size())
+               ? longestLine
+               : std::max(longestColumn, longestLine / shape.back());
+  }
+
   graph::CumsumOp op;
-  SmallVector<int64_t> shape;
-  int64_t rank, axis, chunk, beside = -1, lines = 1;
+  int64_t axis, extent, chunk;
+  Lines lines;
 };
 
 } // namespace

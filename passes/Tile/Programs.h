@@ -22,6 +22,28 @@ struct Grid {
   }
 };
 
+/// Lines along a dim of a tensor, of which a block has some that lie beside
+/// each other along the last other dim.
+class Lines {
+public:
+  /// A block holds `held` elements of each of its lines.
+  Lines(mlir::RankedTensorType type, int64_t axis, int64_t held,
+        const TileSizes &sizes);
+  Grid grid() const;
+  /// The block's lines from their beginning on, `extent` elements of each.
+  TileSlice slice(mlir::OpBuilder &b, mlir::ValueRange positions,
+                  int64_t extent) const;
+  /// The shape of such a tile, and the number of the axis in it.
+  llvm::SmallVector<int64_t> tile(int64_t extent) const;
+  int64_t axisOfTile() const { return beside >= 0 && beside < axis ? 1 : 0; }
+  /// The shape of a tile with an element for each of them.
+  llvm::SmallVector<int64_t> line() const;
+
+private:
+  llvm::SmallVector<int64_t> shape;
+  int64_t axis, beside = -1, count = 1;
+};
+
 /// A tile program that an op brings.
 class TileProgram {
 public:

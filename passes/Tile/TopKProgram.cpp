@@ -23,43 +23,19 @@ namespace {
 
 class TopK : public TileProgram {
 public:
-  TopK(graph::TopKOp op, const TileSizes &sizes) : op(op) {
-    shape = llvm::to_vector(graph::tensorType(op.getX()).getShape());
-    rank = shape.size();
-    width = shape.back();
-    rows = rank == 1
-               ? 1
-               : sizes.block({shape[rank - 2], std::max<int64_t>(2, width)},
-                             {false, true})[0];
-  }
+  TopK(graph::TopKOp op, const TileSizes &sizes)
+      : op(op), width(op.getX().getType().getShape().back()),
+        lines(op.getX().getType(), op.getX().getType().getRank() - 1, width,
+              sizes) {}
 
-  Grid grid() override {
-    Grid grid;
-    for (int64_t d = 0; d + 1 < rank; ++d)
-      grid.add(shape[d], d + 2 == rank ? rows : 1);
-    if (grid.sizes.empty())
-      grid.add(1, 1);
-    return grid;
-  }
+  Grid grid() override { return lines.grid(); }
 
   LogicalResult build(TileDeriver &deriver, ValueRange positions) override {
     OpBuilder &b = deriver.b;
     ProgramMath m(b, op.getLoc());
-    TileSlice row;
-    for (int64_t d = 0; d != rank; ++d) {
-      bool isRow = d + 2 == rank, isColumn = d + 1 == rank;
-      row.offsets.push_back(isColumn ? OpFoldResult(b.getIndexAttr(0))
-                                     : OpFoldResult(positions[d]));
-      row.sizes.push_back(isColumn ? width : isRow ? rows : 1);
-      if (isRow || isColumn)
-        row.order.push_back(d);
-    }
-    SmallVector<int64_t> tile;
-    if (rank > 1)
-      tile.push_back(rows);
-    SmallVector<int64_t> vector(tile);
-    tile.push_back(width);
-    int64_t axis = tile.size() - 1;
+    TileSlice row = lines.slice(b, positions, width);
+    SmallVector<int64_t> vector = lines.line(), tile = lines.tile(width);
+    int64_t axis = lines.axisOfTile();
     auto spread = [&](Value x) { return m.spread(x, axis, width); };
 
     FailureOr<Value> loaded = deriver.tile(op.getX(), row);
@@ -108,8 +84,8 @@ public:
 
 private:
   graph::TopKOp op;
-  SmallVector<int64_t> shape;
-  int64_t rank, width, rows;
+  int64_t width;
+  Lines lines;
 };
 
 } // namespace
