@@ -196,6 +196,8 @@ double Counter::findExtent(Value tile, unsigned dim) {
     return extent(reduce.getOperand(), dim + (dim >= reduce.getAxis()));
   if (auto scan = dyn_cast<tile::ScanOp>(op))
     return extent(scan.getOperand(), dim);
+  if (auto places = dyn_cast<tile::PlacesOp>(op))
+    return extent(places.getOperand(), dim);
   if (auto broadcast = dyn_cast<tile::BroadcastOp>(op)) {
     uint64_t axis = broadcast.getAxis();
     return dim == axis ? whole
@@ -311,6 +313,13 @@ void Counter::visit(Operation *op) {
   }
   if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
     vector += loops.executions(op) * elements(reduce.getOperand());
+    return;
+  }
+  if (auto places = dyn_cast<tile::PlacesOp>(op)) {
+    // A network's stages, each with half as many comparisons of pairs.
+    double count = elements(places.getResult());
+    double levels = std::ceil(std::log2(std::max(count, 1.0)));
+    vector += loops.executions(op) * 3 * count * levels * (levels + 1) / 2;
     return;
   }
   if (auto scan = dyn_cast<tile::ScanOp>(op)) {

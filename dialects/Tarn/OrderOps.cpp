@@ -72,11 +72,12 @@ LogicalResult SortOp::inferReturnTypes(MLIRContext *context,
   return success();
 }
 
-// Of each two elements of a row: two comparisons, three ops that put them
-// together, and a sum.
+// A network's stages, each with half as many comparisons of pairs: of keys, of
+// numbers, and an exchange of both.
 int64_t SortOp::getFlops() {
   auto x = tensorType(getX());
-  return 6 * x.getNumElements() * x.getShape().back();
+  int64_t levels = llvm::Log2_64_Ceil(x.getShape().back());
+  return 3 * x.getNumElements() * levels * (levels + 1) / 2;
 }
 
 LogicalResult SortOp::buildGradient(OpBuilder &builder, ValueRange grads,

@@ -7,8 +7,10 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numeric>
 #include <random>
 
 using namespace mlir;
@@ -99,6 +101,7 @@ private:
   LogicalResult runDotScaled(DotScaledOp op);
   LogicalResult runReduce(ReduceOp op);
   LogicalResult runScan(ScanOp op);
+  LogicalResult runPlaces(PlacesOp op);
   LogicalResult runBroadcast(BroadcastOp op);
 
   const HostTile &get(Value value) { return *values.find(value)->second; }
@@ -173,6 +176,7 @@ LogicalResult BlockRunner::run(Operation &op) {
       .Case([&](DotScaledOp op) { return runDotScaled(op); })
       .Case([&](ReduceOp op) { return runReduce(op); })
       .Case([&](ScanOp op) { return runScan(op); })
+      .Case([&](PlacesOp op) { return runPlaces(op); })
       .Case([&](BroadcastOp op) { return runBroadcast(op); })
       .Case([&](SplatOp op) {
         HostTile tile(op.getType());
@@ -479,6 +483,27 @@ LogicalResult BlockRunner::runScan(ScanOp op) {
     else
       sum.i = wrapTo(type, before.i + sum.i);
   }
+  set(op, std::move(result));
+  return success();
+}
+
+LogicalResult BlockRunner::runPlaces(PlacesOp op) {
+  const HostTile &x = get(op.getOperand());
+  bool isFloat = isa<FloatType>(op.getOperand().getType().getElementType());
+  auto isLess = [&](const Cell &a, const Cell &b) {
+    if (!isFloat)
+      return a.i < b.i;
+    return a.f < b.f || (std::isnan(b.f) && !std::isnan(a.f));
+  };
+  std::vector<int64_t> order(x.cells.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t i, int64_t j) {
+    return op.getDescending() ? isLess(x.cells[j], x.cells[i])
+                              : isLess(x.cells[i], x.cells[j]);
+  });
+  HostTile result(op.getType());
+  for (auto [place, i] : llvm::enumerate(order))
+    result.cells[i].i = place;
   set(op, std::move(result));
   return success();
 }

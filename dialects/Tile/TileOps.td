@@ -33,6 +33,7 @@ def Tile_Matrix : Tile_TileOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2], [2],
 def Tile_Accumulator : Tile_TileOf<[F64, F32], [2], "accumulator tile">;
 def Tile_Summed : Tile_TileOf<[F64, F32, I32, I64], [1, 2, 3],
                               "tile of numbers that are added up">;
+def Tile_Sorted : Tile_TileOf<[F64, F32, I32, I64], [1], "row of numbers">;
 def Tile_Scales : Tile_TileOf<[F32], [2], "tile of scales">;
 
 def Tile_Buffer
@@ -593,6 +594,28 @@ def ScanOp : Tile_Op<"scan", [Pure, SameOperandsAndResultType]> {
     $operand `axis` $axis (`reverse` $reverse^)? attr-dict `:` type($operand)
   }];
   let hasVerifier = 1;
+}
+
+def PlacesOp : Tile_Op<"places", [Pure,
+                                  AllShapesMatch<["operand", "result"]>]> {
+  let summary = "Find the places of a row's elements in sorted order";
+  let description = [{
+    `result[n]` is how many elements come before element n: smaller ones, under
+    `descending` larger ones, and of equal ones those at smaller positions. NaN
+    is larger than all else. Places are distinct: scattered to them, elements
+    are sorted.
+
+    Example:
+    ```mlir
+    %p = tile.places %x descending : tensor<256xf32> -> tensor<256xi32>
+    ```
+  }];
+  let arguments = (ins Tile_Sorted:$operand, UnitAttr:$descending);
+  let results = (outs Tile_IndexTile:$result);
+  let assemblyFormat = [{
+    $operand (`descending` $descending^)? attr-dict
+    `:` type($operand) `->` type($result)
+  }];
 }
 
 def BroadcastOp : Tile_Op<"broadcast", [Pure]> {

@@ -139,9 +139,10 @@ public:
   perDim(const std::string &name, unsigned rank, int64_t fallback);
   bool padding(unsigned rank, llvm::SmallVectorImpl<int64_t> &before,
                llvm::SmallVectorImpl<int64_t> &behind);
-  // BuiltinsRouting.cpp.
+  // BuiltinsOrder.cpp.
   Datum cumsum();
   graph::SortOp sorted();
+  // BuiltinsRouting.cpp.
   Datum topK();
   Datum oneHot();
   Datum select();

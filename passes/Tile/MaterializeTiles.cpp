@@ -37,7 +37,7 @@ std::unique_ptr<TileProgram> tarn::createProgram(graph::ClusterOp cluster,
   if (auto op = dyn_cast<graph::CumsumOp>(anchor))
     return createCumsum(op, sizes);
   if (auto op = dyn_cast<graph::SortOp>(anchor))
-    return createSort(op);
+    return createSort(op, sizes);
   if (auto op = dyn_cast<graph::TopKOp>(anchor))
     return createTopK(op, sizes);
   if (auto op = dyn_cast<graph::GroupRowsOp>(anchor))

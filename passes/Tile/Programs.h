@@ -95,7 +95,8 @@ std::unique_ptr<TileProgram> createUpdate(graph::UpdateSliceOp op,
                                           const TileSizes &sizes);
 std::unique_ptr<TileProgram> createCumsum(graph::CumsumOp op,
                                           const TileSizes &sizes);
-std::unique_ptr<TileProgram> createSort(graph::SortOp op);
+std::unique_ptr<TileProgram> createSort(graph::SortOp op,
+                                        const TileSizes &sizes);
 std::unique_ptr<TileProgram> createTopK(graph::TopKOp op,
                                         const TileSizes &sizes);
 std::unique_ptr<TileProgram> createGroupRows(graph::GroupRowsOp op);

@@ -171,6 +171,12 @@ public:
 
   int64_t termsAtOnce() const override { return 16; }
 
+  int64_t longestSort(int64_t keyBytes) const override {
+    // Keys, their numbers and places, in what a block of any usual device has
+    // of shared memory; a network has a power of two of them.
+    return llvm::bit_floor(uint64_t(leastSharedBytes / (keyBytes + 8)));
+  }
+
   int64_t dotParts(const DotShape &shape) const override {
     // Not worth another kernel unless a good part of the time is saved.
     double least = 0.9 * bestOf(shape).cost;
@@ -246,6 +252,8 @@ public:
 private:
   /// What a multiprocessor has; stages of operands that are on their way.
   static constexpr int64_t sharedBytes = 232448, registers = 65536, stages = 4;
+  /// What a block has of it on sm_89.
+  static constexpr int64_t leastSharedBytes = 101376;
   /// Registers of a thread that may hold sums.
   static constexpr int64_t mostSums = 128;
   /// Parts of a product, and terms of each.

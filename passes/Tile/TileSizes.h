@@ -87,6 +87,8 @@ public:
   /// Blocks worth measuring: that of `dot` first, then the cheapest first.
   virtual llvm::SmallVector<DotChoice> dotChoices(const DotShape &shape) const;
   virtual AttentionBlock attention(const AttentionShape &shape) const = 0;
+  /// The longest row of keys of so many bytes that a block sorts.
+  virtual int64_t longestSort(int64_t) const { return INT64_MAX; }
   /// Whether the backward pass is two kernels, that of queries and that of keys
   /// and values, and not one with fewer products and blocks.
   virtual bool splitsBackward(const AttentionShape &) const { return false; }

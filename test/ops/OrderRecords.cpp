@@ -26,7 +26,8 @@ OpRecord cumsumRecord() {
       {cumsum("4x8xf32", 1), cumsum("4x8xf32", 0, true),
        cumsum("2x3x5xf32", 1, false, true), cumsum("9xf32", 0, true, true),
        cumsum("1x1xf32", 0, false, true), cumsum("4x16xbf16", 1, true),
-       cumsum("3x4x2xf64", 0, true, true)}};
+       cumsum("3x4x2xf64", 0, true, true), cumsum("4x8xi32", 1),
+       cumsum("5x3xi64", 0, true, true)}};
   record.errors = {
       {"C1",
        "func.func @f(%x: tensor<4x8xf32>) { %0 = tarn.cumsum %x dim = 2 : "
@@ -53,7 +54,7 @@ OpRecord sortRecord() {
   OpRecord record{"tarn.sort",
                   {sort("4x8xf32"), sort("2x3x5xf32", true), sort("9xf32"),
                    sort("6x1xf32", true), sort("4x16xbf16", true),
-                   sort("2x7xf64")}};
+                   sort("2x7xf64"), sort("3x40xi32"), sort("2x9xi64", true)}};
   record.errors = {
       {"C1",
        "func.func @f(%x: tensor<f32>) { %0:3 = tarn.sort %x : tensor<f32> "

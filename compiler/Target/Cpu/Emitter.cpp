@@ -144,7 +144,7 @@ bool Emitter::crossesSweeps(Operation *op) {
   // ones may wait for it.
   for (Operation *root : roots)
     if (root->getBlock() != op->getBlock() ||
-        isa<tile::ReduceOp, tile::ScanOp>(root) ||
+        isa<tile::ReduceOp, tile::ScanOp, tile::PlacesOp>(root) ||
         tileType(root->getOperand(0)).getShape() !=
             tileType(op->getResult(0)).getShape())
       return true;
@@ -297,6 +297,8 @@ LogicalResult Emitter::emitOp(Operation *op) {
     return emitDot(dot);
   if (auto scan = dyn_cast<tile::ScanOp>(op))
     return emitScan(scan);
+  if (auto places = dyn_cast<tile::PlacesOp>(op))
+    return emitPlaces(places);
   if (isa<tile::StoreOp, tile::StorePartialOp, tile::ScatterOp,
           tile::AccumulateOp, tile::ReduceOp>(op))
     return addRoot(op);

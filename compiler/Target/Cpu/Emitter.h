@@ -117,6 +117,9 @@ private:
   LogicalResult scanColumns(tile::ScanOp scan, Point point,
                             const Storage &into);
 
+  // Sort.cpp: places in sorted order.
+  LogicalResult emitPlaces(tile::PlacesOp op);
+
   // Convert.cpp: float types.
   Value convertFloat(Value value, Type elementType);
   Value roundToTf32(Value value);

@@ -253,7 +253,8 @@ LogicalResult TensorCoreEmitter::emitOps(ArrayRef<Operation *> ops) {
     }
     if (isInline(op) || resolve(result) != result)
       continue;
-    if (isa<tile::GatherOp, tile::ScanOp, tile::DotScaledOp>(op))
+    if (isa<tile::GatherOp, tile::ScanOp, tile::PlacesOp, tile::DotScaledOp>(
+            op))
       return unsupported(op) << "'" << op->getName() << "'";
     if (failed(addToSweep(op)))
       return failure();

@@ -31,7 +31,7 @@ bool TensorCoreEmitter::isInline(Operation *op) {
   // Vectors with an element per column.
   auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
   return !type || (type.getRank() == 1 && !isRowVector(op->getResult(0)) &&
-                   !isa<tile::ReduceOp, tile::ScanOp>(op));
+                   !isa<tile::ReduceOp, tile::ScanOp, tile::PlacesOp>(op));
 }
 
 /// The tile whose registers hold `value`: rounding before a dot or a store

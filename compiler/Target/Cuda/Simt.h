@@ -190,6 +190,8 @@ private:
   void nameRow(Sweep &sweep, Expression &row);
   // Running sums (SimtScan.cpp).
   mlir::LogicalResult emitScan(tile::ScanOp scan);
+  // Places in sorted order (SimtSort.cpp).
+  mlir::LogicalResult emitPlaces(tile::PlacesOp op);
   /// Sees to it that `value` can be evaluated at `at` in a sweep of `layout`:
   /// copies what other threads hold to shared memory.
   mlir::LogicalResult prepare(mlir::Value value, llvm::ArrayRef<Expression> at,

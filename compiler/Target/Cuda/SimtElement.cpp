@@ -23,7 +23,8 @@ bool cuda::isConstant(Value value) {
 bool SimtEmitter::isInline(Value value) {
   Operation *op = value.getDefiningOp();
   return op && op->getNumRegions() == 0 &&
-         !isa<tile::ReduceOp, tile::ScanOp, tile::DotOp, tile::DotScaledOp>(op);
+         !isa<tile::ReduceOp, tile::ScanOp, tile::PlacesOp, tile::DotOp,
+              tile::DotScaledOp>(op);
 }
 
 /// What evaluating an element costs, roughly in instructions; counts up to

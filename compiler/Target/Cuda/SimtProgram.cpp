@@ -187,6 +187,8 @@ LogicalResult SimtEmitter::emitRegion(Block &block) {
                                               : emitGenericReduce(reduce);
     } else if (auto scan = dyn_cast<tile::ScanOp>(op)) {
       written = emitScan(scan);
+    } else if (auto places = dyn_cast<tile::PlacesOp>(op)) {
+      written = emitPlaces(places);
     } else if (isa<tile::DotScaledOp>(op)) {
       return unsupported(&op) << "'" << op.getName() << "'";
     } else if (op.getNumResults() > 0 &&

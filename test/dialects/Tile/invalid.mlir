@@ -369,6 +369,15 @@ tile.kernel @scan_type(%x: memref<8xbf16>) access ["read"] grid () {
 
 // -----
 
+tile.kernel @places_shape(%x: memref<8xf32>) access ["read"] grid () {
+  %a = tile.load %x[0] : memref<8xf32> -> tensor<8xf32>
+  // expected-error@+1 {{failed to verify that all of {operand, result} have same shape}}
+  %d = tile.places %a : tensor<8xf32> -> tensor<4xi32>
+  tile.return
+}
+
+// -----
+
 tile.kernel @broadcast_C1(%x: memref<8xf32>) access ["read"] grid () {
   %a = tile.load %x[0] : memref<8xf32> -> tensor<8xf32>
   // expected-error@+1 {{'tile.broadcast' op makes 'tensor<8x4xf32>' of 'tensor<8xf32>' along axis 0}}

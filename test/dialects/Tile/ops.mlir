@@ -79,6 +79,8 @@ tile.kernel @dots(%x: memref<64x32xf32>, %q: memref<64x256xf8E4M3FN>,
   %m = tile.reduce max %r axis 1 : tensor<64x64xf32>
   // CHECK: tile.broadcast %{{.*}} axis 1 : tensor<64xf32> -> tensor<64x64xf32>
   %b = tile.broadcast %m axis 1 : tensor<64xf32> -> tensor<64x64xf32>
+  // CHECK: tile.places %{{.*}} descending : tensor<64xf32> -> tensor<64xi32>
+  %p = tile.places %m descending : tensor<64xf32> -> tensor<64xi32>
   tile.store %b, %y[0, 0] : tensor<64x64xf32>, memref<64x64xf32>
   tile.return
 }

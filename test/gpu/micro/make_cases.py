@@ -410,6 +410,36 @@ def warps(cases):
 """, 128, [("f32", data), ("f32", None, np.where(np.repeat(inside, 4), data, 0))], [0, 1], shared=2048)
 
 
+def sorts(cases):
+    """A row with equal elements, both zeros and NaN: places, from the smallest and from the largest."""
+    x = RANDOM.integers(-9, 9, 75).astype(np.float32)
+    x[[3, 40]] = np.nan
+    x[[7, 50]] = np.inf
+    x[[9, 30]] = -0.0
+    x[[8, 31]] = 0.0
+    up = np.argsort(x, kind="stable")
+    down = np.argsort(np.where(np.isnan(x), -np.inf, np.where(np.isinf(x), -1e9, -x)), kind="stable")
+    cases.write("sort", """SIMT_KERNEL(64) micro(const float *in, int *out) {
+  SHARED_ARENA(arena);
+  float *keys = (float *)arena;
+  int *order = (int *)(arena + 512), *places = (int *)(arena + 1024);
+  for (int form = 0; form < 2; ++form) {
+    for (int i = threadIdx.x; i < 75; i += 64)
+      keys[i] = in[i];
+    __syncthreads();
+    if (form == 0)
+      sort_places<64, 128, false>(keys, order, places, 75);
+    else
+      sort_places<64, 128, true>(keys, order, places, 75);
+    __syncthreads();
+    for (int i = threadIdx.x; i < 75; i += 64)
+      out[form * 75 + i] = places[i];
+    __syncthreads();
+  }
+}
+""", 64, [("f32", x), ("i32", None, np.concatenate([np.argsort(up), np.argsort(down)]))], [0, 1], shared=1536)
+
+
 def scalars(cases):
     special = np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 3.4e38, 65504, 65520, 65519,
                         6e-8, 2.9e-8, 1.00390625, 1.01171875, 1.0048828125, 1.001, 2.0**-133], np.float32)
@@ -509,7 +539,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     cases = Cases(sys.argv[1])
-    for family in (tma, tma_tf32, wgmma, barriers, warps, scalars, vectors):
+    for family in (tma, tma_tf32, wgmma, barriers, warps, scalars, vectors, sorts):
         family(cases)
     print(f"{len(cases.names)} cases")
 

@@ -783,4 +783,45 @@ DEVICE void scan_lines(T *tile, int lines, int inner, int outer, int count,
     start[at * step] = before + start[at * step];
 }
 
+//===----------------------------------------------------------------------===//
+// Sorting
+//===----------------------------------------------------------------------===//
+
+/// Whether x is smaller; NaN is the largest.
+template <class T> DEVICE bool is_less(T x, T y) {
+  return x < y || (y != y && x == x);
+}
+/// The place of each of `count` elements in shared memory in sorted order, of
+/// equal ones the first before the others: a bitonic network of `Covered`
+/// pairs, a power of two. What `keys` and `order` have is lost.
+template <int Threads, int Covered, bool Descending, class T>
+DEVICE void sort_places(T *keys, int *order, int *places, int count) {
+  for (int i = threadIdx.x; i < Covered; i += Threads) {
+    order[i] = i;
+    if (i >= count)
+      keys[i] = (T)0;
+  }
+  __syncthreads();
+  for (int size = 2; size <= Covered; size *= 2)
+    for (int distance = size / 2; distance > 0; distance /= 2) {
+      for (int pair = threadIdx.x; pair < Covered / 2; pair += Threads) {
+        const int low = 2 * pair - pair % distance, high = low + distance;
+        const T x = keys[low], y = keys[high];
+        const int n = order[low], m = order[high];
+        // What is not of the row comes last.
+        const bool all = n < count && m < count;
+        const bool less = all && (Descending ? is_less(y, x) : is_less(x, y));
+        const bool more = all && (Descending ? is_less(x, y) : is_less(y, x));
+        const bool before = less || (!more && n < m);
+        if (before == ((low & size) != 0)) {
+          keys[low] = y, keys[high] = x;
+          order[low] = m, order[high] = n;
+        }
+      }
+      __syncthreads();
+    }
+  for (int i = threadIdx.x; i < count; i += Threads)
+    places[order[i]] = i;
+}
+
 #endif // TARN_DEVICE_H

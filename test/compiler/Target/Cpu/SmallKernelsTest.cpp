@@ -74,6 +74,42 @@ TEST_F(SmallKernels, RunningSums) {
       }
 }
 
+// Rows of every size, with equal elements, the largest and smallest ones and
+// what is no number, both ways.
+TEST_F(SmallKernels, PlacesInSortedOrder) {
+  for (int count : {1, 2, 13, 64, 300})
+    for (const char *element : {"f32", "i32", "i64", "f64"}) {
+      std::string row = std::to_string(count) + "x", type = row + element;
+      std::string text = "tile.kernel @k(%x: memref<" + type + ">";
+      for (const char *name : {"y", "z"})
+        text += ", %" + std::string(name) + ": memref<" + row + "i32>";
+      text += ") access [\"read\", \"write\", \"write\"] grid () {\n"
+              "  %a = tile.load %x[0] : memref<" +
+              type + "> -> tensor<" + type + ">\n";
+      for (auto [name, way] :
+           {std::pair("y", ""), std::pair("z", " descending")})
+        text += "  %p" + std::string(name) + " = tile.places %a" + way +
+                " : tensor<" + type + "> -> tensor<" + row +
+                "i32>\n  tile.store %p" + name + ", %" + name +
+                "[0] : tensor<" + row + "i32>, memref<" + row + "i32>\n";
+      text += "  tile.return\n}";
+      SCOPED_TRACE(text);
+      Numbers x(count);
+      for (int i = 0; i != count; ++i)
+        x[i] = i * 7 % 23 - 5;
+      if (*element == 'f' && count > 2) {
+        x[1] = x[count - 1] = NAN;
+        x[2] = INFINITY;
+        x[count / 2] = -INFINITY;
+        x[3] = -0.0;
+      } else if (count > 2) {
+        x[1] = x[count - 1] = *(element + 1) == '3' ? 0x1p31 - 1 : 0x1p62;
+        x[2] = x[count / 2] = *(element + 1) == '3' ? -0x1p31 : -0x1p63;
+      }
+      compare(text, 0, {{0, x}});
+    }
+}
+
 // Every transcendental function, also at special values.
 TEST_F(SmallKernels, Math) {
   Numbers x = {0.0, -0.0, 1,    -1,  0.5,  3,   -3,    20,   -20, 88,

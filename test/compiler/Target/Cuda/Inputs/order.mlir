@@ -27,3 +27,12 @@ func.func @sort_bf16(%x: tensor<2x3x50xbf16>) -> (tensor<2x3x50xbf16>, tensor<2x
   %v, %i, %p = tarn.sort %x descending : tensor<2x3x50xbf16>
   return %v, %i : tensor<2x3x50xbf16>, tensor<2x3x50xi32>
 }
+func.func @sort_numbers(%x: tensor<3x130xi32>) -> tensor<3x130xi32> {
+  %v, %i, %p = tarn.sort %x descending : tensor<3x130xi32>
+  return %p : tensor<3x130xi32>
+}
+// A row of more than a block sorts.
+func.func @sort_long(%x: tensor<4100xf64>) -> (tensor<4100xf64>, tensor<4100xi32>) {
+  %v, %i, %p = tarn.sort %x : tensor<4100xf64>
+  return %v, %i : tensor<4100xf64>, tensor<4100xi32>
+}
