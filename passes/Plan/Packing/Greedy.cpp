@@ -128,15 +128,7 @@ Placement tarn::packing::packGreedy(std::span<const Buffer> buffers,
     }
     return best.bytes <= enough || work >= workLimit;
   };
-  auto by = [&](auto key) {
-    std::vector<unsigned> order(buffers.size());
-    std::iota(order.begin(), order.end(), 0u);
-    std::sort(order.begin(), order.end(), [&](unsigned x, unsigned y) {
-      auto left = key(buffers[x]), right = key(buffers[y]);
-      return left != right ? left > right : x < y;
-    });
-    return order;
-  };
+  auto by = [&](auto key) { return ordered(buffers, key); };
   using B = const Buffer &;
   if (buffers.empty() ||
       attempt(by([](B b) { return std::pair(b.size, b.upper - b.lower); })) ||

@@ -9,7 +9,9 @@
 #ifndef PASSES_PLAN_PACKING_PROBLEM_H
 #define PASSES_PLAN_PACKING_PROBLEM_H
 
+#include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -30,6 +32,19 @@ struct Buffer {
 inline int64_t alignUp(int64_t offset, int64_t alignment) {
   return alignment == 1 ? offset
                         : (offset + alignment - 1) / alignment * alignment;
+}
+
+/// The numbers of buffers in the order of a key, the largest first; of equals
+/// the first.
+template <typename Key>
+std::vector<unsigned> ordered(std::span<const Buffer> buffers, Key key) {
+  std::vector<unsigned> order(buffers.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(), [&](unsigned x, unsigned y) {
+    auto left = key(buffers[x]), right = key(buffers[y]);
+    return left != right ? left > right : x < y;
+  });
+  return order;
 }
 
 /// True if no sum that packing forms can pass 2^62.

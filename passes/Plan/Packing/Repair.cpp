@@ -221,18 +221,6 @@ bool Repairer::reach(Placement &start, int64_t capacity, uint64_t workLimit,
   return true;
 }
 
-/// Buffers in the order of a key, the largest first.
-template <typename Key>
-std::vector<unsigned> ordered(std::span<const Buffer> buffers, Key key) {
-  std::vector<unsigned> order(buffers.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](unsigned x, unsigned y) {
-    auto left = key(buffers[x]), right = key(buffers[y]);
-    return left != right ? left > right : x < y;
-  });
-  return order;
-}
-
 /// How many pairs live together.
 uint64_t countPairs(std::span<const Buffer> buffers) {
   std::vector<int64_t> starts, ends;
