@@ -106,8 +106,8 @@ class LanguageFuzz : public testing::Test {
 protected:
   static void SetUpTestSuite() {
     // An allocation without bound ends the process instead of the machine.
-    rlimit limit = {rlim_t(6) << 30, rlim_t(6) << 30};
 #if !__has_feature(address_sanitizer)
+    rlimit limit = {rlim_t(6) << 30, rlim_t(6) << 30};
     setrlimit(RLIMIT_AS, &limit);
 #endif
   }

@@ -20,7 +20,7 @@ static inline void note(const void *address, uint32_t bytes, bool isWrite,
     block->checker->access(address, bytes, isWrite, code);
 }
 
-#define TARN_ACCESS(bytes)                                                     \
+#define TARN_HOOKS(bytes)                                                      \
   void __tsan_read##bytes(void *p) {                                           \
     note(p, bytes, false, __builtin_return_address(0));                        \
   }                                                                            \
@@ -38,11 +38,11 @@ extern "C" {
 void __tsan_init() {}
 void __tsan_func_entry(void *) {}
 void __tsan_func_exit() {}
-TARN_ACCESS(1)
-TARN_ACCESS(2)
-TARN_ACCESS(4)
-TARN_ACCESS(8)
-TARN_ACCESS(16)
+TARN_HOOKS(1)
+TARN_HOOKS(2)
+TARN_HOOKS(4)
+TARN_HOOKS(8)
+TARN_HOOKS(16)
 
 void __tsan_read_range(void *p, uintptr_t bytes) {
   note(p, bytes, false, __builtin_return_address(0));
