@@ -82,7 +82,7 @@ struct KernelParam {
   std::optional<TensorMapDesc> map;
   /// Of a kernel that does the work of several launches: what each of them is
   /// given. Empty: no table.
-  std::vector<TableWord> table;
+  std::vector<TableWord> table = {};
 
   /// What a launch passes.
   uint64_t bytes() const {

@@ -121,7 +121,7 @@ TEST(CudaFaults, CodeMustBeTheManifests) {
             "kernel `k_reduce` has other parameters in its code than in the "
             "manifest: more than 2");
   EXPECT_EQ(status([](Target &t) {
-              t.kernels[3].params.push_back({0, {}, {}});
+              t.kernels[3].params.push_back({0, {}});
             }).message(),
             "kernel `k_reduce` has other parameters in its code than in the "
             "manifest: no parameter 3");

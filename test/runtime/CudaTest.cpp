@@ -455,7 +455,7 @@ static Manifest oneLaunch(const char *symbol, uint64_t count, uint32_t blocks,
   kernel.symbol = symbol;
   kernel.name = symbol;
   kernel.args = {{state.bytes, access}};
-  kernel.params = {{0, {}, {}}};
+  kernel.params = {{0, {}}};
   target.kernels = {kernel};
   Function function;
   function.name = "run";

@@ -359,7 +359,7 @@ Target cudaTarget(const Target &cpu, const std::string &isa,
     kernel.scratch = 0;
     kernel.registers = 32;
     for (uint32_t i = 0; i < kernel.args.size(); ++i)
-      kernel.params.push_back({i, {}, {}});
+      kernel.params.push_back({i, {}});
   }
   return target;
 }

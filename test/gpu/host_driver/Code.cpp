@@ -302,8 +302,7 @@ TARN_DRIVER_EXPORT cuLaunchKernelEx(const LaunchConfig *config, void *kernel,
       cluster = config->attributes[i].value[0];
   Launch launch{{config->grid[0], config->grid[1], config->grid[2]},
                 {config->block[0], config->block[1], config->block[2]},
-                config->shared,
-                {}};
+                config->shared};
   return queueLaunch(d, static_cast<KernelHandle *>(kernel), launch, cluster,
                      config->stream, parameters);
 }

@@ -77,7 +77,7 @@ TARN_DRIVER_EXPORT cuLaunchKernel(void *function, unsigned x, unsigned y,
                                   unsigned tz, unsigned shared, void *stream,
                                   void **parameters, void **) {
   TARN_DRIVER_CALL(cuLaunchKernel)
-  Launch launch{{x, y, z}, {tx, ty, tz}, shared, {}};
+  Launch launch{{x, y, z}, {tx, ty, tz}, shared};
   return queueLaunch(d, static_cast<KernelHandle *>(function), launch, 1,
                      stream, parameters);
 }

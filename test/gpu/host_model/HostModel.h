@@ -50,7 +50,7 @@ struct Launch {
   /// Whether each access is checked (Checker.h): only of kernels that are
   /// compiled for it, and then against these buffers.
   bool isChecked = false;
-  std::vector<BufferRange> buffers;
+  std::vector<BufferRange> buffers = {};
 };
 
 /// The faults of a launch, one line each, without repetitions.
