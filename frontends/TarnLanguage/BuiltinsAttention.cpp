@@ -28,8 +28,7 @@ bool BuiltinImpl::buildRegion(const Datum &lambda, mlir::Region &region,
   }
   mlir::OpBuilder::InsertionGuard guard(e.b);
   mlir::Block *block = e.b.createBlock(&region);
-  auto inner = std::make_shared<Scope>();
-  inner->parent = lambda.scope;
+  auto inner = e.scopeIn(lambda.scope);
   for (auto [i, name] : llvm::enumerate(lambda.lambda->names)) {
     mlir::Type type = isScore && i == 0 ? mlir::Type(e.b.getF32Type())
                                         : mlir::Type(e.b.getI32Type());

@@ -102,6 +102,22 @@ Datum Elaborator::parseSetting(const std::string &text) {
 // Declarations
 //===----------------------------------------------------------------------===//
 
+Elaborator::~Elaborator() {
+  std::vector<std::map<std::string, Datum>> names;
+  for (Scope *scope : scopes)
+    names.push_back(std::exchange(scope->names, {}));
+}
+
+std::shared_ptr<Scope> Elaborator::scopeIn(std::shared_ptr<Scope> parent) {
+  auto scope = std::make_unique<Scope>();
+  scope->parent = std::move(parent);
+  scopes.insert(scope.get());
+  return {scope.release(), [this](Scope *ended) {
+            scopes.erase(ended);
+            delete ended;
+          }};
+}
+
 void Elaborator::declare(const File &file, bool isLibrary) {
   std::shared_ptr<Scope> target = isLibrary ? libraryGlobals : globals;
   std::set<std::string> seen;
@@ -345,10 +361,9 @@ Datum Elaborator::instantiate(const Module &declared,
                            declared.name + "`");
   diagnostics.calls.push_back(call);
   llvm::scope_exit leave([&] { diagnostics.calls.pop_back(); });
-  auto scope = std::make_shared<Scope>();
-  scope->parent = declared.range.file && declared.range.file->library
-                      ? libraryGlobals
-                      : globals;
+  auto scope = scopeIn(declared.range.file && declared.range.file->library
+                           ? libraryGlobals
+                           : globals);
   Arguments bound = arguments;
   if (set)
     for (const Parameter &parameter : declared.parameters)
@@ -448,8 +463,7 @@ Datum Elaborator::callFunction(const Function &called,
     return error(range, "calls are nested too deeply");
   diagnostics.calls.push_back(range);
   llvm::scope_exit leave([&] { diagnostics.calls.pop_back(); });
-  auto scope = std::make_shared<Scope>();
-  scope->parent = outer;
+  auto scope = scopeIn(outer);
   std::string what =
       called.name.empty() ? "this module" : "`" + called.name + "`";
   if (!bindParameters(called.parameters, arguments, scope, range, what))

@@ -31,6 +31,7 @@ public:
              const ImportOptions &options)
       : diagnostics(diagnostics), options(options), b(&context),
         loc(b.getUnknownLoc()) {}
+  ~Elaborator();
 
   /// Evaluates `library` and `file`; null after errors.
   mlir::OwningOpRef<mlir::ModuleOp> run(const File &library, const File &file,
@@ -42,6 +43,9 @@ public:
   using Arguments = std::vector<std::pair<std::string, Datum>>;
 
   // Elaborator.cpp: declarations, calls, statements.
+  /// What a scope's names hold may hold the scope: those that are left end with
+  /// the elaborator.
+  std::shared_ptr<Scope> scopeIn(std::shared_ptr<Scope> parent);
   void declare(const File &file, bool isLibrary);
   void bindParams(const File &file);
   void makeModels(const File &file);
@@ -116,10 +120,11 @@ public:
   /// The path of the layer whose fn runs; empty outside of models.
   std::string layer;
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::set<Scope *> scopes; ///< that are in use
   /// The names of the file; behind them those of the library, whose own modules
   /// see only each other.
-  std::shared_ptr<Scope> globals = std::make_shared<Scope>();
-  std::shared_ptr<Scope> libraryGlobals = std::make_shared<Scope>();
+  std::shared_ptr<Scope> globals = scopeIn(nullptr);
+  std::shared_ptr<Scope> libraryGlobals = scopeIn(nullptr);
   std::vector<ModelParameter> parameters;
   std::set<std::string> usedSettings, usedShapes;
   std::map<std::string, Datum> hyper;

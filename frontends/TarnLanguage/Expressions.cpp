@@ -475,8 +475,7 @@ Datum Elaborator::evaluate(const Expr &expr, std::shared_ptr<Scope> scope,
         return error(expr.args[1]->range, "for goes over a list, not " +
                                               std::string(source.kindName()));
       for (auto [i, item] : llvm::enumerate(*source.list)) {
-        auto inner = std::make_shared<Scope>();
-        inner->parent = scope;
+        auto inner = scopeIn(scope);
         inner->names[expr.text] = item;
         items.push_back(
             evaluate(*expr.args[0], inner,
@@ -498,8 +497,7 @@ Datum Elaborator::evaluate(const Expr &expr, std::shared_ptr<Scope> scope,
     bool condition = truth(evaluate(*expr.args[0], scope), expr.args[0]->range);
     if (failed)
       return {};
-    auto inner = std::make_shared<Scope>();
-    inner->parent = scope;
+    auto inner = scopeIn(scope);
     // A member that is one module or another keeps its place.
     if (condition)
       return runBlock(*expr.block, inner, path);

@@ -159,8 +159,7 @@ void Elaborator::runStatement(const Statement &statement,
       return;
     }
     for (const Datum &item : *items.list) {
-      auto inner = std::make_shared<Scope>();
-      inner->parent = scope;
+      auto inner = scopeIn(scope);
       assign(statement.names, item, statement.range, *inner, false);
       if (!failed)
         runBlock(*statement.block, inner);

@@ -131,8 +131,7 @@ void Elaborator::emitInit() {
 void Elaborator::emitStep(const StepDecl &step) {
   beginFunction(step.function.name, step.kind, step.function.range);
   training = step.kind == "train";
-  auto scope = std::make_shared<Scope>();
-  scope->parent = globals;
+  auto scope = scopeIn(globals);
   // Inputs: their dims come from --shape, or from the defaults.
   for (const Parameter &parameter : step.function.parameters) {
     llvm::SmallVector<int64_t> shape;
