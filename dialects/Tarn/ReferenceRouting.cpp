@@ -83,12 +83,12 @@ LogicalResult GroupedDotOp::evaluate(ArrayRef<HostTensor> operands,
   std::vector<double> matrix(k * n);
   for (int64_t g = 0; g != w.shape()[0]; ++g) {
     auto [from, to] = rowsOf(operands[2], g, x.shape()[0]);
-    const double *own = &w.data[g * k * n];
+    const double *own = w.data.data() + g * k * n;
     for (int64_t i = 0; i != k; ++i)
       for (int64_t j = 0; j != n; ++j)
         matrix[i * n + j] = getTransposeW() ? own[j * k + i] : own[i * n + j];
-    multiplyMatrices(&x.data[from * k], matrix.data(), &r.data[from * n],
-                     to - from, n, k);
+    multiplyMatrices(x.data.data() + from * k, matrix.data(),
+                     r.data.data() + from * n, to - from, n, k);
   }
   return success();
 }
