@@ -240,6 +240,9 @@ int tarn::cli::runCompile(const Invocation &in) {
       std::printf(" note: the model says no precision: compiled in %s, the "
                   "default for GPUs\n",
                   result.precision.c_str());
+    if (result.precision == "tf32" && result.cuda.empty())
+      std::printf(" note: processors round factors to tf32 as a GPU does, and "
+                  "are not faster with it\n");
   }
   return success;
 }
