@@ -29,8 +29,9 @@ using namespace tarn;
 using graph::ClusterOp;
 
 /// Plans of one function that are tried, at most: in each of two searches, by
-/// how long packing one takes.
-static constexpr int mostPlans = 64, mostRepaired = 8;
+/// how long packing one takes; and how many ops all of them have.
+static constexpr int mostPlans = 64, mostRepaired = 8, fewestPlans = 4;
+static constexpr size_t mostOps = 100'000;
 
 namespace {
 
@@ -440,7 +441,9 @@ LogicalResult Grouper::group(ArrayRef<Run> runs) {
 LogicalResult Grouper::search(PackingEffort packing,
                               const FunctionPlan &before) {
   effort = packing;
-  planLimit = effort == PackingEffort::full ? mostRepaired : mostPlans;
+  int most = effort == PackingEffort::full ? mostRepaired : mostPlans;
+  planLimit = int(
+      std::clamp<size_t>(mostOps / original.size(), fewestPlans, size_t(most)));
   plans = 1;
   arenaBytes = before.arenaBytes;
   hostBytes = before.hostBytes;
