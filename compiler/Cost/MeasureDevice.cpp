@@ -186,10 +186,18 @@ tarn::measureDevice(const Device &like, const std::string &name,
     return Figure{value, 0.05, who + ": " + how};
   };
 
+  // How much of these speeds kernels reach is known of another machine.
+  auto isAssumed = [](Rate &rate) {
+    rate.efficiency.error = std::max(rate.efficiency.error, 0.5);
+    rate.efficiency.source = "of another machine: " + rate.efficiency.source;
+  };
+
   Device device = like;
   device.name = name;
   device.aliases.clear();
   device.targets.clear();
+  for (Rate *rate : {&device.memory, &device.unitMemory, &device.cache})
+    isAssumed(*rate);
   tell("products");
   for (DeviceTarget target : like.targets) {
     std::string isa = target.target.substr(strlen("cpu:"));
@@ -198,8 +206,12 @@ tarn::measureDevice(const Device &like, const std::string &name,
       continue;
     // Other speeds are of the same units: they keep their share of this one.
     double share = peak / target.dot(DotType::f32).peak.value;
-    for (auto &[type, rate] : target.dots)
+    for (auto &[type, rate] : target.dots) {
       rate.peak.value *= share;
+      isAssumed(rate);
+    }
+    isAssumed(target.vector);
+    isAssumed(target.special);
     target.vector.peak.value *= share;
     target.special.peak.value *= share;
     target.dots["f32"].peak =
