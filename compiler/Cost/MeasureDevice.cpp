@@ -187,7 +187,7 @@ tarn::measureDevice(const Device &like, const std::string &name,
   };
 
   // How much of these speeds kernels reach is known of another machine.
-  auto isAssumed = [](Rate &rate) {
+  auto assume = [](Rate &rate) {
     rate.efficiency.error = std::max(rate.efficiency.error, 0.5);
     rate.efficiency.source = "of another machine: " + rate.efficiency.source;
   };
@@ -197,7 +197,7 @@ tarn::measureDevice(const Device &like, const std::string &name,
   device.aliases.clear();
   device.targets.clear();
   for (Rate *rate : {&device.memory, &device.unitMemory, &device.cache})
-    isAssumed(*rate);
+    assume(*rate);
   tell("products");
   for (DeviceTarget target : like.targets) {
     std::string isa = target.target.substr(strlen("cpu:"));
@@ -208,10 +208,10 @@ tarn::measureDevice(const Device &like, const std::string &name,
     double share = peak / target.dot(DotType::f32).peak.value;
     for (auto &[type, rate] : target.dots) {
       rate.peak.value *= share;
-      isAssumed(rate);
+      assume(rate);
     }
-    isAssumed(target.vector);
-    isAssumed(target.special);
+    assume(target.vector);
+    assume(target.special);
     target.vector.peak.value *= share;
     target.special.peak.value *= share;
     target.dots["f32"].peak =

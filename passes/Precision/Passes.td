@@ -13,9 +13,10 @@ def TarnMixedPrecision : Pass<"tarn-mixed-precision", "::mlir::func::FuncOp"> {
     once per value, where it is made, whatever views and concatenations lie in
     between; products sum in f32. What a product makes is rounded too
     where several ops read it, after the bias and the like, or where it is put
-    together with others of its kind; each reader widens it for itself. Gradients of weights, parameters, optimizer state, norms,
-    softmax, losses, reductions and the residual stream stay f32: the master
-    weights never lose a bit.
+    together with others of its kind; each reader widens it for itself.
+    Gradients of weights, parameters, optimizer state, norms, softmax, losses,
+    reductions and the residual stream stay f32: the master weights never lose a
+    bit.
 
     When: phase precision, after train: gradients' products are rounded too.
 
