@@ -6,6 +6,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/SHA256.h"
 
+#include <atomic>
 #include <optional>
 #include <string>
 
@@ -27,20 +28,27 @@ private:
 /// lies there becomes code. A cache that cannot be read or written, or whose
 /// file was damaged, is no error: nothing is found. Several processes and
 /// threads may use it at once.
+///
+/// It holds `$TARN_CACHE_BYTES`, 2 GiB where that says nothing: who has stored
+/// something removes in the end what was not used for longest.
 class CacheFolder {
 public:
   CacheFolder();
+  ~CacheFolder();
+  CacheFolder(const CacheFolder &) = delete;
+  CacheFolder &operator=(const CacheFolder &) = delete;
   /// Whether there is a folder.
   explicit operator bool() const { return !folder.empty(); }
   /// What `store` was given for this key, or nothing.
   std::optional<std::string> lookup(llvm::StringRef key,
                                     llvm::StringRef extension) const;
   void store(llvm::StringRef key, llvm::StringRef extension,
-             llvm::StringRef bytes) const;
+             llvm::StringRef bytes);
 
 private:
   std::string pathOf(llvm::StringRef key, llvm::StringRef extension) const;
   std::string folder;
+  std::atomic<bool> stored = false;
 };
 
 } // namespace tarn

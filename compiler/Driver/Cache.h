@@ -8,20 +8,30 @@
 
 namespace tarn {
 
-/// Artifacts by content: the key is a hash over the model's text, everything
-/// the request says, the compiler's own binary and this machine's instruction
-/// sets.
+/// The artifact of a request, by content: the key is a hash over everything the
+/// request says, the files that it names, the compiler's own binary, this
+/// machine's instruction sets, and NVRTC's version where that makes code.
 class ArtifactCache {
 public:
-  /// Finds the artifact of `request`; false when there is none.
-  bool lookup(const CompileRequest &request, std::vector<char> &artifact);
-  /// Keeps `artifact` for `request`.
-  void store(const CompileRequest &request, const std::vector<char> &artifact);
+  struct Entry {
+    std::vector<char> artifact;
+    std::string summary; ///< what is told of it
+  };
+
+  /// `request` must outlive this, and say the same in the end.
+  explicit ArtifactCache(const CompileRequest &request)
+      : request(request), key(findKey()) {}
+  std::optional<Entry> lookup() const;
+  /// Keeps `entry`, made since this began; not if a file has changed meanwhile.
+  void store(const Entry &entry);
 
 private:
-  /// Empty for a model that cannot be read.
-  std::string keyFor(const CompileRequest &request);
+  /// Empty where a model or a compiler cannot be read: nothing is found.
+  std::string findKey() const;
+
+  const CompileRequest &request;
   CacheFolder folder;
+  std::string key;
 };
 
 } // namespace tarn

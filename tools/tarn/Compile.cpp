@@ -8,10 +8,10 @@
 #include "runtime/Json.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/FileSystem.h"
 
 #include <cstdio>
-#include <set>
 
 using namespace tarn;
 using namespace tarn::cli;
@@ -30,11 +30,12 @@ static std::string describeKernels(const CompileResult &result) {
          " cached) ";
 }
 
-/// The line of phases and seconds; phases under 10 ms are left out.
+/// The line of phases and seconds; phases under 10 ms are left out, but for
+/// that of a cached result.
 static std::string describeSeconds(const CompileResult &result) {
   std::string line;
   for (const auto &[phase, seconds] : result.seconds) {
-    if (seconds >= 0.01)
+    if (seconds >= 0.01 || phase == cachePhase)
       line += " " + phase + " " + formatSeconds(seconds) + " ";
     if (phase == "nvrtc")
       line += describeKernels(result);
@@ -49,20 +50,6 @@ static const rt::Function &mainFunction(const rt::Manifest &manifest) {
     if (function.kind == "train")
       return function;
   return all.front();
-}
-
-/// Precision, symbolic dimensions, targets.
-static std::string describeModel(const CompileResult &result) {
-  std::string line = "  " + result.precision;
-  const char *separator = "  ";
-  for (const auto &[name, extent] : result.manifest.shape.asObject()) {
-    line += separator + name + "=" + extent.dump();
-    separator = " ";
-  }
-  for (const rt::Target &target : result.manifest.targets)
-    line += (target.kind == rt::TargetKind::Cuda ? "  cuda:" : "  cpu:") +
-            target.isa;
-  return line;
 }
 
 /// What became of a CUDA target's kernels, as JSON.
@@ -135,45 +122,6 @@ static int writeTexts(const CompileResult &result, const std::string &output) {
   return success;
 }
 
-/// Who runs the products of the CUDA targets; `all`: each, and why.
-static void printProducts(const CompileResult &result, bool all) {
-  size_t libraries = 0;
-  std::set<std::string> used;
-  for (const ProductNote &note : result.products) {
-    libraries += note.isLibrary;
-    if (!note.tunedBy.empty())
-      used.insert(note.tunedBy);
-  }
-  std::printf(" products  %zu by cuBLASLt, %zu by kernels of their own\n",
-              libraries, result.products.size() - libraries);
-  if (const auto &tuning = result.tuning) {
-    std::printf(" tuning    %zu of %zu entries, measured on %s, %s",
-                used.size(), tuning->products.size(), tuning->device.c_str(),
-                tuning->date.c_str());
-    std::printf(used.size() == tuning->products.size()
-                    ? "\n"
-                    : "; the others are of no product here\n");
-  }
-  if (!all)
-    return;
-  for (const ProductNote &note : result.products) {
-    std::printf("   %-7s %-9s %-24s %s%s\n", note.architecture.c_str(),
-                note.isLibrary ? "cuBLASLt" : "own", note.kernel.c_str(),
-                note.product.empty() ? ("cuBLASLt cannot: " + note.why).c_str()
-                                     : note.product.c_str(),
-                note.tunedBy.empty() ? "" : ", measured");
-    for (const std::string &block : note.blocks)
-      std::printf("             %s\n", block.c_str());
-    for (const cuda::CompiledKernels &code : result.cuda)
-      for (const cuda::CudaKernel &kernel : code.kernels)
-        if (code.architecture == note.architecture &&
-            kernel.name == note.kernel)
-          for (const std::string &copies : kernel.copyNotes)
-            std::printf("             stages of copies, modelled: %s\n",
-                        copies.c_str());
-  }
-}
-
 int tarn::cli::runCompile(const Invocation &in) {
   CompileRequest request = requestFor(in.model);
   request.from = in.compile.from;
@@ -187,8 +135,14 @@ int tarn::cli::runCompile(const Invocation &in) {
                                                "see the IR after a phase");
     return usageError;
   }
+  // What is asked for beside an artifact is of a compilation.
+  bool cached = request.from.empty() && request.to.empty() &&
+                !request.emitOnly && !request.tuneCandidates &&
+                !in.compile.explainGemm && !in.output.json;
   CompileResult result;
-  CompileStatus status = compileWithin(in.model, request, result);
+  std::string summary;
+  CompileStatus status =
+      compileWithin(in.model, request, cached, result, summary);
   if (status != CompileStatus::success)
     return exitCodeFor(status);
   if (request.emitOnly)
@@ -222,27 +176,18 @@ int tarn::cli::runCompile(const Invocation &in) {
       targets.push(describeCuda(code));
     std::printf("},\"targets\":%s}\n", targets.dump().c_str());
   } else if (!in.output.quiet) {
+    if (in.compile.explainGemm)
+      summary = summarize(request, result, /*explainGemm=*/true);
+    auto [head, notes] = llvm::StringRef(summary).split('\n');
     const rt::Function &function = mainFunction(result.manifest);
-    std::printf(" %s  %s parameters%s\n%s\n wrote %s  %s   arena %s   state %s"
-                "   %lld launches\n",
-                in.model.model.c_str(), formatCount(result.parameters).c_str(),
-                describeModel(result).c_str(), describeSeconds(result).c_str(),
-                in.compile.output.c_str(),
-                formatBytes(result.artifact.size()).c_str(),
-                formatBytes(function.arenaBytes).c_str(),
-                formatBytes(result.manifest.stateBytes).c_str(),
-                (long long)rt::countLaunches(function.program));
-    if (!result.products.empty() &&
-        (request.gemm != "own" || result.tuning || in.compile.explainGemm))
-      printProducts(result, in.compile.explainGemm);
-    if (result.precisionIsDefault && result.precision != "fp32" &&
-        request.forcedPrecision.empty())
-      std::printf(" note: the model says no precision: compiled in %s, the "
-                  "default for GPUs\n",
-                  result.precision.c_str());
-    if (result.precision == "tf32" && result.cuda.empty())
-      std::printf(" note: processors round factors to tf32 as a GPU does, and "
-                  "are not faster with it\n");
+    std::printf(
+        "%s\n%s\n wrote %s  %s   arena %s   state %s"
+        "   %lld launches\n%s",
+        head.str().c_str(), describeSeconds(result).c_str(),
+        in.compile.output.c_str(), formatBytes(result.artifact.size()).c_str(),
+        formatBytes(function.arenaBytes).c_str(),
+        formatBytes(result.manifest.stateBytes).c_str(),
+        (long long)rt::countLaunches(function.program), notes.str().c_str());
   }
   return success;
 }

@@ -10,6 +10,7 @@
 #include "tools/tarn/Terminal.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <cerrno>
 #include <chrono>
@@ -178,21 +179,11 @@ static void printTooLarge(const ModelOptions &options, const std::string &what,
              help);
 }
 
-CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
-                                       CompileRequest &request,
-                                       CompileResult &result) {
-  if (options.budgetBytes > largestMemory) {
-    printError("the budget of " + formatBytes(uint64_t(options.budgetBytes)) +
-                   " is more than any machine has: " +
-                   formatBytes(uint64_t(largestMemory)),
-               "--budget none plans without a limit");
-    return CompileStatus::userError;
-  }
-  // Who says that all is kept gets that, or an error.
-  if (options.policyGiven && options.policy == "keep-all") {
-    request.budgetBytes = -1;
-    request.deviceBudget = false;
-  }
+/// Compiles, and once more into the free memory where all that is kept is too
+/// much for it.
+static CompileStatus compileToFit(const ModelOptions &options,
+                                  CompileRequest &request,
+                                  CompileResult &result) {
   CompileStatus status = compile(request, result);
   if (status != CompileStatus::success || result.artifact.empty())
     return status;
@@ -204,11 +195,10 @@ CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
   if (options.budgetBytes < 0 && chooses) {
     // Keeping everything is the fastest: only what does not fit is planned
     // again, so artifacts do not depend on how much is free elsewhere.
-    std::fprintf(stderr,
-                 "note: a step that keeps everything takes %s; planned into "
-                 "the free memory, %s\n",
-                 formatBytes(uint64_t(planned)).c_str(),
-                 formatBytes(uint64_t(limit)).c_str());
+    llvm::errs() << "note: a step that keeps everything takes "
+                 << formatBytes(uint64_t(planned))
+                 << "; planned into the free memory, "
+                 << formatBytes(uint64_t(limit)) << "\n";
     request.budgetBytes = limit;
     request.hostBytes = 0; // it is the same memory
     request.policy = "auto";
@@ -225,6 +215,11 @@ CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
                 chooses ? "smaller dimensions (--shape) take less"
                         : "--policy auto looks for plans that take less");
   return CompileStatus::userError;
+}
+
+static double secondsSince(std::chrono::steady_clock::time_point start) {
+  std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  return took.count();
 }
 
 /// Whether an artifact that is there may run; an error was printed if not.
@@ -245,19 +240,65 @@ static bool checkLimit(const ModelOptions &options,
   return false;
 }
 
-/// Whether what the cache holds needs no more than may be taken.
-static bool fitsLimit(const ModelOptions &options,
-                      const std::vector<char> &artifact) {
+/// Takes what the cache holds; false if that is not to be had, or needs more
+/// than may be taken.
+static bool takeCached(const ModelOptions &options, const ArtifactCache &cache,
+                       CompileResult &result, std::string &summary) {
+  std::optional<ArtifactCache::Entry> entry = cache.lookup();
+  if (!entry)
+    return false;
+  auto model = rt::Model::parse(entry->artifact.data(), entry->artifact.size());
   int64_t limit = limitOf(options);
-  auto model = rt::Model::parse(artifact.data(), artifact.size());
-  return model.ok() &&
-         (limit < 0 || limitedBytes(options, (*model)->manifest()) <= limit);
+  if (!model.ok() ||
+      (limit >= 0 && limitedBytes(options, (*model)->manifest()) > limit))
+    return false;
+  result.artifact = std::move(entry->artifact);
+  result.manifest = (*model)->manifest();
+  summary = std::move(entry->summary);
+  return true;
+}
+
+CompileStatus tarn::cli::compileWithin(const ModelOptions &options,
+                                       CompileRequest &request, bool cached,
+                                       CompileResult &result,
+                                       std::string &summary) {
+  if (options.budgetBytes > largestMemory) {
+    printError("the budget of " + formatBytes(uint64_t(options.budgetBytes)) +
+                   " is more than any machine has: " +
+                   formatBytes(uint64_t(largestMemory)),
+               "--budget none plans without a limit");
+    return CompileStatus::userError;
+  }
+  // Who says that all is kept gets that, or an error.
+  if (options.policyGiven && options.policy == "keep-all") {
+    request.budgetBytes = -1;
+    request.deviceBudget = false;
+  }
+  auto start = std::chrono::steady_clock::now();
+  // A dump or a check of numerics is asked for its own sake: compile.
+  std::optional<ArtifactCache> cache;
+  if (cached && !options.noCache && options.dump.empty() &&
+      !options.verifyEachNumerics)
+    cache.emplace(request);
+  if (cache && takeCached(options, *cache, result, summary)) {
+    result.seconds = {{cachePhase, secondsSince(start)}};
+    return CompileStatus::success;
+  }
+  uint64_t said = llvm::errs().tell();
+  CompileStatus status = compileToFit(options, request, result);
+  if (status != CompileStatus::success || result.artifact.empty())
+    return status;
+  summary = summarize(request, result);
+  // What is said of a model is said whenever it is compiled.
+  if (cache && llvm::errs().tell() == said)
+    cache->store({result.artifact, summary});
+  return status;
 }
 
 int tarn::cli::obtainArtifact(const ModelOptions &options,
                               std::vector<char> &artifact, double &seconds) {
   seconds = 0;
-  std::string error;
+  std::string error, summary;
   if (!isModel(options.model)) {
     if (readWhole(options.model, artifact, error))
       return checkLimit(options, artifact) ? success : userError;
@@ -265,23 +306,15 @@ int tarn::cli::obtainArtifact(const ModelOptions &options,
     return userError;
   }
   CompileRequest request = requestFor(options);
-  // A dump or a check of numerics is asked for its own sake: compile.
-  bool cached =
-      !options.noCache && options.dump.empty() && !options.verifyEachNumerics;
-  ArtifactCache cache;
-  if (cached && cache.lookup(request, artifact) && fitsLimit(options, artifact))
-    return success;
   auto start = std::chrono::steady_clock::now();
   CompileResult result;
-  CompileStatus status = compileWithin(options, request, result);
+  CompileStatus status =
+      compileWithin(options, request, /*cached=*/true, result, summary);
   if (status != CompileStatus::success)
     return exitCodeFor(status);
-  seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-          .count();
+  if (result.seconds.front().first != cachePhase)
+    seconds = secondsSince(start);
   artifact = std::move(result.artifact);
-  if (cached)
-    cache.store(request, artifact);
   return success;
 }
 

@@ -39,11 +39,22 @@ int64_t plannedBytes(const rt::Manifest &manifest, bool isHere = false);
 /// `   budget 22.0 GiB`, `   of 21.9 GiB free`; empty without a limit.
 std::string describeLimit(const ModelOptions &options);
 
+/// The phase of a result that the cache had: the only one.
+inline constexpr const char *cachePhase = "cache";
+
 /// Compiles `request` within the budget of the options. `auto` changes nothing
 /// where all that the step keeps fits into the free memory; else the request is
-/// given that as its budget. Errors were printed.
+/// given that as its budget. Errors were printed. `cached`: the artifact may
+/// come from the cache, with its manifest, `summary` and nothing else of a
+/// result. What was compiled without a word on stderr is kept there.
 CompileStatus compileWithin(const ModelOptions &options,
-                            CompileRequest &request, CompileResult &result);
+                            CompileRequest &request, bool cached,
+                            CompileResult &result, std::string &summary);
+
+/// What `tarn compile` prints of a result: the line of the model, and those
+/// behind its figures. `explainGemm`: with who runs each product, and why.
+std::string summarize(const CompileRequest &request,
+                      const CompileResult &result, bool explainGemm = false);
 
 /// The artifact of MODEL: its bytes when it is one, else compiled through the
 /// cache. Returns an ExitCode; `seconds` is the time compiling took (0 from the
