@@ -54,21 +54,21 @@ static packing::Packing pack(llvm::ArrayRef<packing::Buffer> buffers,
   limits.nodes = values <= packing::mostSearched ? few : 0;
   limits.nodesFar = values <= many ? few : 10 * limits.nodes;
   packing::Packing packed = packing::packSmallest(buffers, limits);
-  auto isFar = [&] {
+  auto isFar = [&](double ratio) {
     return packed.bytes > enough &&
-           double(packed.bytes) > 1.01 * double(packed.bound);
+           double(packed.bytes) > ratio * double(packed.bound);
   };
-  if (values <= many && isFar()) {
+  if (values <= many && isFar(1.01)) {
     limits.nodesFar = limits.nodes = 10 * few;
     packed = packing::packSmallest(buffers, limits);
   }
-  // Repairs take a few times as long as the greedy orders.
-  if (effort == PackingEffort::full && isFar())
+  // Repairs take tenths of a second for thousands of values.
+  if (effort == PackingEffort::full && isFar(1 + limits.slack))
     packing::repairPacking(
         buffers, packed,
         std::max(enough,
                  packed.bound + int64_t(limits.slack * double(packed.bound))),
-        4'000 * values);
+        20'000 * values);
   return packed;
 }
 

@@ -23,7 +23,8 @@ struct PackedValue {
 int64_t maxLive(llvm::ArrayRef<PackedValue> values);
 
 /// How long packing may take: `rough` is what many plans can be compared with;
-/// `full` repairs what ends more than 1 % above what lives, and ends no higher.
+/// `full` repairs what ends more than 0.1 % above what lives, and ends no
+/// higher.
 enum class PackingEffort { rough, full };
 
 /// Gives each value an offset such that values that live together are apart.

@@ -9,8 +9,7 @@ namespace tarn::packing {
 
 /// A placement that ends no higher than `start`; stops at the first that is at
 /// most `enough` bytes, and when about `workLimit` pairs of buffers were looked
-/// at. For many buffers, few of which live together: returns `start` if there
-/// are more pairs than that, or one is fixed.
+/// at. Returns `start` if a buffer is fixed.
 Placement repair(std::span<const Buffer> buffers, Placement start,
                  int64_t enough, uint64_t workLimit);
 
