@@ -68,7 +68,7 @@ static packing::Packing pack(llvm::ArrayRef<packing::Buffer> buffers,
         buffers, packed,
         std::max(enough,
                  packed.bound + int64_t(limits.slack * double(packed.bound))),
-        20'000 * values);
+        40'000 * values);
   return packed;
 }
 

@@ -194,6 +194,8 @@ bool Repairer::reach(Placement &start, int64_t capacity, uint64_t workLimit,
     for (unsigned other : away)
       takeAway(other);
     place(i);
+    // What lies behind is moved, in four arrays.
+    work += (1 + away.size()) * begins.offset.size();
     if (!away.empty())
       price[i] += worth[i];
     std::sort(away.begin(), away.end(), isLess);
