@@ -98,8 +98,8 @@ static int fitAll(const Invocation &in, const PlanSetup &setup,
                  known.empty() ? "it has none with a name" : "it has " + known);
       return userError;
     }
-    report.largest.push_back(fitDim(setup, report, dim, progress));
   }
+  report.largest = fitDims(setup, report, in.plan.fit, progress);
   return success;
 }
 

@@ -88,16 +88,20 @@ static void advisePrecision(const PlanSetup &setup,
 static void adviseDims(const PlanSetup &setup, const report::Report &report,
                        bool progress, std::vector<Advice> &advice,
                        std::vector<report::Fit> &largest) {
-  for (const auto &[dim, extent] : report.shape) {
-    if (extent < 2)
-      continue;
-    auto known = std::find_if(
-        largest.begin(), largest.end(),
-        [&, name = dim](const report::Fit &fit) { return fit.dim == name; });
-    if (known == largest.end())
-      known = largest.insert(known, fitDim(setup, report, dim, progress));
-    const report::Fit &fit = *known;
-    if (!fit.largest)
+  auto isKnown = [&](const std::string &dim) {
+    return std::any_of(largest.begin(), largest.end(),
+                       [&](const report::Fit &fit) { return fit.dim == dim; });
+  };
+  std::vector<std::string> unknown;
+  for (const auto &[dim, extent] : report.shape)
+    if (extent > 1 && !isKnown(dim))
+      unknown.push_back(dim);
+  for (report::Fit &fit : fitDims(setup, report, unknown, progress))
+    largest.push_back(std::move(fit));
+  for (const report::Fit &fit : largest) {
+    const std::string &dim = fit.dim;
+    int64_t extent = report.shape.find(dim)->second;
+    if (!fit.largest || extent < 2)
       continue;
     Advice smaller;
     smaller.what = dim + "=" + std::to_string(fit.largest);

@@ -3,16 +3,19 @@
 // Plans again and again, with little effort: doubling while it fits, then where
 // the smallest plans of the sizes so far, which grow in a line nearly, say that
 // the budget ends. The answer is a plan that was made with all effort, and so
-// is the next size, which does not fit.
+// is the next size, which does not fit. Dims are searched beside each other.
 //
 //===----------------------------------------------------------------------===//
 
 #include "tools/tarn/PlanRun.h"
 #include "tools/tarn/Terminal.h"
 
+#include "llvm/Support/ThreadPool.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <vector>
 
 using namespace tarn;
@@ -30,10 +33,24 @@ struct Probe {
   std::string reason;
 };
 
+/// One line for all searches.
+class Progress {
+public:
+  explicit Progress(bool enabled) : line(enabled) {}
+  void show(const std::string &text) {
+    std::lock_guard lock(mutex);
+    line.show(text);
+  }
+
+private:
+  std::mutex mutex;
+  ProgressLine line;
+};
+
 class Search {
 public:
-  Search(const PlanSetup &setup, std::string dim, bool progress)
-      : setup(setup), dim(std::move(dim)), line(progress) {}
+  Search(const PlanSetup &setup, std::string dim, Progress &progress)
+      : setup(setup), dim(std::move(dim)), progress(progress) {}
 
   report::Fit run(int64_t start);
 
@@ -46,7 +63,7 @@ private:
 
   const PlanSetup &setup;
   std::string dim;
-  ProgressLine line;
+  Progress &progress;
   double effort = 0.1; ///< that a plan takes, see CompileRequest
   std::map<int64_t, Probe> probes;
 };
@@ -64,12 +81,11 @@ const Probe &Search::probe(int64_t size) {
   Probe &result = found->second;
   if (!isNew)
     return result;
-  line.show(" trying " + dim + "=" + std::to_string(size));
+  progress.show(" trying " + dim + "=" + std::to_string(size));
   CompileRequest request = setup.request;
   request.shape[dim] = size;
   request.effort = effort;
   PlanRun run = planOnce(setup, request, /*quiet=*/true);
-  line.clear();
   result.refused = run.status != CompileStatus::success && !run.leastBudget;
   result.fits = run.status == CompileStatus::success && run.report.fits;
   result.bytes = run.leastBudget ? *run.leastBudget : run.report.peakBytes;
@@ -171,14 +187,21 @@ report::Fit Search::run(int64_t start) {
   return fit;
 }
 
-report::Fit tarn::cli::fitDim(const PlanSetup &setup,
-                              const report::Report &report,
-                              const std::string &dim, bool progress) {
-  report::Fit fit =
-      Search(setup, dim, progress).run(report.shape.find(dim)->second);
-  for (const auto &[name, extent] : report.shape)
-    if (name != dim)
-      fit.others += (fit.others.empty() ? "" : ", ") + name + "=" +
-                    std::to_string(extent);
-  return fit;
+std::vector<report::Fit>
+tarn::cli::fitDims(const PlanSetup &setup, const report::Report &report,
+                   const std::vector<std::string> &dims, bool progress) {
+  Progress line(progress);
+  std::vector<report::Fit> fits(dims.size());
+  llvm::DefaultThreadPool pool;
+  for (size_t i = 0; i != dims.size(); ++i)
+    pool.async([&, i] {
+      fits[i] =
+          Search(setup, dims[i], line).run(report.shape.find(dims[i])->second);
+      for (const auto &[name, extent] : report.shape)
+        if (name != dims[i])
+          fits[i].others += (fits[i].others.empty() ? "" : ", ") + name + "=" +
+                            std::to_string(extent);
+    });
+  pool.wait();
+  return fits;
 }

@@ -46,10 +46,12 @@ PlanRun planOnce(const PlanSetup &setup, CompileRequest request, bool quiet);
 /// the smallest plan comes with `fits` unset.
 PlanRun planOrSmallest(const PlanSetup &setup);
 
-/// The largest size of `dim` (one of the report's) that fits the setup's
+/// The largest size of each of `dims` (of the report's) that fits the setup's
 /// budget, the other dims as they are.
-report::Fit fitDim(const PlanSetup &setup, const report::Report &report,
-                   const std::string &dim, bool progress);
+std::vector<report::Fit> fitDims(const PlanSetup &setup,
+                                 const report::Report &report,
+                                 const std::vector<std::string> &dims,
+                                 bool progress);
 
 /// Adds what would make it fit, or faster; with `search` also which sizes would
 /// (planned again and again, so it takes a while).
