@@ -11,8 +11,9 @@ namespace tarn {
 
 /// Measures the processors of this machine: what its threads compute, copy and
 /// launch at most. Takes a few seconds, in which nothing else should run. What
-/// is a share of these (the efficiencies of compiled kernels) or cannot be seen
-/// from outside is taken over from `like`, a CPU, with its source. `threads` of
+/// is a share of these (the efficiencies of compiled kernels, which
+/// fitEfficiencies finds) or cannot be seen from outside is taken over from
+/// `like`, a CPU, with its source. `threads` of
 /// 0 are all processors that the process may use. `tell` hears what is
 /// measured.
 rt::Result<Device> measureDevice(const Device &like, const std::string &name,

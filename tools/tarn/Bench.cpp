@@ -1,10 +1,9 @@
 //===- Bench.cpp - `tarn bench` -------------------------------------------===//
 
 #include "tools/tarn/Model.h"
-#include "tools/tarn/Noise.h"
 #include "tools/tarn/Options.h"
 #include "tools/tarn/Predict.h"
-#include "tools/tarn/Session.h"
+#include "tools/tarn/StepTimes.h"
 #include "tools/tarn/Terminal.h"
 
 #include "compiler/Target/Targets.h"
@@ -13,30 +12,12 @@
 #include "runtime/Manifest.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 
 using namespace tarn;
 using namespace tarn::cli;
-
-/// Fills integer inputs with token numbers that any vocabulary of the model
-/// has.
-static void fillInputs(Bindings &bindings, int64_t vocabulary) {
-  Noise noise;
-  for (int i = 0; i < bindings.inputCount(); ++i) {
-    std::vector<char> &bytes = bindings.input(i);
-    if (bindings.inputInfo(i).dtype != TARN_I32)
-      continue;
-    for (size_t at = 0; at + 4 <= bytes.size(); at += 4) {
-      int32_t token =
-          int32_t(uint64_t(noise.next() >> 1) % uint64_t(vocabulary));
-      std::memcpy(&bytes[at], &token, 4);
-    }
-  }
-}
 
 namespace {
 
@@ -51,23 +32,17 @@ struct Bench {
   const rt::Target *target = nullptr;
   std::optional<CostModel> model;
   std::optional<Prediction> prediction;
-  /// Sorted seconds of the steps.
-  std::vector<double> seconds;
-  /// Of all profiled steps; and sorted seconds of one launch by kernel, the
-  /// mean of each step.
-  std::vector<tarn_kernel_time> kernels;
-  std::vector<std::vector<double>> launches;
+  StepTimes times;
   double compileSeconds = 0;
 
   int open();
   int run();
-  void addProfile(const std::vector<tarn_kernel_time> &step);
   int writeTimes(rt::AtomicFile &file);
   void print();
   void printJson();
 
-  double least() const { return seconds.front(); }
-  double median() const { return seconds[seconds.size() / 2]; }
+  double least() const { return times.steps.front(); }
+  double median() const { return times.steps[times.steps.size() / 2]; }
   const rt::Function &function() const { return target->functions[step]; }
   /// Predicted seconds of a launch, by kernel.
   std::vector<double> predicted() const {
@@ -137,70 +112,33 @@ int Bench::open() {
 }
 
 int Bench::run() {
-  if (tarn_status status = tarn_initialize(session.get(), 0))
-    return reportRuntimeError(status);
   int64_t vocabulary = 1;
   if (const rt::Json *vocab = manifest.hyper.find("vocab"))
     if (vocab->isInt())
       vocabulary = std::max<int64_t>(vocab->asInt(), 1);
-  Bindings bindings(artifact.get(), step);
-  fillInputs(bindings, vocabulary);
-  auto runOnce = [&] {
-    return tarn_run(session.get(), step, bindings.inputs(), bindings.outputs());
-  };
-  if (tarn_status status = runOnce()) // pages in, threads awake
-    return reportRuntimeError(status);
-  bool profile = in.bench.profile || !in.bench.times.empty();
   ProgressLine progress(!in.output.noProgress && !in.output.quiet);
-  for (int64_t i = 0; i < in.bench.steps; ++i) {
-    progress.show(" step " + std::to_string(i + 1) + "/" +
-                  std::to_string(in.bench.steps));
-    if (profile)
-      tarn_profile_set(session.get(), 1);
-    auto start = std::chrono::steady_clock::now();
-    if (tarn_status status = runOnce())
-      return reportRuntimeError(status);
-    seconds.push_back(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-            .count());
-    if (profile)
-      addProfile(profileOf(session.get()));
-  }
-  std::sort(seconds.begin(), seconds.end());
-  for (std::vector<double> &steps : launches)
-    std::sort(steps.begin(), steps.end());
-  return success;
-}
-
-/// Adds the kernels of one step.
-void Bench::addProfile(const std::vector<tarn_kernel_time> &step) {
-  if (kernels.empty()) {
-    kernels = step;
-    launches.resize(step.size());
-  } else {
-    for (size_t i = 0; i != step.size(); ++i) {
-      kernels[i].launches += step[i].launches;
-      kernels[i].nanoseconds += step[i].nanoseconds;
-    }
-  }
-  for (size_t i = 0; i != step.size(); ++i)
-    if (step[i].launches)
-      launches[i].push_back(double(step[i].nanoseconds) * 1e-9 /
-                            double(step[i].launches));
+  return timeSteps(
+      artifact.get(), session.get(), step, vocabulary, in.bench.steps,
+      in.bench.profile || !in.bench.times.empty(),
+      [&](int64_t which) {
+        progress.show(" step " + std::to_string(which) + "/" +
+                      std::to_string(in.bench.steps));
+      },
+      times);
 }
 
 int Bench::writeTimes(rt::AtomicFile &file) {
-  KernelTimes times = kernelTimes(*target, kernels, launches);
-  times.model = manifest.model;
-  times.device = model->device().name;
-  times.target = "cpu:" + target->isa;
-  times.threads = tarn_session_threads(session.get());
-  if (times.kernels.empty()) {
+  KernelTimes measured = kernelTimes(*target, times.kernels, times.launches);
+  measured.model = manifest.model;
+  measured.device = model->device().name;
+  measured.target = "cpu:" + target->isa;
+  measured.threads = tarn_session_threads(session.get());
+  if (measured.kernels.empty()) {
     printError("the artifact does not name its kernels' programs",
                "compile the model again with this version");
     return userError;
   }
-  std::string text = writeKernelTimes(times);
+  std::string text = writeKernelTimes(measured);
   rt::Status status = file.write(text.data(), text.size());
   if (status.ok())
     status = file.commit();
@@ -231,15 +169,16 @@ void Bench::printJson() {
   }
   if (in.bench.profile) {
     rt::Json list = rt::Json::array();
-    for (size_t i = 0; i < kernels.size(); ++i) {
-      if (kernels[i].launches == 0)
+    for (size_t i = 0; i < times.kernels.size(); ++i) {
+      if (times.kernels[i].launches == 0)
         continue;
       rt::Json entry = rt::Json::object();
-      entry.set("name", kernels[i].name);
+      entry.set("name", times.kernels[i].name);
       entry.set("program", target->kernels[i].program);
-      entry.set("launches", kernels[i].launches);
-      entry.set("seconds_min", launches[i].front());
-      entry.set("seconds_median", launches[i][launches[i].size() / 2]);
+      entry.set("launches", times.kernels[i].launches);
+      const std::vector<double> &launches = times.launches[i];
+      entry.set("seconds_min", launches.front());
+      entry.set("seconds_median", launches[launches.size() / 2]);
       if (prediction) {
         entry.set("predicted_seconds", prediction->kernels[i].seconds);
         entry.set("bound", prediction->kernels[i].bound);
@@ -280,7 +219,8 @@ void Bench::print() {
   if (uint64_t host = tarn_allocated_bytes(session.get(), TARN_HOST))
     std::printf(" host      %s (pinned)\n", formatBytes(host).c_str());
   if (in.bench.profile)
-    printProfile(kernels, prediction ? predicted() : std::vector<double>());
+    printProfile(times.kernels,
+                 prediction ? predicted() : std::vector<double>());
 }
 
 int tarn::cli::runBench(const Invocation &in) {

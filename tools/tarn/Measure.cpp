@@ -1,5 +1,6 @@
 //===- Measure.cpp - `tarn measure` ---------------------------------------===//
 
+#include "tools/tarn/Calibrate.h"
 #include "tools/tarn/Options.h"
 #include "tools/tarn/Terminal.h"
 
@@ -21,7 +22,7 @@ static void printRow(const char *what, const std::string &of, double value,
               value / known);
 }
 
-static void print(const Device &device, const Device &known,
+static void print(const Device &device, const Device &known, double missed,
                   const std::string &path) {
   std::printf(" %s: %d threads, %s of memory; beside `%s`, which Tarn brings\n",
               device.name.c_str(), int(device.units.value),
@@ -43,6 +44,18 @@ static void print(const Device &device, const Device &known,
         device.cache.peak.value * 1e-9, "GB/s", known.cache.peak.value * 1e-9);
   printRow("launches", "empty", device.launch.value * 1e6, "us",
            known.launch.value * 1e6);
+  const DeviceTarget &best = device.targets.back();
+  const DeviceTarget &knownBest = *known.findTarget(best.target);
+  printRow("kernels", "products, of their peak",
+           100 * best.dot(DotType::f32).efficiency.value, "%",
+           100 * knownBest.dot(DotType::f32).efficiency.value);
+  printRow("", "elements", 100 * best.vector.efficiency.value, "%",
+           100 * knownBest.vector.efficiency.value);
+  printRow("", "copies", 100 * device.memory.efficiency.value, "%",
+           100 * known.memory.efficiency.value);
+  std::printf("           with these, each is predicted to +-%.0f %% in the "
+              "mean\n",
+              100 * missed);
   std::printf(" wrote %s; --target %s plans and predicts with it\n",
               path.c_str(), path.c_str());
 }
@@ -66,11 +79,18 @@ int tarn::cli::runMeasure(const Invocation &in) {
       known, stem.str(), unsigned(in.measure.threads), [&](const char *what) {
         progress.show(std::string(" measuring ") + what);
       });
-  progress.clear();
   if (!device.ok()) {
+    progress.clear();
     printError(device.status().message());
     return userError;
   }
+  double missed = 0;
+  int code = calibrate(
+      *device, int(in.measure.threads), missed,
+      [&](const std::string &what) { progress.show(" measuring " + what); });
+  progress.clear();
+  if (code != cli::success)
+    return code;
   std::string text = writeDevice(*device);
   rt::Status status = file->write(text.data(), text.size());
   if (status.ok())
@@ -82,6 +102,6 @@ int tarn::cli::runMeasure(const Invocation &in) {
   if (in.output.json)
     std::printf("%s\n", rt::parseJson(text)->dump().c_str());
   else if (!in.output.quiet)
-    print(*device, known, path);
+    print(*device, known, missed, path);
   return success;
 }

@@ -1,6 +1,7 @@
 //===- CostModelTest.cpp - seconds of kernels -----------------------------===//
 
 #include "compiler/Cost/CostModel.h"
+#include "compiler/Cost/FitDevice.h"
 #include "test/compiler/Cost/KernelText.h"
 
 using namespace tarn;
@@ -113,6 +114,58 @@ TEST(CostModel, MoreThreadsAreFasterWhereThereAreBlocks) {
   };
   EXPECT_NEAR(seconds(512) - seconds(384), cpu.block.value, 1e-12);
   EXPECT_GT(seconds(640), 1.4 * seconds(512));
+}
+
+/// What a device takes says how efficient it is.
+TEST(FitDevice, FindsTheEfficienciesThatMadeTheTimes) {
+  Device known = device("cpu"), other = known;
+  std::string target = other.targets.back().target;
+  DeviceTarget &code = other.targets.back();
+  code.dots["f32"].efficiency.value = 0.55;
+  code.vector.efficiency.value = 0.31;
+  code.special.efficiency.value = 0.5;
+  other.memory.efficiency.value *= 0.6;
+  other.unitMemory.efficiency.value *= 0.6;
+  other.tileOp.value *= 3;
+  CostModel truth(other, target);
+  std::vector<MeasuredKernel> kernels;
+  auto add = [&](KernelCost cost) {
+    cost.blocks = 64;
+    double seconds = truth.estimate(cost, "").seconds;
+    kernels.push_back({cost, seconds, seconds});
+  };
+  for (int64_t size : {1, 3, 10}) {
+    KernelCost product, elements, exponentials, copy, starts;
+    product.dotFlops[unsigned(DotType::f32)] = size * 1'000'000'000;
+    elements.vectorOps = size * 400'000'000;
+    exponentials.specialOps = size * 40'000'000;
+    copy.bytesRead = copy.bytesWritten = size * 500'000'000;
+    starts.tileOps = size * 1'000'000;
+    for (const KernelCost &cost :
+         {product, elements, exponentials, copy, starts})
+      add(cost);
+    product += elements;
+    add(product);
+  }
+  Device fitted = known;
+  double missed =
+      fitEfficiencies(fitted, target, /*shared=*/true, kernels, "a test");
+  EXPECT_EQ(missed, 0.05); // no less is promised
+  auto isNear = [](const Figure &found, const Figure &wanted) {
+    EXPECT_NEAR(found.value / wanted.value, 1, 0.04);
+    EXPECT_EQ(found.source, "a test");
+  };
+  const DeviceTarget &found = fitted.targets.back();
+  isNear(found.dot(DotType::f32).efficiency, code.dot(DotType::f32).efficiency);
+  isNear(found.vector.efficiency, code.vector.efficiency);
+  isNear(found.special.efficiency, code.special.efficiency);
+  isNear(fitted.memory.efficiency, other.memory.efficiency);
+  isNear(fitted.tileOp, other.tileOp);
+  // No kernel moved what fits into the cache: its figure stays.
+  EXPECT_EQ(fitted.cache.efficiency.value, known.cache.efficiency.value);
+  EXPECT_EQ(fitted.cache.efficiency.source, known.cache.efficiency.source);
+  EXPECT_EQ(fitted.targets.front().vector.efficiency.value,
+            known.targets.front().vector.efficiency.value);
 }
 
 TEST(CostModel, BetterInstructionSetsAreFaster) {

@@ -31,6 +31,11 @@ def check_figures(mine):
         # No processor of today computes or copies a hundred times more or less.
         assert 1e8 < speed["peak"]["value"] < 1e13, speed
         assert "measured on 1 thread of mine" in speed["peak"]["source"], speed
+    for rate in [mine["memory"], *[target["dots"]["f32"] for target in mine["targets"]]]:
+        # What kernels reach is of this machine, too.
+        assert 0.01 < rate["efficiency"]["value"] <= 1, rate
+        assert "of a small decoder" in rate["efficiency"]["source"], rate
+        assert rate["efficiency"]["error"] >= 0.05, rate
     assert 0 < mine["launch_seconds"]["value"] < 1e-3
 
 
