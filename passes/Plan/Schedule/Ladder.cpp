@@ -20,7 +20,7 @@ struct Effort {
   }
 };
 constexpr Effort forPrices{4000, 12'000'000}, forMoments{5000, 4'000'000},
-    forParks{2000, 6'000'000}, forShrinking{8000, 9'000'000},
+    forParks{4000, 6'000'000}, forShrinking{8000, 6'000'000},
     forTargets{2500, 8'000'000};
 
 /// Whether small changes find nearly everything.
@@ -383,7 +383,7 @@ void Climb::polishSmallest() {
     return;
   int64_t tasks = int64_t(graph.tasks.size());
   int64_t each =
-      int64_t(polish * double(std::min(forTargets.most / 4,
+      int64_t(polish * double(std::min(forTargets.most / 8,
                                        tasks * (tasks <= 300 ? 8000 : 2000))));
   std::vector<Rung> starts{smallest()};
   Search search(graph, INT64_MAX);
