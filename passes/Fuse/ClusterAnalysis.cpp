@@ -31,6 +31,21 @@ StringRef tarn::clusterKindName(ClusterKind kind) {
   return "";
 }
 
+const OpFacts &OpMemo::of(Operation *op) {
+  std::unique_ptr<OpFacts> &facts = known[op];
+  if (!facts) {
+    facts = std::make_unique<OpFacts>();
+    facts->op = dyn_cast<IndexedOp>(op);
+    facts->isFree = isFree(op);
+    if (facts->op) {
+      facts->kind = facts->op.getTileKind();
+      facts->maps.assign(mapsOf(facts->op));
+      facts->bounds.assign(facts->op.getLoopBounds());
+    }
+  }
+  return *facts;
+}
+
 /// Whether a free op moves elements of another value.
 static bool isView(Operation *op) {
   return isFree(op) && op->getNumOperands() == 1;
@@ -51,8 +66,8 @@ static bool isResultOf(Value value, Operation *op) {
 }
 
 /// Whether a gather picks one element of each row of its operand.
-static bool isPicking(IndexedOp op) {
-  for (AffineMap map : mapsOf(op))
+static bool isPicking(const OpFacts &op) {
+  for (AffineMap map : op.maps)
     if (map && map.getNumSymbols() != 0)
       return map.getNumDims() != 0 && map.getNumResults() > 1 &&
              isa<AffineSymbolExpr>(map.getResults().back());
@@ -63,9 +78,9 @@ namespace {
 
 class Analyzer {
 public:
-  Analyzer(ArrayRef<Operation *> ops, ArrayRef<Value> outputs,
+  Analyzer(ArrayRef<Operation *> ops, ArrayRef<Value> outputs, OpMemo &memo,
            std::string &reason)
-      : ops(ops), members(ops.begin(), ops.end()), whole(outputs),
+      : ops(ops), members(ops.begin(), ops.end()), whole(outputs), memo(memo),
         reason(reason) {
     for (Value output : outputs)
       this->outputs.push_back(writtenPartOf(output).value);
@@ -91,6 +106,7 @@ private:
   ArrayRef<Value> whole;
   /// What blocks write of them.
   SmallVector<Value> outputs;
+  OpMemo &memo;
   std::string &reason;
   ClusterInfo info;
   SmallVector<Operation *> reductions;
@@ -105,10 +121,10 @@ private:
 bool Analyzer::findAnchor() {
   Operation *dot = nullptr, *program = nullptr;
   for (Operation *op : ops) {
-    auto indexed = dyn_cast<IndexedOp>(op);
-    if (!indexed)
+    const OpFacts &facts = memo.of(op);
+    if (!facts.op)
       return fail(op->getName().getStringRef() + " has no loops");
-    switch (indexed.getTileKind()) {
+    switch (facts.kind) {
     case TileKind::dot:
       if (dot)
         return fail("two products");
@@ -132,7 +148,7 @@ bool Analyzer::findAnchor() {
     if (dot || !reductions.empty())
       return fail("an op with a program of its own beside another anchor");
     for (Operation *op : ops)
-      if (op != program && !isFree(op) && makerOfParts(op) != program &&
+      if (op != program && !memo.of(op).isFree && makerOfParts(op) != program &&
           !(isOpen(op) && isResultOf(op->getOperand(0), program)))
         return fail("an op with a program of its own takes no others");
     info.kind = ClusterKind::program;
@@ -150,32 +166,32 @@ bool Analyzer::findAnchor() {
 /// position: it steers addresses.
 bool Analyzer::checkPositions() {
   for (Operation *op : ops) {
-    auto indexed = cast<IndexedOp>(op);
-    bool moves = indexed.getTileKind() == TileKind::gather ||
-                 indexed.getTileKind() == TileKind::scatter;
-    SmallVector<AffineMap> maps = mapsOf(indexed);
+    const OpFacts &facts = memo.of(op);
+    bool moves =
+        facts.kind == TileKind::gather || facts.kind == TileKind::scatter;
+    ArrayRef<AffineMap> maps = facts.maps;
     for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
       Operation *source = operand.getDefiningOp();
       if (!source || i >= maps.size() || !members.contains(source))
         continue;
-      while (isFree(source) && source->getNumOperands() == 1 &&
+      while (memo.of(source).isFree && source->getNumOperands() == 1 &&
              source->getOperand(0).getDefiningOp() &&
              members.contains(source->getOperand(0).getDefiningOp()))
         source = source->getOperand(0).getDefiningOp();
-      if (isFree(source) && (!maps[i] || maps[i].getNumSymbols() == 0))
+      if (memo.of(source).isFree && (!maps[i] || maps[i].getNumSymbols() == 0))
         continue; // views and constants are seen through
       if (!maps[i])
-        return fail(indexed.getTileKind() == TileKind::dot
+        return fail(facts.kind == TileKind::dot
                         ? "what is read through windows must lie in memory"
                         : "a key must lie in memory");
       if (!moves)
         continue;
       if (maps[i].getNumSymbols() != 0) {
         // One element of each row is a masked sum along the row.
-        if (!isPicking(indexed) && !isView(source))
+        if (!isPicking(facts) && !isView(source))
           return fail("a table must lie in memory");
-      } else if (indexed.getTileKind() == TileKind::gather && !isFree(source) &&
-                 !isPicking(indexed)) {
+      } else if (facts.kind == TileKind::gather && !memo.of(source).isFree &&
+                 !isPicking(facts)) {
         return fail("a position must lie in memory");
       }
     }
@@ -190,11 +206,11 @@ void Analyzer::tie(Value value, ArrayRef<int64_t> dims) {
 /// From results to operands, last op first.
 void Analyzer::tieBackward() {
   for (Operation *op : llvm::reverse(ops)) {
-    auto indexed = cast<IndexedOp>(op);
-    SmallVector<AffineMap> maps = mapsOf(indexed);
+    const OpFacts &facts = memo.of(op);
+    ArrayRef<AffineMap> maps = facts.maps;
     if (maps.empty())
       continue;
-    SmallVector<int64_t> loops(indexed.getLoopBounds().size(), -1);
+    SmallVector<int64_t> loops(facts.bounds.size(), -1);
     bool reached = false;
     for (auto [i, result] : llvm::enumerate(op->getResults())) {
       auto found = info.ties.find(result);
@@ -209,16 +225,16 @@ void Analyzer::tieBackward() {
     if (!reached)
       continue;
     // What a reduction takes away is a dim of its own.
-    if (indexed.getTileKind() == TileKind::reduction ||
-        indexed.getTileKind() == TileKind::dot) {
+    if (facts.kind == TileKind::reduction || facts.kind == TileKind::dot) {
       SmallVector<int64_t> &taken = takenAway[op];
       unsigned next = 0;
-      for (auto [loop, kind] : llvm::enumerate(indexed.getLoopKinds())) {
+      for (auto [loop, kind] :
+           llvm::enumerate(IndexedOp(facts.op).getLoopKinds())) {
         if (kind != utils::IteratorType::reduction)
           continue;
         if (next == taken.size()) {
           taken.push_back(info.domain.size());
-          info.domain.push_back(indexed.getLoopBounds()[loop]);
+          info.domain.push_back(facts.bounds[loop]);
         }
         loops[loop] = taken[next++];
       }
@@ -241,15 +257,15 @@ void Analyzer::tieBackward() {
 bool Analyzer::tieForward() {
   bool changed = false;
   for (Operation *op : ops) {
-    auto indexed = cast<IndexedOp>(op);
-    SmallVector<AffineMap> maps = mapsOf(indexed);
+    const OpFacts &facts = memo.of(op);
+    ArrayRef<AffineMap> maps = facts.maps;
     if (maps.empty() || op->getNumResults() != 1 ||
         info.ties.contains(op->getResult(0)))
       continue;
-    SmallVector<int64_t> loops(indexed.getLoopBounds().size(), -1);
+    SmallVector<int64_t> loops(facts.bounds.size(), -1);
     for (auto [operand, map] : llvm::zip(op->getOperands(), maps)) {
       auto found = info.ties.find(operand);
-      if (!map || found == info.ties.end() || isFree(op))
+      if (!map || found == info.ties.end() || facts.isFree)
         continue;
       for (auto [expr, dim] : llvm::zip(map.getResults(), found->second))
         if (auto loop = dyn_cast<AffineDimExpr>(expr);
@@ -418,6 +434,14 @@ std::optional<ClusterInfo> Analyzer::run() {
 
 std::optional<ClusterInfo> tarn::analyzeCluster(ArrayRef<Operation *> ops,
                                                 ArrayRef<Value> outputs,
+                                                OpMemo &memo,
                                                 std::string &reason) {
-  return Analyzer(ops, outputs, reason).run();
+  return Analyzer(ops, outputs, memo, reason).run();
+}
+
+std::optional<ClusterInfo> tarn::analyzeCluster(ArrayRef<Operation *> ops,
+                                                ArrayRef<Value> outputs,
+                                                std::string &reason) {
+  OpMemo memo;
+  return analyzeCluster(ops, outputs, memo, reason);
 }

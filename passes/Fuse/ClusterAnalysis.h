@@ -12,7 +12,10 @@
 
 #include "dialects/Tarn/TarnOps.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SetVector.h"
+
+#include <memory>
 
 namespace tarn {
 
@@ -47,6 +50,24 @@ struct ClusterInfo {
 /// that needs them.
 bool isFree(mlir::Operation *op);
 
+/// What is asked of each op again and again.
+struct OpFacts {
+  graph::IndexedOp op; ///< null: it has no loops
+  graph::TileKind kind = graph::TileKind::elementwise;
+  bool isFree = false;
+  llvm::SmallVector<mlir::AffineMap, 4> maps; ///< mapsOf
+  llvm::SmallVector<int64_t, 4> bounds;
+};
+
+/// Keeps them, for analyses between which no op changes.
+class OpMemo {
+public:
+  const OpFacts &of(mlir::Operation *op);
+
+private:
+  llvm::DenseMap<mlir::Operation *, std::unique_ptr<OpFacts>> known;
+};
+
 /// Ops that are no kernel's work: reshapes and parts in place (aliases), and
 /// constants of several values (in the artifact). A reshape of dims of one
 /// element behind a view that takes out a part is one view with it.
@@ -78,6 +99,9 @@ WrittenPart writtenPartOf(mlir::Value output);
 /// Analyses `ops` (of one block, in program order, with the free ops between
 /// them) as a cluster with these outputs. Nothing, with `reason` set, when they
 /// cannot be one kernel.
+std::optional<ClusterInfo> analyzeCluster(llvm::ArrayRef<mlir::Operation *> ops,
+                                          llvm::ArrayRef<mlir::Value> outputs,
+                                          OpMemo &memo, std::string &reason);
 std::optional<ClusterInfo> analyzeCluster(llvm::ArrayRef<mlir::Operation *> ops,
                                           llvm::ArrayRef<mlir::Value> outputs,
                                           std::string &reason);

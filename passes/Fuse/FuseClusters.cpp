@@ -54,8 +54,8 @@ struct Uses {
 class Fuser {
 public:
   Fuser(func::FuncOp function, bool explain)
-      : function(function), block(function.getBody().front()),
-        explain(explain) {}
+      : function(function), block(function.getBody().front()), explain(explain),
+        ways(block) {}
   void run();
 
 private:
@@ -67,14 +67,19 @@ private:
   Uses usesOf(Operation *op);
   SmallVector<Operation *> withFreeOps(ArrayRef<Operation *> ops);
   SmallVector<Value> outputsOf(ArrayRef<Operation *> ops);
-  bool reenters(ArrayRef<Operation *> ops);
+  void settle(Cluster *cluster);
   void replace();
   void border(Operation *op, Cluster *cluster, StringRef reason);
   void note(StringRef reason, Operation *reader);
 
+  /// Asked of the same ops again and again.
+  bool isFree(Operation *op) { return memo.of(op).isFree; }
+
   func::FuncOp function;
   Block &block;
   bool explain;
+  Ways ways;
+  OpMemo memo;
   llvm::DenseMap<Operation *, unsigned> order;
   std::vector<std::unique_ptr<Cluster>> clusters;
   llvm::DenseMap<Operation *, Cluster *> home;
@@ -152,19 +157,11 @@ SmallVector<Value> Fuser::outputsOf(ArrayRef<Operation *> ops) {
   return outputs;
 }
 
-/// Whether something outside of `ops` waits for one of them and another waits
-/// for it: then they cannot be one kernel. While kernels grow, only ops behind
-/// the first of `ops` have been visited, and belong to kernels.
-bool Fuser::reenters(ArrayRef<Operation *> ops) {
-  unsigned first = order.lookup(ops.front());
-  return leadsBack(
-      ops,
-      [&](Operation *op) { return isComplete || order.lookup(op) > first; },
-      [&](Operation *op) {
-        Cluster *cluster = home.lookup(op);
-        return cluster ? ArrayRef<Operation *>(cluster->ops)
-                       : ArrayRef<Operation *>();
-      });
+/// Notes where the ops of a cluster are.
+void Fuser::settle(Cluster *cluster) {
+  for (Operation *op : cluster->ops)
+    home[op] = cluster;
+  ways.setKernel(cluster->ops);
 }
 
 void Fuser::border(Operation *op, Cluster *cluster, StringRef reason) {
@@ -254,7 +251,7 @@ bool Fuser::merge(Cluster *first, Cluster *second, Value shared) {
   SmallVector<Value> outputs = outputsOf(ops);
   std::string reason;
   std::optional<ClusterInfo> info =
-      analyzeCluster(withFreeOps(ops), outputs, reason);
+      analyzeCluster(withFreeOps(ops), outputs, memo, reason);
   if (!info || info->kind != ClusterKind::row)
     return false;
   // A block reads its rows in one piece.
@@ -268,7 +265,7 @@ bool Fuser::merge(Cluster *first, Cluster *second, Value shared) {
       return false;
     isInside = isWhole;
   }
-  if (reenters(ops))
+  if (ways.leadsBack(ops, isComplete))
     return false;
   if (explain)
     second->ops.front()->emitRemark()
@@ -276,8 +273,7 @@ bool Fuser::merge(Cluster *first, Cluster *second, Value shared) {
         << ": both reduce the rows of one value";
   first->ops = ops;
   second->dead = true;
-  for (Operation *member : ops)
-    home[member] = first;
+  settle(first);
   return true;
 }
 
@@ -357,9 +353,9 @@ bool Fuser::join(Operation *op, const Uses &uses) {
       });
     // The cheaper question first: it is about these ops alone.
     SmallVector<Value> outputs = outputsOf(ops);
-    if (!analyzeCluster(withFreeOps(ops), outputs, reason))
+    if (!analyzeCluster(withFreeOps(ops), outputs, memo, reason))
       return false;
-    if (!onlyReader && reenters(ops)) {
+    if (!onlyReader && ways.leadsBack(ops, isComplete)) {
       reason = "another kernel that uses it comes in between";
       return false;
     }
@@ -367,8 +363,7 @@ bool Fuser::join(Operation *op, const Uses &uses) {
     target->ops = ops;
     for (Cluster *cluster : chosen.drop_front())
       cluster->dead = true;
-    for (Operation *member : ops)
-      home[member] = target;
+    settle(target);
     return true;
   };
   std::string reason;
@@ -414,7 +409,7 @@ void Fuser::visit(Operation *op) {
   auto cluster = std::make_unique<Cluster>();
   cluster->ops.push_back(op);
   cluster->borders = borders;
-  home[op] = cluster.get();
+  settle(cluster.get());
   clusters.push_back(std::move(cluster));
 }
 
@@ -469,7 +464,8 @@ void Fuser::replace() {
       locations.push_back(op->getLoc());
     // The kernel is known by the place of its most telling op.
     std::string ignored;
-    std::optional<ClusterInfo> info = analyzeCluster(ops, outputs, ignored);
+    std::optional<ClusterInfo> info =
+        analyzeCluster(ops, outputs, memo, ignored);
     Location loc =
         info && info->anchor ? info->anchor->getLoc() : locations.back();
     auto kernel =

@@ -89,13 +89,12 @@ bool tarn::isAlias(Operation *op) {
 
 bool tarn::isFree(Operation *op) {
   auto indexed = dyn_cast<IndexedOp>(op);
-  if (!indexed || isAlias(op))
+  if (!indexed)
     return false;
-  if (indexed.getTileKind() == TileKind::view)
-    return true;
+  TileKind kind = indexed.getTileKind();
   // Constants and index numbers: nothing is read.
-  return indexed.getTileKind() == TileKind::elementwise &&
-         op->getNumOperands() == 0;
+  bool isNumber = kind == TileKind::elementwise && op->getNumOperands() == 0;
+  return (kind == TileKind::view || isNumber) && !isAlias(op);
 }
 
 Operation *tarn::makerOfParts(Operation *op) {

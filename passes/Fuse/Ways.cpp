@@ -7,92 +7,122 @@
 using namespace mlir;
 using namespace tarn;
 
-namespace {
+Ways::Ways(Block &block) {
+  for (Operation &op : block) {
+    indexOf[&op] = nodes.size();
+    nodes.push_back({});
+  }
+  for (auto [index, op] : llvm::enumerate(block)) {
+    nodes[index].isFree = isFree(&op);
+    for (Value operand : op.getOperands())
+      if (Operation *source = operand.getDefiningOp()) {
+        Index from = indexOf.lookup(source);
+        nodes[index].sources.push_back(from);
+        nodes[from].users.push_back(index);
+      }
+  }
+}
 
-using IsNear = llvm::function_ref<bool(Operation *)>;
-using KernelOf = llvm::function_ref<ArrayRef<Operation *>(Operation *)>;
+void Ways::setKernel(ArrayRef<Operation *> ops) {
+  Index kernel = nodes[indexOf.lookup(ops.back())].kernel;
+  if (kernel == none) {
+    kernel = kernels.size();
+    kernels.emplace_back();
+    visited.push_back({});
+  }
+  kernels[kernel].clear();
+  for (Operation *op : ops) {
+    Index index = indexOf.lookup(op);
+    kernels[kernel].push_back(index);
+    nodes[index].kernel = kernel;
+  }
+}
 
-/// One direction of the search for a way that leaves a set of ops and comes
-/// back to it.
-class WaySearch {
+/// One direction of the search.
+class Ways::Search {
 public:
   enum class Found { nothing, way, more };
-  WaySearch(const llvm::SmallDenseSet<Operation *> &inside, KernelOf kernelOf,
-            IsNear isNear)
-      : inside(inside), kernelOf(kernelOf), isNear(isNear),
-        seen(inside.begin(), inside.end()) {}
+  Search(Ways &ways, bool isDown, Index first)
+      : ways(ways), isDown(isDown), first(first) {}
 
-  /// Where the search begins: ops beside the set, through free ops, which are
-  /// repeated by whoever needs them.
-  template <typename Neighbours> void start(Neighbours neighbours) {
-    SmallVector<Operation *> near(inside.begin(), inside.end());
+  /// Begins at ops beside the set, through free ops, which are repeated by
+  /// whoever needs them.
+  void start(ArrayRef<Index> ops) {
+    SmallVector<Index> near(ops);
     // Not `seen`: a way back may lead through them as well.
-    llvm::DenseSet<Operation *> repeated(inside.begin(), inside.end());
+    llvm::SmallDenseSet<Index> repeated;
     while (!near.empty())
-      neighbours(near.pop_back_val(), [&](Operation *next) {
-        if (!isNear(next) || inside.contains(next))
-          return;
-        if (isFree(next) && repeated.insert(next).second)
+      for (Index next : neighbours(near.pop_back_val())) {
+        if (isInside(next) || isTooFar(next))
+          continue;
+        if (!ways.nodes[next].isFree)
+          push(next);
+        else if (repeated.insert(next).second)
           near.push_back(next);
-        if (!isFree(next) && seen.insert(next).second)
-          work.push_back(next);
-      });
+      }
   }
 
   /// Looks at one op more.
-  template <typename Neighbours> Found step(Neighbours neighbours) {
+  Found step() {
     if (work.empty())
       return Found::nothing;
-    Operation *op = work.pop_back_val();
+    Index op = work.pop_back_val();
     bool back = false;
-    auto push = [&](Operation *next) {
-      back |= inside.contains(next);
-      if (isNear(next) && seen.insert(next).second)
-        work.push_back(next);
+    auto visit = [&](Index next) {
+      back |= isInside(next);
+      if (!isTooFar(next))
+        push(next);
     };
-    ArrayRef<Operation *> kernel = kernelOf(op);
-    if (!kernel.empty() && waiting.insert(kernel.front()).second)
-      for (Operation *other : kernel)
-        push(other);
-    neighbours(op, push);
+    Index kernel = ways.nodes[op].kernel;
+    if (kernel != none && mark(ways.visited[kernel]))
+      for (Index other : ways.kernels[kernel])
+        visit(other);
+    for (Index next : neighbours(op))
+      visit(next);
     return back ? Found::way : Found::more;
   }
 
 private:
-  const llvm::SmallDenseSet<Operation *> &inside;
-  KernelOf kernelOf;
-  IsNear isNear;
-  SmallVector<Operation *> work;
-  llvm::DenseSet<Operation *> seen;
-  /// The first ops of kernels.
-  llvm::DenseSet<Operation *> waiting;
+  ArrayRef<Index> neighbours(Index op) const {
+    return isDown ? ways.nodes[op].users : ways.nodes[op].sources;
+  }
+  bool isInside(Index op) const {
+    return ways.nodes[op].inside == ways.question;
+  }
+  bool isTooFar(Index op) const { return op < first; }
+  /// False where this question has been here.
+  bool mark(Seen &seen) const {
+    Index &last = isDown ? seen.down : seen.up;
+    return std::exchange(last, ways.question) != ways.question;
+  }
+  void push(Index op) {
+    if (!isInside(op) && mark(ways.nodes[op].seen))
+      work.push_back(op);
+  }
+
+  Ways &ways;
+  bool isDown;
+  Index first;
+  SmallVector<Index> work;
 };
 
-} // namespace
-
 // Looks from both ends in turns: one of them has little to look at.
-bool tarn::leadsBack(ArrayRef<Operation *> ops, IsNear isAbove,
-                     KernelOf kernelOf) {
-  llvm::SmallDenseSet<Operation *> inside(ops.begin(), ops.end());
-  auto users = [](Operation *op, auto visit) {
-    for (Operation *user : op->getUsers())
-      visit(user);
-  };
-  auto sources = [](Operation *op, auto visit) {
-    for (Value operand : op->getOperands())
-      if (Operation *source = operand.getDefiningOp())
-        visit(source);
-  };
-  auto isAnything = [](Operation *) { return true; };
-  WaySearch down(inside, kernelOf, isAnything), up(inside, kernelOf, isAbove);
-  down.start(users);
-  up.start(sources);
+bool Ways::leadsBack(ArrayRef<Operation *> ops, bool isComplete) {
+  ++question;
+  SmallVector<Index> indices;
+  for (Operation *op : ops) {
+    indices.push_back(indexOf.lookup(op));
+    nodes[indices.back()].inside = question;
+  }
+  Index first = isComplete ? 0 : indices.front();
+  Search down(*this, /*isDown=*/true, 0), up(*this, /*isDown=*/false, first);
+  down.start(indices);
+  up.start(indices);
   while (true) {
-    WaySearch::Found below = down.step(users), above = up.step(sources);
-    if (below == WaySearch::Found::way || above == WaySearch::Found::way)
+    Search::Found below = down.step(), above = up.step();
+    if (below == Search::Found::way || above == Search::Found::way)
       return true;
-    if (below == WaySearch::Found::nothing ||
-        above == WaySearch::Found::nothing)
+    if (below == Search::Found::nothing || above == Search::Found::nothing)
       return false;
   }
 }

@@ -3,19 +3,53 @@
 #ifndef PASSES_FUSE_WAYS_H
 #define PASSES_FUSE_WAYS_H
 
+#include "mlir/IR/Block.h"
 #include "mlir/IR/Operation.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+#include <vector>
 
 namespace tarn {
 
-/// Whether a way through uses leaves `ops` and comes back to them: then they
-/// cannot be one kernel. All of a kernel waits for what any of it waits for;
-/// `kernelOf` gives the ops of the kernel that an op is in, nothing if in none.
-/// Ways upwards lead through ops of `isAbove` alone.
-bool leadsBack(
-    llvm::ArrayRef<mlir::Operation *> ops,
-    llvm::function_ref<bool(mlir::Operation *)> isAbove,
-    llvm::function_ref<llvm::ArrayRef<mlir::Operation *>(mlir::Operation *)>
-        kernelOf);
+/// The uses among the ops of a block, some of which are kernels, and whether
+/// they lead around. Ops are numbers in here: it is asked for each pair of
+/// kernels that could be one, in steps with as many ops as are in the way.
+class Ways {
+public:
+  explicit Ways(mlir::Block &block);
+
+  /// Makes one kernel of `ops`, which takes in those that they were in: all of
+  /// it waits for what any of it waits for.
+  void setKernel(llvm::ArrayRef<mlir::Operation *> ops);
+
+  /// Whether a way through uses leaves `ops` (in order) and comes back to them:
+  /// then they cannot be one kernel. `isComplete`: any op may be in a kernel;
+  /// else those in front of the first of `ops` are in none.
+  bool leadsBack(llvm::ArrayRef<mlir::Operation *> ops, bool isComplete);
+
+private:
+  using Index = uint32_t;
+  static constexpr Index none = ~Index(0);
+  /// The last questions in which it was seen.
+  struct Seen {
+    Index down = 0, up = 0;
+  };
+  struct Node {
+    llvm::SmallVector<Index, 4> sources, users;
+    bool isFree = false;
+    Index kernel = none;
+    Seen seen;
+    Index inside = 0; ///< the last question about it
+  };
+  class Search;
+
+  std::vector<Node> nodes;
+  llvm::DenseMap<mlir::Operation *, Index> indexOf;
+  std::vector<llvm::SmallVector<Index>> kernels;
+  std::vector<Seen> visited; ///< kernels
+  Index question = 0;
+};
 
 } // namespace tarn
 
