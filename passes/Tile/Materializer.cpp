@@ -128,6 +128,45 @@ static tile::KernelOp write(ModuleOp module, graph::ClusterOp cluster,
   return kernel;
 }
 
+/// All that a program is written from, as numbers: equal contents have equal
+/// programs. Names, attributes and types are one object each in a context.
+static std::string contentOf(graph::ClusterOp cluster) {
+  std::string content;
+  llvm::DenseMap<Value, uint64_t> numbers;
+  auto add = [&](uint64_t number) {
+    content.append(reinterpret_cast<const char *>(&number), sizeof number);
+  };
+  auto addObject = [&](const void *object) {
+    add(reinterpret_cast<uintptr_t>(object));
+  };
+  auto define = [&](Value value) {
+    numbers[value] = numbers.size();
+    addObject(value.getType().getAsOpaquePointer());
+  };
+  std::function<void(Region &)> addRegion = [&](Region &region) {
+    for (Block &block : region) {
+      add(block.getNumArguments());
+      llvm::for_each(block.getArguments(), define);
+      for (Operation &op : block) {
+        addObject(op.getName().getAsOpaquePointer());
+        addObject(op.getAttrDictionary().getAsOpaquePointer());
+        add(op.getNumOperands());
+        for (Value operand : op.getOperands())
+          add(numbers.at(operand));
+        add(op.getNumResults());
+        llvm::for_each(op.getResults(), define);
+        add(op.getNumRegions());
+        for (Region &inner : op.getRegions())
+          addRegion(inner);
+      }
+      addObject(nullptr); // no name of an op
+    }
+    addObject(nullptr);
+  };
+  addRegion(cluster.getBody());
+  return content;
+}
+
 /// The program as text.
 static std::string textOf(tile::KernelOp kernel) {
   std::string text;
@@ -213,6 +252,12 @@ FailureOr<tile::KernelOp> Materializer::rewrite(graph::ClusterOp cluster,
 }
 
 LogicalResult Materializer::visit(graph::ClusterOp cluster) {
+  // Layers are alike: most clusters have been seen before.
+  std::string content = contentOf(cluster);
+  if (FlatSymbolRefAttr symbol = written.lookup(content)) {
+    cluster->setAttr("kernel", symbol);
+    return success();
+  }
   std::string reason;
   std::optional<ClusterInfo> info = analyze(cluster, reason);
   if (!info)
@@ -266,6 +311,7 @@ LogicalResult Materializer::visit(graph::ClusterOp cluster) {
     if (product && failed(products.choose(kernel, key, entry)))
       return failure();
   }
+  written[content] = symbol;
   cluster->setAttr("kernel", symbol);
   return success();
 }
@@ -313,10 +359,9 @@ tile::KernelOp Materializer::kernelOf(graph::ClusterOp cluster) {
 
 void Materializer::erase(tile::KernelOp kernel) {
   auto symbol = FlatSymbolRefAttr::get(kernel);
-  for (auto &entry : known)
-    if (entry.second == symbol) {
-      known.erase(entry.first());
-      break;
-    }
+  for (auto *map : {&known, &written})
+    for (auto at = map->begin(), end = map->end(); at != end;)
+      if (auto entry = at++; entry->second == symbol)
+        map->erase(entry);
   symbols.erase(kernel);
 }

@@ -56,7 +56,8 @@ private:
   mlir::SymbolTable symbols;
   const TileSizes &sizes;
   ProductChooser products;
-  llvm::StringMap<mlir::FlatSymbolRefAttr> known;
+  /// By the program's text, and by what it was written from.
+  llvm::StringMap<mlir::FlatSymbolRefAttr> known, written;
   /// Whether products may have blocks that only wgmma takes, and which they
   /// have, by the text of the program in the standard block.
   bool hasWgmma;
