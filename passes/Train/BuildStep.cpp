@@ -230,6 +230,14 @@ LogicalResult StepBuilder::appendUpdate(Value lossValue) {
           i, choose(finite, ret.getOperand(i), function.getArgument(*old)));
   }
 
+  SmallVector<NewArgument> arguments;
+  for (const Trained &t : trained)
+    for (StringRef name : optimizer->parameterStates())
+      arguments.push_back({"optimizer", (t.name + "." + name).str(),
+                           graph::tensorType(t.value).clone(f32)});
+  unsigned next = addArguments(function, arguments);
+  SmallVector<NewResult> results;
+  const NewArgument *state = arguments.begin();
   for (Trained &t : trained) {
     const Group *group = groupOf(t.name);
     UpdateTerms terms;
@@ -237,25 +245,23 @@ LogicalResult StepBuilder::appendUpdate(Value lossValue) {
     terms.rate = *rate;
     if (group && group->rateScale != 1)
       terms.rate = math.scale(*rate, group->rateScale);
-    auto type = graph::tensorType(t.value);
     SmallVector<Value> states, oldStates;
-    SmallVector<std::string> names;
-    for (StringRef name : optimizer->parameterStates()) {
-      names.push_back((t.name + "." + name).str());
-      oldStates.push_back(
-          addArgument(function, "optimizer", names.back(), type.clone(f32)));
-    }
+    for (size_t i = 0; i != optimizer->parameterStates().size(); ++i)
+      oldStates.push_back(function.getArgument(next++));
     states = oldStates;
     // The update runs in f32 whatever the parameter is stored in.
     Value parameter = math.widen(t.value);
     optimizer->update(math, parameter, math.cast(t.gradient, f32), shared,
                       states, terms);
-    parameter = math.cast(parameter, type.getElementType());
-    addResult(function, "parameter", t.name,
-              choose(finite, parameter, t.value));
-    for (auto [name, old, next] : llvm::zip(names, oldStates, states))
-      addState(name, old, next, finite);
+    parameter =
+        math.cast(parameter, graph::tensorType(t.value).getElementType());
+    results.push_back(
+        {"parameter", t.name, choose(finite, parameter, t.value)});
+    for (auto [old, changed] : llvm::zip(oldStates, states))
+      results.push_back(
+          {"optimizer", (state++)->name, choose(finite, changed, old)});
   }
+  addResults(function, results);
   return success();
 }
 

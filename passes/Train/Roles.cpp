@@ -59,8 +59,12 @@ ArgumentIndex::ArgumentIndex(func::FuncOp function) {
     indices.insert({{argumentRole(function, i), argumentName(function, i)}, i});
 }
 
-std::optional<unsigned> ArgumentIndex::find(StringRef role,
-                                            StringRef name) const {
+ResultIndex::ResultIndex(func::FuncOp function) {
+  for (unsigned i = 0, e = function.getNumResults(); i != e; ++i)
+    indices.insert({{resultRole(function, i), resultName(function, i)}, i});
+}
+
+std::optional<unsigned> RoleIndex::find(StringRef role, StringRef name) const {
   auto found = indices.find({role, name});
   return found == indices.end() ? std::nullopt : std::optional(found->second);
 }
@@ -73,21 +77,47 @@ static DictionaryAttr describe(MLIRContext *context, StringRef role,
        builder.getNamedAttr("tarn.role", builder.getStringAttr(role))});
 }
 
+unsigned tarn::addArguments(func::FuncOp function,
+                            ArrayRef<NewArgument> arguments) {
+  unsigned first = function.getNumArguments();
+  MLIRContext *context = function.getContext();
+  SmallVector<unsigned> places(arguments.size(), first);
+  SmallVector<Type> types;
+  SmallVector<DictionaryAttr> words;
+  SmallVector<Location> locations;
+  for (const NewArgument &argument : arguments) {
+    types.push_back(argument.type);
+    words.push_back(describe(context, argument.role, argument.name));
+    locations.push_back(NameLoc::get(StringAttr::get(context, argument.name),
+                                     function.getLoc()));
+  }
+  (void)function.insertArguments(places, types, words, locations);
+  return first;
+}
+
 Value tarn::addArgument(func::FuncOp function, StringRef role, StringRef name,
                         Type type) {
-  unsigned index = function.getNumArguments();
-  (void)function.insertArgument(
-      index, type, describe(function.getContext(), role, name),
-      NameLoc::get(StringAttr::get(function.getContext(), name),
-                   function.getLoc()));
-  return function.getArgument(index);
+  return function.getArgument(
+      addArguments(function, {{role.str(), name.str(), type}}));
+}
+
+void tarn::addResults(func::FuncOp function, ArrayRef<NewResult> results) {
+  SmallVector<unsigned> places(results.size(), function.getNumResults());
+  SmallVector<Type> types;
+  SmallVector<DictionaryAttr> words;
+  SmallVector<Value> values;
+  for (const NewResult &result : results) {
+    types.push_back(result.value.getType());
+    words.push_back(describe(function.getContext(), result.role, result.name));
+    values.push_back(result.value);
+  }
+  (void)function.insertResults(places, types, words);
+  returnOf(function).getOperandsMutable().append(values);
 }
 
 void tarn::addResult(func::FuncOp function, StringRef role, StringRef name,
                      Value value) {
-  (void)function.insertResult(function.getNumResults(), value.getType(),
-                              describe(function.getContext(), role, name));
-  returnOf(function).getOperandsMutable().append(value);
+  addResults(function, {{role.str(), name.str(), value}});
 }
 
 func::ReturnOp tarn::returnOf(func::FuncOp function) {

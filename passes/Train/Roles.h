@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <map>
+#include <string>
 
 namespace tarn {
 
@@ -34,21 +35,47 @@ std::optional<unsigned> findArgument(mlir::func::FuncOp function,
                                      llvm::StringRef role,
                                      llvm::StringRef name);
 
-/// findArgument for all of a function's.
-class ArgumentIndex {
+/// Places by role and name.
+class RoleIndex {
 public:
-  explicit ArgumentIndex(mlir::func::FuncOp function);
   std::optional<unsigned> find(llvm::StringRef role,
                                llvm::StringRef name) const;
 
-private:
+protected:
   std::map<std::pair<llvm::StringRef, llvm::StringRef>, unsigned> indices;
 };
 
-/// Adds an argument at the end.
+/// findArgument for all of a function's.
+class ArgumentIndex : public RoleIndex {
+public:
+  explicit ArgumentIndex(mlir::func::FuncOp function);
+};
+
+/// findResult for all of a function's.
+class ResultIndex : public RoleIndex {
+public:
+  explicit ResultIndex(mlir::func::FuncOp function);
+};
+
+/// An argument to come.
+struct NewArgument {
+  std::string role, name;
+  mlir::Type type;
+};
+/// A result to come.
+struct NewResult {
+  std::string role, name;
+  mlir::Value value;
+};
+
+/// Adds arguments at the end; the first of them. Each change of a function's
+/// type writes all of it anew: many are better added at once.
+unsigned addArguments(mlir::func::FuncOp function,
+                      llvm::ArrayRef<NewArgument> arguments);
 mlir::Value addArgument(mlir::func::FuncOp function, llvm::StringRef role,
                         llvm::StringRef name, mlir::Type type);
-/// Adds a result at the end, returning `value`.
+/// Adds results at the end, returning their values.
+void addResults(mlir::func::FuncOp function, llvm::ArrayRef<NewResult> results);
 void addResult(mlir::func::FuncOp function, llvm::StringRef role,
                llvm::StringRef name, mlir::Value value);
 

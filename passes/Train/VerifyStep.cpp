@@ -41,11 +41,12 @@ static LogicalResult verifyNames(func::FuncOp function) {
 static LogicalResult verifyDonation(func::FuncOp function, StringRef kind) {
   if (kind == "init")
     return success(); // makes all states from nothing
+  ArgumentIndex arguments(function);
   for (unsigned i = 0, e = function.getNumResults(); i != e; ++i) {
     StringRef role = resultRole(function, i), name = resultName(function, i);
     if (!isStateRole(role))
       continue;
-    std::optional<unsigned> argument = findArgument(function, role, name);
+    std::optional<unsigned> argument = arguments.find(role, name);
     if (!argument)
       return function.emitError() << "result " << i << " updates the " << role
                                   << " `" << name << "`, which is no argument";
@@ -61,11 +62,12 @@ static LogicalResult verifyDonation(func::FuncOp function, StringRef kind) {
 /// A step trains every parameter that is not frozen, and advances every
 /// optimizer state.
 static LogicalResult verifyUpdates(func::FuncOp function) {
+  ResultIndex results(function);
   for (unsigned i = 0, e = function.getNumArguments(); i != e; ++i) {
     StringRef role = argumentRole(function, i),
               name = argumentName(function, i);
     bool updated = role == "optimizer" || isTrainable(function, i);
-    if (updated && !findResult(function, role, name))
+    if (updated && !results.find(role, name))
       return function.emitError()
              << "the " << role << " `" << name << "` has no next value";
   }
