@@ -74,11 +74,17 @@ bool tarn::markInPlace(Operation *op) {
   return true;
 }
 
-bool tarn::isInPlace(Operation *op) { return op->hasAttr(mark); }
+// Not `hasAttr`: the marks are no attribute of any op's own, and this is asked
+// of each user of each value.
+bool tarn::isInPlace(Operation *op) {
+  return bool(op->getDiscardableAttr(mark));
+}
 
 static constexpr llvm::StringLiteral openMark = "tarn.open";
 
-bool tarn::isOpen(Operation *op) { return op && op->hasAttr(openMark); }
+bool tarn::isOpen(Operation *op) {
+  return op && op->getDiscardableAttr(openMark);
+}
 
 Value tarn::padOpen(OpBuilder &b, Location loc, Value part, int64_t dim,
                     int64_t before, int64_t behind) {
@@ -107,8 +113,8 @@ void tarn::setPart(Operation *op, int64_t part) {
 }
 
 int64_t tarn::partOf(Operation *op) {
-  auto part = op->getAttrOfType<IntegerAttr>(partMark);
-  return part ? part.getInt() : -1;
+  auto part = op->getDiscardableAttr(partMark);
+  return part ? cast<IntegerAttr>(part).getInt() : -1;
 }
 
 void tarn::dropPart(Operation *op) { op->removeAttr(partMark); }
