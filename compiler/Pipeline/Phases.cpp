@@ -43,6 +43,14 @@ static bool isForGpu(const PipelineOptions &options) {
   return StringRef(options.target).starts_with("cuda:");
 }
 
+/// Functions are one block, so that there are ops to simplify and no regions.
+static std::unique_ptr<Pass> createCanonicalizer() {
+  GreedyRewriteConfig config;
+  config.setUseTopDownTraversal();
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  return createCanonicalizerPass(config);
+}
+
 void tarn::buildPhase(OpPassManager &pm, Phase phase,
                       const PipelineOptions &options) {
   switch (phase) {
@@ -51,7 +59,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     return;
   case Phase::Graph:
     // Before gradients: what is equal is differentiated once.
-    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCanonicalizer());
     pm.addPass(createCSEPass());
     return;
   case Phase::Train:
@@ -61,7 +69,7 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
       pm.addPass(createTarnBuildGradient(
           TarnBuildGradientOptions{options.gradientOf}));
     pm.addPass(createTarnVerifyStep());
-    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCanonicalizer());
     pm.addPass(createCSEPass());
     return;
   case Phase::Precision:
@@ -73,10 +81,10 @@ void tarn::buildPhase(OpPassManager &pm, Phase phase,
     return;
   case Phase::Layout: {
     pm.addPass(graph::createDecompose());
-    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCanonicalizer());
     pm.addPass(createTarnSinkReshapes());
     // Reshapes that met are one now, or none; equal ops have one shape.
-    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCanonicalizer());
     pm.addPass(createCSEPass());
     if (options.chunks > 1) {
       pm.addNestedPass<func::FuncOp>(

@@ -239,6 +239,7 @@ struct SinkReshapes : tarn::impl::TarnSinkReshapesBase<SinkReshapes> {
         &getContext());
     GreedyRewriteConfig config;
     config.setMaxIterations(GreedyRewriteConfig::kNoLimit);
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
     if (failed(
             applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();

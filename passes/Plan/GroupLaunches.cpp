@@ -108,6 +108,7 @@ private:
   LogicalResult search(PackingEffort effort, const FunctionPlan &before);
   void findStates();
   bool dependsOn(Operation *cluster, ArrayRef<Operation *> members);
+  const Alias &ownerOf(Value value);
   SmallVector<Run> findRuns();
   void mark(ArrayRef<Run> runs);
   LogicalResult group(ArrayRef<Run> runs);
@@ -131,6 +132,8 @@ private:
   SmallVector<Run> grouped;
   /// The kernel that writes a state over the old one.
   llvm::DenseMap<Value, Operation *> writerOf;
+  /// Which no order changes.
+  llvm::DenseMap<Value, Alias> owners;
 };
 
 struct GroupLaunches : tarn::impl::TarnGroupLaunchesBase<GroupLaunches> {
@@ -347,6 +350,13 @@ void Grouper::findStates() {
   }
 }
 
+const Alias &Grouper::ownerOf(Value value) {
+  auto [found, isNew] = owners.try_emplace(value);
+  if (isNew)
+    found->second = tarn::ownerOf(value);
+  return found->second;
+}
+
 /// Whether a kernel needs what one of the members makes, one of the two writes
 /// a state that the other one reads, or both write parts of a value that lie
 /// between each other.
@@ -367,10 +377,11 @@ bool Grouper::dependsOn(Operation *cluster, ArrayRef<Operation *> members) {
     return false;
   };
   // Parts that lie between each other in one value.
-  auto areMixed = [](Operation *first, Operation *second) {
+  auto areMixed = [&](Operation *first, Operation *second) {
     for (Value x : first->getResults())
       for (Value y : second->getResults()) {
-        Alias a = ownerOf(x), b = ownerOf(y);
+        Alias a = ownerOf(x);
+        const Alias &b = ownerOf(y);
         if (a.of == b.of && a.offset < b.offset + bytesOf(y.getType()) &&
             b.offset < a.offset + bytesOf(x.getType()))
           return true;
