@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # record.sh BUILD CASES [PROTOTYPES]: writes what run.sh runs, on a machine that
-# has Tarn's compiler in BUILD and NVRTC. Copy the folder CASES, with this source
-# tree, to a machine with a GPU.
+# has Tarn's compiler in BUILD and NVRTC. Copy CASES, with this source tree, to a
+# machine with a GPU: a folder or, where the name ends in .tar.xz or .tar.gz, an
+# archive.
 #   kernels/   recorded kernels: one for each wrapper of the device header, tile
 #              programs, and all kernels of small models
 #   training/  artifacts for processors and GPU, and how far their losses may differ
@@ -12,12 +13,14 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
+archive=
 cases=$2
 prototypes=${3:-}
 source=$(cd "$here/../.." && pwd)
 programs=$here/../dialects/Tile/programs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+case $cases in *.tar.*) archive=$(realpath -m "$cases") cases=$work/cases ;; esac
 parts=${TARN_GPU_RECORD:-kernels training timing tuning}
 
 compile() { "$build/bin/tarn" compile --no-progress -q "$@"; }
@@ -161,3 +164,4 @@ if [ -n "$prototypes" ]; then
   cp "$prototypes"/* "$cases/prototypes"
 fi
 du -sh "$cases"/*
+[ -z "$archive" ] || tar -C "$cases" -caf "$archive" .

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh CASES [RESULTS]: runs what record.sh wrote into CASES on this machine's
-# GPU, and writes a dated file under RESULTS (test/gpu/results): kernels against
+# run.sh CASES [RESULTS]: runs what record.sh wrote into CASES, a folder or an
+# archive, on this machine's GPU, and writes a dated file under RESULTS (test/gpu/results): kernels against
 # recorded numbers, trainings against the processors', seconds of full-size steps
 # and of their products, cuBLASLt's and, where python3 has torch, torch's beside
 # them. Needs the driver, a C++ compiler and CMake; NVRTC only for kernels without
@@ -8,13 +8,19 @@
 # place, to test this command itself.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-cases=$(cd "${1:?usage: run.sh CASES [RESULTS]}" && pwd)
+cases=$(realpath "${1:?usage: run.sh CASES [RESULTS]}")
 results=${2:-$here/results}
 # TARN_GPU_BUILD keeps what is built between calls; TARN_GPU_BINARIES has the
 # programs built already.
 build=${TARN_GPU_BUILD:-$(mktemp -d)}
 trap '[ -n "${TARN_GPU_BUILD:-}" ] || rm -rf "$build"' EXIT
 mkdir -p "$build"
+if [ -f "$cases" ]; then
+  rm -rf "$build/unpacked"
+  mkdir "$build/unpacked"
+  tar -xf "$cases" -C "$build/unpacked"
+  cases=$build/unpacked
+fi
 
 binaries=${TARN_GPU_BINARIES:-$build}
 [ -n "${TARN_GPU_BINARIES:-}" ] ||
