@@ -62,13 +62,13 @@ static packing::Packing pack(llvm::ArrayRef<packing::Buffer> buffers,
     limits.nodesFar = limits.nodes = 10 * few;
     packed = packing::packSmallest(buffers, limits);
   }
-  // Repairs take tenths of a second for thousands of values.
+  // Repairs take tenths of a second, of however many values.
   if (effort == PackingEffort::full && isFar(1 + limits.slack))
     packing::repairPacking(
         buffers, packed,
         std::max(enough,
                  packed.bound + int64_t(limits.slack * double(packed.bound))),
-        40'000 * values);
+        std::min<uint64_t>(40'000 * values, 200'000'000));
   return packed;
 }
 
