@@ -63,7 +63,7 @@ static packing::Packing pack(llvm::ArrayRef<packing::Buffer> buffers,
     packed = packing::packSmallest(buffers, limits);
   }
   // Repairs take tenths of a second, of however many values.
-  if (effort == PackingEffort::full && isFar(1 + limits.slack))
+  if (effort == PackingEffort::full && isFar(1.001))
     packing::repairPacking(
         buffers, packed,
         std::max(enough,
