@@ -143,37 +143,33 @@ static void setWorth(const Graph &graph, const Timeline &timeline, bool isAlone,
 /// longest, and others of at least so many seconds.
 static std::vector<Idle> findIdle(const Graph &graph, const Timeline &timeline,
                                   const Clock &clock, double least) {
-  std::vector<std::vector<int>> touches(timeline.lives.size());
+  Fullest fullest(clock.bytes);
+  std::vector<Idle> longest(graph.values.size()), found;
+  // Of each life the last step that touched it, or -1.
+  std::vector<int> touched(timeline.lives.size(), -1);
+  auto touch = [&](size_t life, int to) {
+    int value = timeline.lives[life].value,
+        from = std::exchange(touched[life], to);
+    if (from < 0 || to <= from + 1 || !graph.mayPark(value))
+      return;
+    Idle idle{value, from, to, fullest.of(from + 1, to - 1),
+              clock.start[size_t(to)] - clock.end[size_t(from)]};
+    if (idle.seconds > longest[size_t(value)].seconds)
+      std::swap(idle, longest[size_t(value)]);
+    if (idle.value >= 0 && idle.seconds >= least)
+      found.push_back(idle);
+  };
   for (size_t l = 0; l != timeline.lives.size(); ++l) {
     const Life &life = timeline.lives[l];
     if (graph.values[size_t(life.value)].maker >= 0 && life.copy < 0)
-      touches[l].push_back(timeline.stepOf[size_t(life.first)]);
+      touched[l] = timeline.stepOf[size_t(life.first)];
   }
   size_t source = 0;
   for (size_t r = 0; r != timeline.runs.size(); ++r)
     for (int read :
          graph.tasks[size_t(timeline.runs[r])].readsOf(timeline.forms[r]))
       if (graph.values[size_t(read)].bytes > 0)
-        touches[size_t(timeline.sources[source++])].push_back(
-            timeline.stepOf[r]);
-  Fullest fullest(clock.bytes);
-  std::vector<Idle> longest(graph.values.size()), found;
-  for (size_t l = 0; l != timeline.lives.size(); ++l) {
-    int value = timeline.lives[l].value;
-    if (!graph.mayPark(value))
-      continue;
-    for (size_t i = 0; i + 1 < touches[l].size(); ++i) {
-      int from = touches[l][i], to = touches[l][i + 1];
-      if (to <= from + 1)
-        continue;
-      Idle idle{value, from, to, fullest.of(from + 1, to - 1),
-                clock.start[size_t(to)] - clock.end[size_t(from)]};
-      if (idle.seconds > longest[size_t(value)].seconds)
-        std::swap(idle, longest[size_t(value)]);
-      if (idle.value >= 0 && idle.seconds >= least)
-        found.push_back(idle);
-    }
-  }
+        touch(size_t(timeline.sources[source++]), timeline.stepOf[r]);
   std::copy_if(longest.begin(), longest.end(), std::back_inserter(found),
                [](const Idle &idle) { return idle.value >= 0; });
   return found;

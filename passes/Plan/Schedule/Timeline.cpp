@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 using namespace tarn::schedule;
@@ -87,6 +88,10 @@ void Player::launch(int task, int form, int step) {
   timeline.forms.push_back(form);
   timeline.stepOf.push_back(step);
   timeline.seconds += kernel.seconds;
+  if (kernel.workspace)
+    workspaces.push_back({run, kernel.workspace});
+  if (kernel.hasShares)
+    shared.push_back({run, timeline.lives.size(), timeline.sources.size()});
   for (int i = kernel.firstRead; i != kernel.endRead; ++i) {
     size_t value = size_t(reads[size_t(i)]);
     int life = lifeOf[value];
@@ -213,23 +218,16 @@ const Timeline &Player::abandon() {
 void Player::takeOver() {
   std::vector<int64_t> &bytes = timeline.bytes;
   bytes.assign(timeline.runs.size() + 1, 0);
-  size_t source = 0, life = 0;
-  while (life != timeline.lives.size() &&
-         graph.values[size_t(timeline.lives[life].value)].maker < 0)
-    ++life;
-  for (size_t r = 0; r != timeline.runs.size(); ++r) {
-    size_t index = size_t(timeline.runs[r]);
+  for (auto [run, workspace] : workspaces) {
+    bytes[size_t(run)] += workspace;
+    bytes[size_t(run) + 1] -= workspace;
+  }
+  for (const Sharing &sharing : shared) {
+    size_t r = size_t(sharing.run), index = size_t(timeline.runs[r]);
     int form = timeline.forms[r];
     const Kernel &kernel = kernelOf(int(index), form);
-    bytes[r] += kernel.workspace;
-    bytes[r + 1] -= kernel.workspace;
-    while (life != timeline.lives.size() && timeline.lives[life].copy >= 0)
-      ++life; // copies bring these
-    size_t firstLife = life, firstSource = source;
-    life += size_t(firstMade[index + 1] - firstMade[index]);
-    source += size_t(kernel.endRead - kernel.firstRead);
-    if (!kernel.hasShares)
-      continue;
+    size_t firstLife = sharing.firstLife, firstSource = sharing.firstSource;
+    size_t life = firstLife + size_t(firstMade[index + 1] - firstMade[index]);
     const Task &task = graph.tasks[index];
     const int *own = &reads[size_t(kernel.firstRead)];
     size_t count = size_t(kernel.endRead - kernel.firstRead);
@@ -269,6 +267,8 @@ void Player::begin(const Plan &plan) {
   timeline.sources.clear();
   timeline.copies.clear();
   timeline.hosted.clear();
+  workspaces.clear();
+  shared.clear();
   timeline.seconds = timeline.stall = 0;
   timeline.hostPeak = timeline.parkedBytes = 0;
   timeline.ended = true;
@@ -356,25 +356,6 @@ void Player::countBytes() {
   }
 }
 
-/// Puts copies into the order of their starts, those out first.
-void Player::queueCopies() {
-  std::vector<Copy> &copies = timeline.copies;
-  Buckets &starts = events;
-  starts.clear(2 * (timeline.runs.size() + 1));
-  for (size_t c = copies.size(); c-- > 0;)
-    starts.push(2 * size_t(copies[c].start) + !copies[c].isOut, int(c));
-  queued.clear();
-  for (size_t bucket = 0; bucket != starts.size(); ++bucket) {
-    size_t begin = queued.size();
-    for (int c = starts.first(bucket); c >= 0; c = starts.next(c))
-      queued.push_back(copies[size_t(c)]);
-    if (queued.size() > begin + 1)
-      std::sort(queued.begin() + ptrdiff_t(begin), queued.end(),
-                [](const Copy &x, const Copy &y) { return x.life < y.life; });
-  }
-  copies.swap(queued);
-}
-
 /// Adds what copies cost: to the clock, and to host memory.
 void Player::finishCopies() {
   std::vector<Copy> &copies = timeline.copies;
@@ -384,9 +365,13 @@ void Player::finishCopies() {
       timeline.lives[size_t(copy.life)].last =
           timeline.lives[size_t(copy.life)].first - 1;
   std::erase_if(copies, [](const Copy &copy) { return copy.wait < 0; });
-  queueCopies();
+  // As they queue up, those out first.
+  std::sort(copies.begin(), copies.end(), [](const Copy &x, const Copy &y) {
+    return std::tuple(x.start, !x.isOut, x.life) <
+           std::tuple(y.start, !y.isOut, y.life);
+  });
   size_t runs = timeline.runs.size();
-  std::vector<int> hostOf(graph.values.size(), -1);
+  hostOf.assign(graph.values.size(), -1);
   for (size_t c = 0; c != copies.size(); ++c) {
     const Copy &copy = copies[c];
     int &host = hostOf[size_t(copy.value)];
@@ -402,38 +387,39 @@ void Player::finishCopies() {
   }
   // What happens at a moment, in its order: starts of copies out, waits for
   // them, starts of copies back, waits for them.
-  events.clear(4 * (runs + 1));
-  for (size_t c = copies.size(); c-- > 0;) {
+  events.clear();
+  for (size_t c = 0; c != copies.size(); ++c) {
     const Copy &copy = copies[c];
-    size_t kind = copy.isOut ? 0 : 2;
-    events.push(4 * size_t(copy.start) + kind, int(2 * c));
-    events.push(4 * size_t(copy.wait) + kind + 1, int(2 * c + 1));
+    int kind = copy.isOut ? 0 : 2;
+    events.push_back({copy.start, kind, int(c)});
+    events.push_back({copy.wait, kind + 1, int(c)});
   }
+  std::sort(events.begin(), events.end());
   const Link &link = graph.link;
-  std::vector<double> done(copies.size());
+  done.resize(copies.size());
   double now = 0, work = timeline.seconds, queues[2] = {0, 0};
+  auto event = events.begin();
   for (size_t r = 0;; ++r) {
-    for (size_t kind = 0; kind != 4; ++kind)
-      for (int e = events.first(4 * r + kind); e >= 0; e = events.next(e)) {
-        size_t c = size_t(e / 2);
-        if (kind % 2) {
-          now = std::max(now, done[c]);
-          continue;
-        }
-        double size = double(graph.values[size_t(copies[c].value)].bytes);
-        double &queue = queues[kind / 2];
-        now += link.toll * size;
-        queue = std::max(queue, now) + link.latency +
-                size * (kind ? link.backSeconds : link.outSeconds);
-        done[c] = queue;
+    for (; event != events.end() && event->moment == int(r); ++event) {
+      size_t c = size_t(event->copy);
+      if (event->kind % 2) {
+        now = std::max(now, done[c]);
+        continue;
       }
+      double size = double(graph.values[size_t(copies[c].value)].bytes);
+      double &queue = queues[event->kind / 2];
+      now += link.toll * size;
+      queue = std::max(queue, now) + link.latency +
+              size * (event->kind ? link.backSeconds : link.outSeconds);
+      done[c] = queue;
+    }
     if (r == runs)
       break;
     now += kernelOf(timeline.runs[r], timeline.forms[r]).seconds;
   }
   timeline.seconds = now;
   timeline.stall = now - work;
-  std::vector<int64_t> change(runs + 2);
+  change.assign(runs + 2, 0);
   for (const HostLife &life : timeline.hosted) {
     change[size_t(life.first)] += graph.values[size_t(life.value)].bytes;
     change[size_t(life.last) + 1] -= graph.values[size_t(life.value)].bytes;

@@ -166,21 +166,17 @@ private:
     int task, form;
     int read, endRead; ///< places in `reads`
   };
-  /// Small numbers in buckets; what is pushed last comes first.
-  class Buckets {
-  public:
-    void clear(size_t count) { heads.assign(count, -1); }
-    size_t size() const { return heads.size(); }
-    void push(size_t bucket, int item) {
-      if (size_t(item) >= links.size())
-        links.resize(2 * size_t(item) + 1);
-      links[size_t(item)] = std::exchange(heads[bucket], item);
-    }
-    int first(size_t bucket) const { return heads[bucket]; } ///< -1: empty
-    int next(int item) const { return links[size_t(item)]; }
-
-  private:
-    std::vector<int> heads, links;
+  /// What happens at a moment, in its order: starts of copies out, waits for
+  /// them, starts of copies back, waits for them.
+  struct Event {
+    int moment, kind, copy;
+    auto operator<=>(const Event &) const = default;
+  };
+  /// A run whose results may take over bytes of what it reads: its first result
+  /// in the lives, and its first read in the sources.
+  struct Sharing {
+    int run;
+    size_t firstLife, firstSource;
   };
   Frame frameOf(int task);
   /// The place of a kernel in `kernels`.
@@ -199,7 +195,6 @@ private:
   void fetchFor(const Plan &plan, int task);
   void fetch(int value);
   void countBytes();
-  void queueCopies();
   void finishCopies();
 
   const Graph &graph;
@@ -224,8 +219,12 @@ private:
   std::vector<int> parkedBy, sentBy, firstAway, nextAway, firstFetch, nextFetch;
   std::vector<char> isParkUsed;
   std::vector<int> taken;
-  Buckets events; ///< of copies, by moment
-  std::vector<Copy> queued;
+  std::vector<std::pair<int, int64_t>> workspaces; ///< by run
+  std::vector<Sharing> shared;
+  std::vector<Event> events; ///< of copies, by moment
+  std::vector<double> done;  ///< of each copy
+  std::vector<int> hostOf;   ///< of each value its host life, or -1
+  std::vector<int64_t> change;
   std::vector<Frame> stack;
 };
 
