@@ -33,10 +33,10 @@ public:
   /// What was fitted has this error, and is from there.
   void note(double error, const std::string &source);
   /// The root of the mean squared logarithm.
-  double missed() const { return std::sqrt(missed(device)); }
+  double missed() const { return std::sqrt(missedSquare()); }
 
 private:
-  double missed(const Device &device) const;
+  double missedSquare() const;
   /// What it is with knobs at their factors, kept near to 1 where the kernels
   /// do not say.
   double cost() const;
@@ -69,18 +69,18 @@ Fit::Fit(Device &device, std::string_view target, bool shared,
   if (shared && device.tileOp.value > 0)
     knobs.push_back({{&device.tileOp}, 20 * device.tileOp.value});
   // What no kernel depends on stays as it is.
-  double before = missed(device);
+  double before = missedSquare();
   std::erase_if(knobs, [&](Knob &knob) {
     constexpr double lower = 0.5;
     if (!scale(knob, lower))
       return false;
-    bool matters = missed(this->device) != before;
+    bool matters = missedSquare() != before;
     scale(knob, 1 / lower);
     return !matters;
   });
 }
 
-double Fit::missed(const Device &device) const {
+double Fit::missedSquare() const {
   CostModel model(device, target);
   double sum = 0, weight = 0;
   for (const MeasuredKernel &kernel : kernels) {
@@ -94,7 +94,7 @@ double Fit::missed(const Device &device) const {
 
 double Fit::cost() const {
   constexpr double stiffness = 1e-3;
-  double sum = missed(device);
+  double sum = missedSquare();
   for (const Knob &knob : knobs)
     sum += stiffness * std::pow(std::log(knob.factor), 2);
   return sum;
@@ -117,7 +117,7 @@ void Fit::run() {
       isBetter = false;
       for (Knob &knob : knobs)
         for (double by : {step, 1 / step}) {
-          Knob before = knob;
+          double factor = knob.factor;
           std::vector<double> values;
           for (Figure *figure : knob.figures)
             values.push_back(figure->value);
@@ -129,7 +129,7 @@ void Fit::run() {
             isBetter = true;
             break;
           }
-          knob.factor = before.factor;
+          knob.factor = factor;
           for (size_t i = 0; i != values.size(); ++i)
             knob.figures[i]->value = values[i];
         }

@@ -13,9 +13,8 @@ namespace tarn {
 /// launch at most. Takes a few seconds, in which nothing else should run. What
 /// is a share of these (the efficiencies of compiled kernels, which
 /// fitEfficiencies finds) or cannot be seen from outside is taken over from
-/// `like`, a CPU, with its source. `threads` of
-/// 0 are all processors that the process may use. `tell` hears what is
-/// measured.
+/// `like`, a CPU, with its source. `threads` of 0 are all processors that the
+/// process may use. `tell` hears what is measured.
 rt::Result<Device> measureDevice(const Device &like, const std::string &name,
                                  unsigned threads,
                                  const std::function<void(const char *)> &tell);

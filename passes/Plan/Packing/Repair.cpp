@@ -4,7 +4,7 @@
 // back where it costs least: whoever lies there goes, and is put elsewhere in
 // turn. Who was in the way of others is harder to take away each time, so that
 // nothing goes round in circles. Once all are placed, the arena is made lower
-// still. Only large buffers take part; the small ones fill what is left.
+// still: of the large buffers alone first, then of nearly all.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,11 +43,13 @@ private:
   int64_t endOf(unsigned buffer) const {
     return offsets[buffer] + buffers[buffer].size;
   }
-  void insert(Edges &edges, unsigned buffer, int64_t offset);
+  void append(Edges &edges, unsigned buffer, int64_t offset) const;
+  void insert(Edges &edges, unsigned buffer, int64_t offset) const;
   static void erase(Edges &edges, unsigned buffer, int64_t offset);
   /// Those of `edges` that live together with a buffer.
   void together(const Edges &edges, unsigned buffer,
                 std::vector<unsigned> &found) const;
+  void placeAll(std::vector<unsigned> kept);
   void place(unsigned buffer);
   void takeAway(unsigned buffer);
   int64_t cheapest(unsigned buffer, int64_t capacity, uint64_t &work);
@@ -60,6 +62,7 @@ private:
   /// The first and the last section of each.
   std::vector<int> first, last;
   Edges begins, ends;
+  /// Of these, what lives together with the buffer that was last asked about.
   std::vector<unsigned> from, to;
 };
 
@@ -74,7 +77,14 @@ Repairer::Repairer(std::span<const Buffer> buffers)
   price = worth;
 }
 
-void Repairer::insert(Edges &edges, unsigned buffer, int64_t offset) {
+void Repairer::append(Edges &edges, unsigned buffer, int64_t offset) const {
+  edges.offset.push_back(offset);
+  edges.first.push_back(first[buffer]);
+  edges.last.push_back(last[buffer]);
+  edges.buffer.push_back(buffer);
+}
+
+void Repairer::insert(Edges &edges, unsigned buffer, int64_t offset) const {
   auto k = long(edges.find(offset, buffer));
   edges.offset.insert(edges.offset.begin() + k, offset);
   edges.first.insert(edges.first.begin() + k, first[buffer]);
@@ -95,12 +105,28 @@ void Repairer::together(const Edges &edges, unsigned buffer,
   size_t all = edges.offset.size(), count = 0;
   found.resize(all);
   const int *firsts = edges.first.data(), *lasts = edges.last.data();
-  int from = first[buffer], to = last[buffer];
+  int born = first[buffer], dead = last[buffer];
   for (size_t k = 0; k != all; ++k) {
     found[count] = unsigned(k);
-    count += size_t(firsts[k] <= to) & size_t(lasts[k] >= from);
+    count += size_t(firsts[k] <= dead) & size_t(lasts[k] >= born);
   }
   found.resize(count);
+}
+
+/// Places these at their offsets, and nothing else.
+void Repairer::placeAll(std::vector<unsigned> kept) {
+  begins = ends = {};
+  auto byOffset = [&](auto offsetOf) {
+    std::sort(kept.begin(), kept.end(), [&](unsigned x, unsigned y) {
+      return std::pair(offsetOf(x), x) < std::pair(offsetOf(y), y);
+    });
+  };
+  byOffset([&](unsigned i) { return offsets[i]; });
+  for (unsigned i : kept)
+    append(begins, i, offsets[i]);
+  byOffset([&](unsigned i) { return endOf(i); });
+  for (unsigned i : kept)
+    append(ends, i, endOf(i));
 }
 
 void Repairer::place(unsigned buffer) {
@@ -116,8 +142,8 @@ void Repairer::takeAway(unsigned buffer) {
 /// The offset below `capacity` where the least lies in the way: 0, above or
 /// right below another buffer, or at the top.
 int64_t Repairer::cheapest(unsigned buffer, int64_t capacity, uint64_t &work) {
-  auto [lower, upper, size, alignment, fixed] = buffers[buffer];
-  int64_t last = (capacity - size) / alignment * alignment, best = 0;
+  int64_t size = buffers[buffer].size, alignment = buffers[buffer].alignment,
+          highest = (capacity - size) / alignment * alignment, best = 0;
   work += begins.offset.size() + ends.offset.size();
   together(begins, buffer, from);
   together(ends, buffer, to);
@@ -125,9 +151,11 @@ int64_t Repairer::cheapest(unsigned buffer, int64_t capacity, uint64_t &work) {
   // its end.
   size_t f = 0, t = 0;
   auto nextFrom = [&] {
-    return f == from.size() ? last + 1 : begins.offset[from[f]] - size + 1;
+    return f == from.size() ? highest + 1 : begins.offset[from[f]] - size + 1;
   };
-  auto nextTo = [&] { return t == to.size() ? last + 1 : ends.offset[to[t]]; };
+  auto nextTo = [&] {
+    return t == to.size() ? highest + 1 : ends.offset[to[t]];
+  };
   double cost = 0;
   for (; f != from.size() && nextFrom() <= 0; ++f)
     cost += price[begins.buffer[from[f]]];
@@ -142,8 +170,8 @@ int64_t Repairer::cheapest(unsigned buffer, int64_t capacity, uint64_t &work) {
   };
   while (least > 0) {
     int64_t offset = std::min(nextFrom(), nextTo());
-    if (offset > last) {
-      consider(last, cost, f == t);
+    if (offset > highest) {
+      consider(highest, cost, f == t);
       break;
     }
     double before = cost;
@@ -155,7 +183,7 @@ int64_t Repairer::cheapest(unsigned buffer, int64_t capacity, uint64_t &work) {
     if (doesBegin && alignment == 1)
       consider(offset - 1, before, wasFree);
     int64_t up = alignUp(offset, alignment);
-    if (doesEnd && up <= last && up < nextFrom() && up < nextTo())
+    if (doesEnd && up <= highest && up < nextFrom() && up < nextTo())
       consider(up, cost, f == t);
   }
   return best;
@@ -164,17 +192,14 @@ int64_t Repairer::cheapest(unsigned buffer, int64_t capacity, uint64_t &work) {
 bool Repairer::reach(Placement &start, int64_t capacity, uint64_t workLimit,
                      uint64_t &work) {
   offsets = start.offsets;
-  begins = ends = {};
   auto isLess = [&](unsigned x, unsigned y) {
     return std::pair(worth[x], x) < std::pair(worth[y], y);
   };
   // The last one is put back first.
-  std::vector<unsigned> pool, away;
+  std::vector<unsigned> pool, away, kept;
   for (unsigned i = 0; i != buffers.size(); ++i)
-    if (endOf(i) > capacity)
-      pool.push_back(i);
-    else
-      place(i);
+    (endOf(i) > capacity ? pool : kept).push_back(i);
+  placeAll(std::move(kept));
   std::sort(pool.begin(), pool.end(), isLess);
   while (!pool.empty()) {
     if (work > workLimit)
@@ -183,7 +208,6 @@ bool Repairer::reach(Placement &start, int64_t capacity, uint64_t workLimit,
     pool.pop_back();
     offsets[i] = cheapest(i, capacity, work);
     away.clear();
-    together(begins, i, from);
     for (unsigned k : from) {
       unsigned other = begins.buffer[k];
       if (offsets[other] >= endOf(i))

@@ -385,8 +385,6 @@ void Player::finishCopies() {
       life.last = std::max(life.last, copy.wait);
     }
   }
-  // What happens at a moment, in its order: starts of copies out, waits for
-  // them, starts of copies back, waits for them.
   events.clear();
   for (size_t c = 0; c != copies.size(); ++c) {
     const Copy &copy = copies[c];
