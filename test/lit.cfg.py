@@ -36,14 +36,14 @@ config.substitutions.append(("%gpu-run", " ".join([
     "env CXX=" + config.cxx, "TARN_GPU_BINARIES=" + config.tarn_tools_dir, "TARN_GPU_BUILD=%t.build",
     os.path.join(config.test_source_root, "gpu/run.sh")])))
 config.substitutions.append(("%host-kernel", " ".join([
-    config.cxx, "-std=c++20 -O2 -ffp-contract=off -w -fPIC -shared",
+    config.cxx, "-std=c++20 -O1 -ffp-contract=off -w -fPIC -shared -fuse-ld=lld",
     "-I" + os.path.join(config.tarn_source_root, "compiler/Target/Cuda/device"),
     "-I" + os.path.join(config.test_source_root, "gpu/host_model"), "-x c++"])))
 config.substitutions.append(("%host-cublaslt", os.path.join(config.tarn_tools_dir, "libtarn-host-cublaslt.so")))
 config.substitutions.append(("%host-driver", os.path.join(config.tarn_tools_dir, "libtarn-host-driver.so")))
 # The same, with each access checked (test/gpu/host_model/Checker.h).
 config.substitutions.append(("%checked-kernel", " ".join([
-    config.cxx, "-std=c++20 -O1 -gline-tables-only -ffp-contract=off -w -fPIC -shared",
+    config.cxx, "-std=c++20 -O1 -gline-tables-only -ffp-contract=off -w -fPIC -shared -fuse-ld=lld",
     "-fsanitize=thread,alignment,bounds,shift-exponent,signed-integer-overflow",
     "-fno-sanitize-link-runtime"] + ["-Wl,--wrap=__ubsan_handle_" + check for check in (
         "type_mismatch_v1", "out_of_bounds", "shift_out_of_bounds",

@@ -9,7 +9,11 @@
 #ifndef TARN_HOST_H
 #define TARN_HOST_H
 
+// The C library's header alone: what libstdc++ puts around it takes longer to
+// read than most kernels to compile.
+#define _GLIBCXX_INCLUDE_NEXT_C_HEADERS
 #include <math.h>
+#undef _GLIBCXX_INCLUDE_NEXT_C_HEADERS
 #include <string.h>
 
 #define DEVICE [[maybe_unused]] static inline

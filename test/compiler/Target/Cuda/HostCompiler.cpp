@@ -14,9 +14,8 @@ using namespace tarn;
 using namespace tarn::test;
 
 static const llvm::StringRef options[] = {
-    "-std=c++20", "-O1",     "-ffp-contract=off",  "-w",
-    "-fPIC",      "-shared", "-I" TARN_HOST_MODEL, "-x",
-    "c++"};
+    "-std=c++20", "-O1",          "-ffp-contract=off",  "-w", "-fPIC",
+    "-shared",    "-fuse-ld=lld", "-I" TARN_HOST_MODEL, "-x", "c++"};
 
 std::string HostCompiler::identity(const std::string &architecture) const {
   llvm::SHA256 hash;
