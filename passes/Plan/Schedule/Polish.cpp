@@ -1,9 +1,11 @@
 //===- Polish.cpp - small changes to a plan -------------------------------===//
 
+#include "passes/Plan/Schedule/Room.h"
 #include "passes/Plan/Schedule/Search.h"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -52,9 +54,19 @@ static bool isBetter(const Rung &x, const Rung &y, int64_t target,
 
 bool Search::giveBack(Rung &rung, int64_t target, const std::set<int> &values) {
   bool changed = false;
+  // Of the plan as it is; made again where that changes.
+  std::optional<Room> room;
+  if (!values.empty())
+    room.emplace(graph, rung.plan, player.play(rung.plan));
   for (int value : values) {
     if (isSpent())
       return false;
+    // Counted as a trial: what a search tries doesn't hang on what it skips.
+    if (rung.hostPeak <= graph.link.hostBytes &&
+        !room->isFor(value, std::max(rung.peak, target))) {
+      left -= int64_t(room->runs());
+      continue;
+    }
     Plan trial = rung.plan;
     trial.cuts.eraseIf([&](const Cut &cut) { return cut.value == value; });
     std::erase_if(trial.parks,
@@ -64,6 +76,7 @@ bool Search::giveBack(Rung &rung, int64_t target, const std::set<int> &values) {
         (measured.seconds < rung.seconds || measured.peak < rung.peak)) {
       rung = std::move(measured);
       changed = true;
+      room.emplace(graph, rung.plan, player.last());
     }
   }
   return changed;

@@ -87,6 +87,7 @@ void Player::launch(int task, int form, int step) {
   timeline.runs.push_back(task);
   timeline.forms.push_back(form);
   timeline.stepOf.push_back(step);
+  timeline.firstSource.push_back(int(timeline.sources.size()));
   timeline.seconds += kernel.seconds;
   if (kernel.workspace)
     workspaces.push_back({run, kernel.workspace});
@@ -265,6 +266,7 @@ void Player::begin(const Plan &plan) {
   timeline.stepOf.clear();
   timeline.lives.clear();
   timeline.sources.clear();
+  timeline.firstSource.clear();
   timeline.copies.clear();
   timeline.hosted.clear();
   workspaces.clear();

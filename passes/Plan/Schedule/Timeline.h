@@ -122,6 +122,7 @@ struct Timeline {
   std::vector<Life> lives;
   /// The life that each read of each run reads, run after run.
   std::vector<int> sources;
+  std::vector<int> firstSource; ///< of each run, in the sources
   std::vector<int64_t> bytes;   ///< that live during each run
   std::vector<Copy> copies;     ///< by start, as they queue up
   std::vector<HostLife> hosted; ///< in the order of their starts
@@ -150,6 +151,8 @@ public:
   explicit Player(const Graph &graph, Detail detail = Detail::all);
   /// Valid until the next play. Runs at most `limit` tasks.
   const Timeline &play(const Plan &plan, size_t limit = 0);
+  /// What the last play came to.
+  const Timeline &last() const { return timeline; }
   /// Takes away the cuts that nothing was made again for, and the parks that
   /// nothing was copied back for.
   void prune(Plan &plan);
