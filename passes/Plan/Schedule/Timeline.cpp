@@ -387,31 +387,32 @@ void Player::finishCopies() {
       life.last = std::max(life.last, copy.wait);
     }
   }
-  events.clear();
+  // Who waits at a moment waits for the last of its copies, in any order.
+  size_t waits = 2 * (runs + 1);
+  firstWait.assign(waits, -1);
+  nextWait.resize(copies.size());
   for (size_t c = 0; c != copies.size(); ++c) {
-    const Copy &copy = copies[c];
-    int kind = copy.isOut ? 0 : 2;
-    events.push_back({copy.start, kind, int(c)});
-    events.push_back({copy.wait, kind + 1, int(c)});
+    size_t at = 2 * size_t(copies[c].wait) + !copies[c].isOut;
+    nextWait[c] = std::exchange(firstWait[at], int(c));
   }
-  std::sort(events.begin(), events.end());
   const Link &link = graph.link;
   done.resize(copies.size());
   double now = 0, work = timeline.seconds, queues[2] = {0, 0};
-  auto event = events.begin();
+  size_t next = 0;
   for (size_t r = 0;; ++r) {
-    for (; event != events.end() && event->moment == int(r); ++event) {
-      size_t c = size_t(event->copy);
-      if (event->kind % 2) {
-        now = std::max(now, done[c]);
-        continue;
+    for (bool isBack : {false, true}) {
+      for (; next != copies.size() && copies[next].start == int(r) &&
+             copies[next].isOut != isBack;
+           ++next) {
+        double size = double(graph.values[size_t(copies[next].value)].bytes);
+        double &queue = queues[isBack];
+        now += link.toll * size;
+        queue = std::max(queue, now) + link.latency +
+                size * (isBack ? link.backSeconds : link.outSeconds);
+        done[next] = queue;
       }
-      double size = double(graph.values[size_t(copies[c].value)].bytes);
-      double &queue = queues[event->kind / 2];
-      now += link.toll * size;
-      queue = std::max(queue, now) + link.latency +
-              size * (event->kind ? link.backSeconds : link.outSeconds);
-      done[c] = queue;
+      for (int c = firstWait[2 * r + isBack]; c >= 0; c = nextWait[size_t(c)])
+        now = std::max(now, done[size_t(c)]);
     }
     if (r == runs)
       break;
@@ -476,13 +477,12 @@ Plan tarn::schedule::withoutUnread(const Graph &graph, const Plan &plan) {
     }
     while (life > 0 && timeline.lives[life - 1].copy >= 0)
       --life; // copies brought these
-    source -= graph.tasks[task].readsOf(timeline.forms[r]).size();
+    size_t end = std::exchange(source, size_t(timeline.firstSource[r]));
     if (isWanted)
       continue;
     isGone[r] = 1;
-    for (size_t i = 0; i != graph.tasks[task].readsOf(timeline.forms[r]).size();
-         ++i)
-      --readers[size_t(timeline.sources[source + i])];
+    for (size_t i = source; i != end; ++i)
+      --readers[size_t(timeline.sources[i])];
   }
   // What is to happen behind a task that does not run happens behind the one
   // before it; what is to happen before it, before the next one.

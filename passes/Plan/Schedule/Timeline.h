@@ -169,12 +169,6 @@ private:
     int task, form;
     int read, endRead; ///< places in `reads`
   };
-  /// What happens at a moment, in its order: starts of copies out, waits for
-  /// them, starts of copies back, waits for them.
-  struct Event {
-    int moment, kind, copy;
-    auto operator<=>(const Event &) const = default;
-  };
   /// A run whose results may take over bytes of what it reads: its first result
   /// in the lives, and its first read in the sources.
   struct Sharing {
@@ -224,9 +218,11 @@ private:
   std::vector<int> taken;
   std::vector<std::pair<int, int64_t>> workspaces; ///< by run
   std::vector<Sharing> shared;
-  std::vector<Event> events; ///< of copies, by moment
-  std::vector<double> done;  ///< of each copy
-  std::vector<int> hostOf;   ///< of each value its host life, or -1
+  /// Of each moment and direction the first copy that is waited for, and of
+  /// each copy the next one.
+  std::vector<int> firstWait, nextWait;
+  std::vector<double> done; ///< of each copy
+  std::vector<int> hostOf;  ///< of each value its host life, or -1
   std::vector<int64_t> change;
   std::vector<Frame> stack;
 };
