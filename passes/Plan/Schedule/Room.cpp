@@ -37,14 +37,8 @@ Room::Room(const Graph &graph, const Plan &plan, const Timeline &timeline)
   for (const Life &life : lives)
     keys.push_back(life.value);
   groupBy(keys, graph.values.size(), firstOfValue, ofValue);
-  // What is there from the start, and what copies bring, no run makes.
-  for (size_t life = 0; life != lives.size(); ++life) {
-    const Life &each = lives[life];
-    bool isMade =
-        each.copy < 0 && each.first < int(tasks.size()) &&
-        graph.values[size_t(each.value)].maker == tasks[size_t(each.first)];
-    keys[life] = isMade ? each.first : -1;
-  }
+  for (size_t life = 0; life != lives.size(); ++life)
+    keys[life] = isMade(lives[life]) ? lives[life].first : -1;
   groupBy(keys, tasks.size(), firstMade, made);
   std::vector<int> places;
   groupBy(sources, lives.size(), firstOfLife, places);
@@ -56,6 +50,10 @@ Room::Room(const Graph &graph, const Plan &plan, const Timeline &timeline)
   }
   for (int place : places)
     ofLife.push_back(runOf[size_t(place)]);
+}
+
+bool Room::isMade(const Life &life) const {
+  return life.copy < 0 && graph.values[size_t(life.value)].maker >= 0;
 }
 
 std::span<const int> Room::livesOf(size_t value) const {
@@ -90,6 +88,8 @@ void Room::releaseReads(int run) {
   for (int i = firstSource[size_t(run)]; i != firstSource[size_t(run) + 1];
        ++i) {
     size_t life = size_t(sources[size_t(i)]);
+    if (isMade(lives[life]) && isChain[size_t(lives[life].first)])
+      continue; // all of it goes
     // It lives as long as others read it; and the last of these may write over
     // it.
     int first = lives[life].first + 1;

@@ -25,6 +25,8 @@ public:
   size_t runs() const { return mains.size(); }
 
 private:
+  /// Whether a run makes it: it is not there from the start, and not copied.
+  bool isMade(const Life &life) const;
   std::span<const int> livesOf(size_t value) const;
   std::span<const int> readsOf(size_t life) const;
   /// Whether a result of the run may lie where the life does.

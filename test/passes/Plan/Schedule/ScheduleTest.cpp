@@ -388,7 +388,7 @@ TEST(Schedule, RoomIsRefusedOnlyWhereThereIsNone) {
       }
     }
   }
-  EXPECT_GT(refused, tooLarge / 3);
+  EXPECT_GT(refused, tooLarge / 4);
 }
 
 TEST(Schedule, CastsOfWeightsAreNotParked) {
